@@ -1,0 +1,32 @@
+"""Nítido: run small image restoration models on the device in front of you.
+
+    import nitido
+
+    model = nitido.load("denoise")
+    clean = model(frame)            # uint8 H×W×3 BGR in and out, as OpenCV reads frames
+
+Importing this package loads neither onnxruntime nor OpenCV; the first use does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nitido.card import Card
+    from nitido.errors import NitidoError
+    from nitido.model import Model, load
+
+__all__ = ["Card", "Model", "NitidoError", "__version__", "load"]
+
+__version__ = "0.1.0"
+
+_HOMES = {"Card": "card", "Model": "model", "NitidoError": "errors", "load": "model"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nitido' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"nitido.{_HOMES[name]}"), name)

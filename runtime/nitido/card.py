@@ -1,0 +1,94 @@
+"""The model card: what a model file says of itself.
+
+Stored in the file's ``metadata_props`` under keys ``nitido.<field>``, one JSON value each. Whatever holds the
+``.onnx`` holds the card; ``models/*.json`` are copies made from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from nitido.errors import CardMismatch
+
+CONTRACT = 1
+PREFIX = "nitido."
+
+
+@dataclass(frozen=True)
+class Card:
+    """Facts about one model, each measured or derived when the file was made.
+
+    contract: version of the model contract, see docs/contract.md.
+    name: as in the file name, such as ``denoise-n``.
+    task: ``denoise`` or ``upscale``.
+    summary: one line for people.
+    scale: output size ÷ input size.
+    multiple: the grid of the network in input pixels; tiles must start on it. The graph itself takes any size.
+    halo: pixels of surrounding picture that a tile starting on the grid needs for an exact result.
+    colour_order: ``bgr``, of both input and output.
+    parameters: number of trained values as exported.
+    macs_per_pixel: multiply-accumulates per input pixel, from the graph.
+    opset, ir_version, min_onnxruntime: what a reader of the file must support.
+    licence: of the weights.
+    training: data sets and their licences, recipe, steps.
+    evaluation: rows of {set, condition, metric, value, baseline, ...}, and the command that repeats them.
+    parity: the exported graph against the network it was made from.
+    """
+
+    contract: int
+    name: str
+    task: str
+    summary: str
+    scale: int
+    multiple: int
+    halo: int
+    colour_order: str
+    parameters: int
+    macs_per_pixel: float
+    opset: int
+    ir_version: int
+    min_onnxruntime: str
+    licence: str
+    training: dict[str, Any] = field(default_factory=dict)
+    evaluation: list[dict[str, Any]] = field(default_factory=list)
+    parity: dict[str, Any] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        """The card as ONNX metadata: ``nitido.<field>`` → JSON."""
+        return {PREFIX + key: json.dumps(value, ensure_ascii=False) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], origin: str) -> Card:
+        """Reads a card; keys of later contract minors are ignored. Raises ``CardMismatch`` naming ``origin``."""
+        if f"{PREFIX}contract" not in metadata:
+            raise CardMismatch(
+                f"{origin} carries no Nítido card: expected a model made by 'nitido export', found another ONNX file"
+            )
+        values: dict[str, Any] = {}
+        for spec in fields(cls):
+            text = metadata.get(PREFIX + spec.name)
+            if text is None:
+                continue
+            try:
+                values[spec.name] = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise CardMismatch(f"{origin}: card entry '{spec.name}' is not JSON; export the model again") from error
+        if values["contract"] != CONTRACT:
+            raise CardMismatch(
+                f"{origin} follows model contract {values['contract']}, this Nítido reads {CONTRACT}; "
+                "upgrade nitido or export the model again"
+            )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise CardMismatch(f"{origin} has an incomplete card ({error}); export the model again") from error
+
+    def require_task(self, task: str, origin: str) -> None:
+        """Raises ``CardMismatch`` unless the model does ``task``."""
+        if self.task != task:
+            raise CardMismatch(
+                f"{origin} is a model for '{self.task}', expected one for '{task}'; see 'nitido models'"
+            )

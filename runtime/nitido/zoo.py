@@ -1,0 +1,86 @@
+"""Finding model files by name: shipped models, and folders named in ``NITIDO_MODELS``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from nitido.errors import CardMismatch, ModelNotFound
+
+INDEX = "index.json"
+ENVIRONMENT = "NITIDO_MODELS"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model in an index: ``default`` marks the one that its task's name stands for. ``sha256`` of the file."""
+
+    name: str
+    path: Path
+    task: str
+    scale: int
+    summary: str
+    sha256: str
+    default: bool
+
+
+def shipped_folder() -> Path | None:
+    """The folder of models that came with the package, or the checkout's; ``None`` when there is neither."""
+    inside = Path(str(files("nitido"))) / "models"
+    checkout = Path(__file__).resolve().parents[2] / "models"
+    return next((folder for folder in (inside, checkout) if (folder / INDEX).is_file()), None)
+
+
+def entries() -> list[Entry]:
+    """All indexed models, those of ``NITIDO_MODELS`` first."""
+    found: list[Entry] = []
+    for folder in _folders():
+        index = folder / INDEX
+        if not index.is_file():
+            continue
+        try:
+            rows = json.loads(index.read_text(encoding="utf-8"))["models"]
+            found += [Entry(path=folder / row.pop("file"), **row) for row in rows]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CardMismatch(f"{index} is not a model index ({error}); run 'nitido export' again or reinstall") from error
+    return found
+
+
+def find(name: str) -> Path:
+    """Path of a model file from a path, a model's name (``denoise-n``) or a task's (``denoise``, ``upscale``).
+
+    Raises ``ModelNotFound`` when there is none, ``CardMismatch`` when a shipped file is not the one in its index.
+    """
+    if name.endswith(".onnx") or os.sep in name:
+        path = Path(name)
+        if not path.is_file():
+            raise ModelNotFound(f"no such model file: {name}; 'nitido models' lists those at hand")
+        return path
+    known = entries()
+    chosen = [e for e in known if e.name == name] or [e for e in known if e.task == name and e.default]
+    if chosen:
+        _check(chosen[0])
+        return chosen[0].path
+    for folder in _folders():
+        if (folder / f"{name}.onnx").is_file():
+            return folder / f"{name}.onnx"
+    names = ", ".join(e.name for e in known) or "none installed"
+    raise ModelNotFound(f"no model named '{name}': expected a .onnx file or one of: {names}")
+
+
+def _folders() -> list[Path]:
+    extra = [Path(part) for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
+    shipped = shipped_folder()
+    return extra + ([shipped] if shipped else [])
+
+
+def _check(entry: Entry) -> None:
+    if not entry.path.is_file():
+        raise ModelNotFound(f"{entry.path} is in the index but not there; reinstall nitido")
+    digest = hashlib.sha256(entry.path.read_bytes()).hexdigest()
+    if digest != entry.sha256:
+        raise CardMismatch(f"{entry.path} is damaged: its SHA-256 is not the one in {INDEX}; reinstall nitido")

@@ -1,0 +1,104 @@
+"""What happens to a clean picture before the network sees it: noise, compression, shrinking.
+
+Pictures are uint8 H×W×3, BGR. Every function takes its own random generator and returns uint8, because uint8 is what
+a device sees: noise is rounded and clipped here, in training as in evaluation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.uint8]
+
+
+def add_gaussian(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
+    """Adds white Gaussian noise of standard deviation ``sigma`` (8-bit levels), rounds and clips."""
+    noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma)
+    return to_bytes(picture + noise)
+
+
+@dataclass(frozen=True)
+class CameraNoise:
+    """Parameters of one exposure. ``shot`` and ``read``: variance per unit of linear light and constant variance,
+    full scale = 1. ``gains``: white-balance gains of blue, green, red, which amplify the noise of their channel.
+    ``smear``: 0..1, how far neighbouring pixels share noise, as demosaicing makes them."""
+
+    shot: float
+    read: float
+    gains: tuple[float, float, float] = (1.6, 1.0, 2.0)
+    smear: float = 0.5
+
+    @staticmethod
+    def draw(rng: np.random.Generator) -> CameraNoise:
+        """A random camera at a random gain; ranges of shot and read noise after Brooks et al., "Unprocessing Images
+        for Learned Raw Denoising", CVPR 2019."""
+        log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
+        log_read = 2.18 * log_shot + 1.20 + rng.normal(0.0, 0.26)
+        return CameraNoise(
+            shot=float(np.exp(log_shot)),
+            read=float(np.exp(log_read)),
+            gains=(float(rng.uniform(1.2, 2.0)), 1.0, float(rng.uniform(1.2, 2.4))),
+            smear=float(rng.uniform(0.0, 1.0)),
+        )
+
+
+def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Generator) -> Picture:
+    """Adds signal-dependent noise where a sensor does, in linear light before white balance and gamma.
+
+    display → linear (sRGB curve) → ÷ gains → + N(0, shot·x + read) → smear → × gains → clip → display.
+    """
+    raw = _LINEAR[picture] / np.asarray(camera.gains, np.float32)
+    noise = rng.standard_normal(picture.shape, dtype=np.float32)
+    noise *= np.sqrt(np.float32(camera.shot) * raw + np.float32(camera.read))
+    if camera.smear > 0:
+        noise += np.float32(camera.smear) * (cv2.GaussianBlur(noise, (3, 3), 0) - noise)
+    linear = np.clip((raw + noise) * np.asarray(camera.gains, np.float32), 0.0, 1.0)
+    return _DISPLAY[(linear * np.float32(len(_DISPLAY) - 1)).astype(np.int32)]
+
+
+def compress(picture: Picture, quality: int) -> Picture:
+    """The picture after one JPEG round trip (4:2:0, as cameras and OpenCV write it)."""
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def shrink(picture: Picture, scale: int) -> Picture:
+    """Antialiased bicubic (a = -0.5), the field's downscaling: Pillow's ``BICUBIC``, which widens its kernel by the
+    scale as MATLAB's ``imresize`` does. H and W must be multiples of ``scale``; see :func:`crop_to_multiple`."""
+    h, w = picture.shape[:2]
+    return np.asarray(Image.fromarray(picture).resize((w // scale, h // scale), Image.Resampling.BICUBIC))
+
+
+def enlarge(picture: Picture, scale: int) -> Picture:
+    """Bicubic enlargement (Pillow ``BICUBIC``): the baseline of every super-resolution table."""
+    h, w = picture.shape[:2]
+    return np.asarray(Image.fromarray(picture).resize((w * scale, h * scale), Image.Resampling.BICUBIC))
+
+
+def crop_to_multiple(picture: Picture, multiple: int) -> Picture:
+    """The picture without the last rows and columns that do not fill a multiple ("modcrop")."""
+    h, w = picture.shape[:2]
+    return picture[: h - h % multiple, : w - w % multiple]
+
+
+def to_bytes(values: NDArray[np.floating]) -> Picture:
+    """Rounds (half to even) and clips to 0..255."""
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _linear_of(display: NDArray[np.float32]) -> NDArray[np.float32]:
+    low = display / 12.92
+    return np.where(display <= 0.04045, low, ((display + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+# Tables instead of powers: a patch takes 0.3 ms less. 16,384 steps keep the darkest levels apart.
+_LINEAR = _linear_of(np.arange(256, dtype=np.float32) / 255)
+_STEPS = np.linspace(0, 1, 16384, dtype=np.float32)
+_DISPLAY = to_bytes(
+    255 * np.where(_STEPS <= 0.0031308, 12.92 * _STEPS, 1.055 * np.maximum(_STEPS, 1e-6) ** (1 / 2.4) - 0.055)
+)

@@ -1,0 +1,106 @@
+"""Building blocks shared by the live networks: plain 3×3 convolutions on pixel-unshuffled grids."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Fixed edge detectors of the edge-oriented branches: Sobel in x, Sobel in y, Laplacian.
+_EDGES = (
+    ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0)),
+    ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),
+    ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0)),
+)
+
+
+def space_to_depth(frames: Tensor, grid: int) -> Tensor:
+    """N×C×H×W → N×(grid²·C)×(H/grid)×(W/grid), laid out as ONNX ``SpaceToDepth``: row, column, channel.
+
+    H and W must be multiples of ``grid``. (``torch.pixel_unshuffle`` puts the channel first instead; this order
+    needs no permutation on export.)
+    """
+    n, c, h, w = frames.shape
+    cells = frames.view(n, c, h // grid, grid, w // grid, grid)  # N C H/g g W/g g
+    return cells.permute(0, 3, 5, 1, 2, 4).reshape(n, grid * grid * c, h // grid, w // grid)  # N g·g·C H/g W/g
+
+
+def depth_to_space(cells: Tensor, grid: int) -> Tensor:
+    """N×(grid²·C)×h×w → N×C×(h·grid)×(w·grid): the inverse of :func:`space_to_depth`, ONNX mode ``DCR``."""
+    n, depth, h, w = cells.shape
+    c = depth // (grid * grid)
+    blocks = cells.view(n, grid, grid, c, h, w)  # N g g C h w
+    return blocks.permute(0, 3, 4, 1, 5, 2).reshape(n, c, h * grid, w * grid)  # N C h·g w·g
+
+
+class CollapsibleConv2d(nn.Module):
+    """A 3×3 convolution trained as a sum of linear branches and run as the one kernel they add up to.
+
+    Branches: a plain 3×3; a 3×3 that expands and a 1×1 that squeezes; 1×1 followed by fixed edge detectors; and the
+    identity where the widths agree. All are linear, so their sum is one 3×3 kernel, and it is that kernel which
+    convolves, in training too: the richer parametrisation costs next to nothing per step, and the exported network is
+    the trained one, not an approximation of it.
+
+    Source: ECBSR (Zhang, Zeng, Zhang, "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile
+    Devices", ACM MM 2021) for the branches; SESR (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient
+    Super Resolution", MLSys 2022) for collapsing before convolving.
+
+    Input N×``inputs``×H×W, output N×``outputs``×H×W, zero padding of one.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, expansion: int = 2, gain: float = 1.0) -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        middle = expansion * max(inputs, outputs)
+        he = gain * math.sqrt(2.0 / (9 * inputs))
+        self.plain = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * he * 0.7)
+        self.expand = nn.Parameter(torch.randn(middle, inputs, 3, 3) * math.sqrt(1.0 / (9 * inputs)))
+        self.squeeze = nn.Parameter(torch.randn(outputs, middle) * gain * math.sqrt(1.0 / middle) * 0.7)
+        self.edge_mix = nn.Parameter(torch.randn(3, outputs, inputs) * math.sqrt(1.0 / inputs))
+        self.edge_scale = nn.Parameter(torch.randn(3, outputs) * 1e-3)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("edges", torch.tensor(_EDGES), persistent=False)
+        identity = torch.zeros(outputs, inputs, 3, 3)
+        if inputs == outputs:
+            identity[range(inputs), range(inputs), 1, 1] = 0.1
+        self.register_buffer("identity", identity, persistent=False)
+
+    def kernel(self) -> Tensor:
+        """The sum of all branches as one outputs×inputs×3×3 kernel."""
+        edges, identity = cast(Tensor, self.edges), cast(Tensor, self.identity)
+        wide = torch.einsum("om,mihw->oihw", self.squeeze, self.expand)
+        edge = torch.einsum("ko,koi,khw->oihw", self.edge_scale, self.edge_mix, edges)
+        return self.plain + wide + edge + identity
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.kernel(), self.bias, padding=1)
+
+    def collapse(self) -> nn.Conv2d:
+        """A plain convolution that computes the same."""
+        conv = nn.Conv2d(self.inputs, self.outputs, 3, padding=1)
+        with torch.no_grad():
+            conv.weight.copy_(self.kernel())
+            conv.bias.copy_(self.bias)  # pyright: ignore[reportOptionalMemberAccess]
+        return conv
+
+
+def conv_stack(widths: list[int], *, expansion: int, last_gain: float = 0.1) -> nn.Sequential:
+    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with ReLU between them, none at the end.
+
+    ``last_gain`` shrinks the last kernel at the start: a residual network then begins close to the identity.
+    """
+    layers: list[nn.Module] = []
+    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+        last = i == len(widths) - 2
+        layers.append(CollapsibleConv2d(a, b, expansion=expansion, gain=last_gain if last else 1.0))
+        if not last:
+            layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+def collapsed(stack: nn.Sequential) -> nn.Sequential:
+    """The same stack with every collapsible convolution replaced by its plain equal."""
+    return nn.Sequential(*(m.collapse() if isinstance(m, CollapsibleConv2d) else m for m in stack))

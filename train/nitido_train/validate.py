@@ -1,0 +1,76 @@
+"""A fixed validation set: the same crops with the same degradation every time, scored on uint8 as a user sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nitido_train import degrade
+from nitido_train.data import ZERO_POINT, PictureStore, to_tensor
+from nitido_train.degrade import Picture
+from nitido_train.metrics import psnr, psnr_y
+from nitido_train.recipe import Recipe
+
+SIGMAS = (15, 25, 50)
+
+
+class ValidationSet:
+    """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
+
+    A denoiser is scored at Gaussian σ 15, 25 and 50 (PSNR of all channels), an upscaler against antialiased bicubic
+    shrinking (PSNR of luma, border = scale).
+    """
+
+    def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:
+        self.recipe = recipe
+        store = PictureStore(list(paths)[:limit], smallest=side)
+        self._clean = [_centre(store[i], side) for i in range(len(store))]
+        self._given: dict[str, list[Picture]] = {}
+        if recipe.task == "denoise":
+            for sigma in SIGMAS:
+                self._given[f"psnr_s{sigma}"] = [
+                    degrade.add_gaussian(p, sigma, np.random.default_rng([sigma, i]))
+                    for i, p in enumerate(self._clean)
+                ]
+        else:
+            self._given["psnr_y"] = [degrade.shrink(p, recipe.scale) for p in self._clean]
+
+    @torch.no_grad()
+    def score(self, net: nn.Module, device: torch.device | str = "cpu") -> dict[str, float]:
+        """Mean PSNR in dB by name, and their mean under ``psnr``."""
+        scores: dict[str, float] = {}
+        for name, given in self._given.items():
+            values: list[float] = []
+            for start in range(0, len(given), 4):
+                batch = np.stack(given[start : start + 4])  # n h w 3
+                restored = to_pictures(net(to_tensor(torch.from_numpy(batch)).to(device)))
+                values += [
+                    self._psnr(r, c) for r, c in zip(restored, self._clean[start : start + 4], strict=True)
+                ]
+            scores[name] = float(np.mean(values))
+        scores["psnr"] = float(np.mean(list(scores.values())))
+        return scores
+
+    def examples(self, count: int = 4) -> tuple[Tensor, list[Picture]]:
+        """Network inputs n×3×h×w and their clean pictures, for a look while training; noise at the middle σ."""
+        given = list(self._given.values())[len(self._given) // 2][:count]
+        return to_tensor(torch.from_numpy(np.stack(given))), self._clean[:count]
+
+    def _psnr(self, restored: Picture, clean: Picture) -> float:
+        return psnr(restored, clean) if self.recipe.scale == 1 else psnr_y(restored, clean, self.recipe.scale)
+
+
+def to_pictures(frames: Tensor) -> list[Picture]:
+    """N×3×H×W float frames → N pictures H×W×3 uint8, rounded and clipped as the exported graph does."""
+    bytes_ = (frames * 255 + ZERO_POINT).round().clamp(0, 255).to(torch.uint8)
+    return list(bytes_.permute(0, 2, 3, 1).cpu().numpy())  # N H W 3
+
+
+def _centre(picture: Picture, side: int) -> Picture:
+    h, w = picture.shape[:2]
+    top, left = (h - side) // 2, (w - side) // 2
+    return picture[top : top + side, left : left + side]
