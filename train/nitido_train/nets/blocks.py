@@ -87,20 +87,32 @@ class CollapsibleConv2d(nn.Module):
         return conv
 
 
-def conv_stack(widths: list[int], *, expansion: int, last_gain: float = 0.1) -> nn.Sequential:
-    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with ReLU between them, none at the end.
+class ConvStack(nn.Module):
+    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with ReLU between them, none at the end, and one skip
+    that adds the first features to the last ones.
 
-    ``last_gain`` shrinks the last kernel at the start: a residual network then begins close to the identity.
+    The skip is what lets a stack without normalisation start to learn: without it six layers sat at the loss of the
+    identity for thousands of steps. ``last_gain`` shrinks the last kernel at the start, so that a residual network
+    begins close to the identity.
     """
-    layers: list[nn.Module] = []
-    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
-        last = i == len(widths) - 2
-        layers.append(CollapsibleConv2d(a, b, expansion=expansion, gain=last_gain if last else 1.0))
-        if not last:
-            layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
 
+    def __init__(self, widths: list[int], *, expansion: int, last_gain: float = 0.1) -> None:
+        super().__init__()
+        gains = [1.0] * (len(widths) - 2) + [last_gain]
+        self.convs = nn.ModuleList(
+            CollapsibleConv2d(a, b, expansion=expansion, gain=gain)
+            for a, b, gain in zip(widths, widths[1:], gains, strict=False)
+        )
 
-def collapsed(stack: nn.Sequential) -> nn.Sequential:
-    """The same stack with every collapsible convolution replaced by its plain equal."""
-    return nn.Sequential(*(m.collapse() if isinstance(m, CollapsibleConv2d) else m for m in stack))
+    def forward(self, x: Tensor) -> Tensor:
+        first = x = torch.relu(self.convs[0](x))
+        for conv in self.convs[1:-1]:
+            x = torch.relu(conv(x))
+        return self.convs[-1](x + first)
+
+    def collapse(self) -> ConvStack:
+        """The same stack with every collapsible convolution replaced by its plain equal."""
+        plain = ConvStack.__new__(ConvStack)
+        nn.Module.__init__(plain)
+        plain.convs = nn.ModuleList(cast(CollapsibleConv2d, conv).collapse() for conv in self.convs)
+        return plain

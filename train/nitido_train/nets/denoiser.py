@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from nitido_train.nets.blocks import collapsed, conv_stack, depth_to_space, space_to_depth
+from nitido_train.nets.blocks import ConvStack, depth_to_space, space_to_depth
 
 
 class Denoiser(nn.Module):
@@ -19,11 +18,11 @@ class Denoiser(nn.Module):
     task = "denoise"
     scale = 1
 
-    def __init__(self, channels: int = 48, layers: int = 6, grid: int = 4, expansion: int = 2) -> None:
+    def __init__(self, channels: int = 24, layers: int = 6, grid: int = 2, expansion: int = 2) -> None:
         super().__init__()
         self.grid = grid
         depth = 3 * grid * grid
-        self.body = conv_stack([depth, *[channels] * (layers - 1), depth], expansion=expansion)
+        self.body = ConvStack([depth, *[channels] * (layers - 1), depth], expansion=expansion)
 
     def on_grid(self, cells: Tensor, strength: Tensor | float = 1.0) -> Tensor:
         """Cells N×(3·grid²)×h×w to cells of the same shape; ``strength`` 0..1 blends from input to restored."""
@@ -37,6 +36,5 @@ class Denoiser(nn.Module):
         plain = Denoiser.__new__(Denoiser)
         nn.Module.__init__(plain)
         plain.grid = self.grid
-        with torch.no_grad():
-            plain.body = collapsed(self.body)
+        plain.body = self.body.collapse()
         return plain.eval()

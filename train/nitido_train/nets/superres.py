@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from nitido_train.nets.blocks import collapsed, conv_stack, depth_to_space, space_to_depth
+from nitido_train.nets.blocks import ConvStack, depth_to_space, space_to_depth
 
 
 class SuperRes(nn.Module):
@@ -27,7 +27,7 @@ class SuperRes(nn.Module):
         super().__init__()
         self.scale, self.grid = scale, grid
         depth = 3 * grid * grid
-        self.body = conv_stack([depth, *[channels] * (layers - 1), depth * scale * scale], expansion=expansion)
+        self.body = ConvStack([depth, *[channels] * (layers - 1), depth * scale * scale], expansion=expansion)
         self._register_anchor()
 
     def _register_anchor(self) -> None:
@@ -53,7 +53,6 @@ class SuperRes(nn.Module):
         plain = SuperRes.__new__(SuperRes)
         nn.Module.__init__(plain)
         plain.scale, plain.grid = self.scale, self.grid
-        with torch.no_grad():
-            plain.body = collapsed(self.body)
+        plain.body = self.body.collapse()
         plain._register_anchor()
         return plain.eval()
