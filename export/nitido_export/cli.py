@@ -12,7 +12,9 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights, for the card.")
 @click.option("--data-note", default="not stated", help="Training data and its licences, for the card.")
-@click.option("--eval", "folders", multiple=True, type=click.Path(path_type=Path), help="Folder of clean test pictures.")
+@click.option(
+    "--eval", "folders", multiple=True, type=click.Path(path_type=Path), help="Folder of clean test pictures."
+)
 def export(run: Path, output: Path, licence: str, data_note: str, folders: tuple[Path, ...]) -> None:
     """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network."""
     if output.suffix != ".onnx":

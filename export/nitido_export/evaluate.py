@@ -46,7 +46,18 @@ def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
         clean = read_pictures(folder)
         if model.card.task == "denoise":
             for sigma in SIGMAS:
-                rows.append(_row(folder, f"gaussian sigma {sigma}", "PSNR", model, noisy(clean, sigma), clean, psnr, lambda p: p))
+                rows.append(
+                    _row(
+                        folder,
+                        f"gaussian sigma {sigma}",
+                        "PSNR",
+                        model,
+                        noisy(clean, sigma),
+                        clean,
+                        psnr,
+                        lambda p: p,
+                    )
+                )
         else:
             scale = model.card.scale
             clean = [degrade.crop_to_multiple(p, scale) for p in clean]

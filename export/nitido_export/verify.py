@@ -39,7 +39,7 @@ def check_parity(net: FrameNet, model: bytes) -> dict[str, Any]:
         lowest = min(lowest, psnr(expected, found))
     if worst > 1:
         raise ExportError(
-            f"the exported graph differs from the network by {worst} of 255 levels (expected at most 1); nothing written"
+            f"the exported graph differs from the network by {worst} of 255 levels (expected <= 1); nothing written"
         )
     return {
         "max_error": worst,

@@ -89,6 +89,4 @@ class Card:
     def require_task(self, task: str, origin: str) -> None:
         """Raises ``CardMismatch`` unless the model does ``task``."""
         if self.task != task:
-            raise CardMismatch(
-                f"{origin} is a model for '{self.task}', expected one for '{task}'; see 'nitido models'"
-            )
+            raise CardMismatch(f"{origin} is a model for '{self.task}', expected one for '{task}'; see 'nitido models'")

@@ -35,9 +35,7 @@ class Model:
     A model may be called from several threads at once.
     """
 
-    def __init__(
-        self, path: Path, device: str = "auto", *, threads: int | None = None, spinning: bool = True
-    ) -> None:
+    def __init__(self, path: Path, device: str = "auto", *, threads: int | None = None, spinning: bool = True) -> None:
         self.path = path
         self._session, self.device = open_session(path, device, threads=threads, spinning=spinning)
         self.card = Card.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))

@@ -13,7 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from nitido.errors import SinkUnavailable, SourceUnavailable
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_SAVE = {".jpg": {"quality": 95, "subsampling": 0}, ".jpeg": {"quality": 95, "subsampling": 0}, ".webp": {"quality": 95}}
+_SAVE = {
+    ".jpg": {"quality": 95, "subsampling": 0},
+    ".jpeg": {"quality": 95, "subsampling": 0},
+    ".webp": {"quality": 95},
+}
 
 
 @dataclass(frozen=True)
@@ -89,4 +93,6 @@ def write_picture(path: Path, picture: Picture) -> None:
 
 def _is_16_bit(image: Image.Image) -> bool:
     # Pillow opens 16-bit colour PNG as 8-bit RGB; the decoder's raw mode still tells.
-    return any(";16" in str(part) for tile in image.tile for part in (tile[3] if len(tile) > 3 else (),))
+    return any(
+        ";16" in str(part) for tile in getattr(image, "tile", ()) for part in (tile[3] if len(tile) > 3 else (),)
+    )

@@ -46,7 +46,9 @@ def entries() -> list[Entry]:
             rows = json.loads(index.read_text(encoding="utf-8"))["models"]
             found += [Entry(path=folder / row.pop("file"), **row) for row in rows]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CardMismatch(f"{index} is not a model index ({error}); run 'nitido export' again or reinstall") from error
+            raise CardMismatch(
+                f"{index} is not a model index ({error}); run 'nitido export' again or reinstall"
+            ) from error
     return found
 
 

@@ -58,7 +58,9 @@ def load(path: Path) -> Checkpoint:
     if path.is_dir():
         found = [path / name for name in ("best.pt", "last.pt") if (path / name).is_file()]
         if not found:
-            raise CheckpointError(f"no checkpoint in {path}: expected best.pt or last.pt, as 'nitido train' writes them")
+            raise CheckpointError(
+                f"no checkpoint in {path}: expected best.pt or last.pt, as 'nitido train' writes them"
+            )
         path = found[0]
     if not path.is_file():
         raise CheckpointError(f"no such checkpoint: {path}")

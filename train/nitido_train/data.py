@@ -60,7 +60,9 @@ class PictureStore:
             self._kept.append(picture if budget >= 0 else path)
             areas.append(picture.shape[0] * picture.shape[1])
         if not self._kept:
-            raise SourceUnavailable(f"none of {len(paths)} pictures is readable and at least {smallest} px wide and high")
+            raise SourceUnavailable(
+                f"none of {len(paths)} pictures is readable and at least {smallest} px wide and high"
+            )
         # Large pictures hold more patches, but a tenfold area is not ten times as much to learn from.
         weights = np.sqrt(np.asarray(areas, np.float64))
         self._cumulative = np.cumsum(weights) / weights.sum()
@@ -102,7 +104,10 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         trim = self._margin
         if trim:
             target = target[trim:-trim, trim:-trim]
-            given = given[trim // self.recipe.scale : -trim // self.recipe.scale, trim // self.recipe.scale : -trim // self.recipe.scale]
+            given = given[
+                trim // self.recipe.scale : -trim // self.recipe.scale,
+                trim // self.recipe.scale : -trim // self.recipe.scale,
+            ]
         return np.ascontiguousarray(given), np.ascontiguousarray(target)
 
     @property

@@ -91,7 +91,7 @@ def to_bytes(values: NDArray[np.floating]) -> Picture:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def _linear_of(display: NDArray[np.float32]) -> NDArray[np.float32]:
+def _linear_of(display: NDArray[np.floating]) -> NDArray[np.float32]:
     low = display / 12.92
     return np.where(display <= 0.04045, low, ((display + 0.055) / 1.055) ** 2.4).astype(np.float32)
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -60,16 +60,14 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     ``log.csv`` and ``tensorboard/``. Raises ``SourceUnavailable``, ``RecipeError`` or ``CheckpointError``.
     """
     state = _begin(recipe, options)
-    fabric = Fabric(
-        accelerator=options.accelerator, devices=1, precision=cast(Any, options.precision)
-    )
+    fabric = Fabric(accelerator=options.accelerator, devices=1, precision=cast(Any, options.precision))
     paths, held_out = _split(options)
     store = PictureStore(paths, smallest=recipe.data.patch + 8 * recipe.scale)
     validation = ValidationSet(held_out, recipe)
     log.info("%d pictures, %d left out, %d for validation", len(store), store.skipped, len(held_out))
 
     torch.manual_seed(recipe.seed)
-    raw_net = build(recipe.net.kind, recipe.net.options).to(memory_format=torch.channels_last)
+    raw_net = build(recipe.net.kind, recipe.net.options).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averaged = build(recipe.net.kind, recipe.net.options).requires_grad_(False)
     averaged.load_state_dict(raw_net.state_dict())
     raw_optimizer = torch.optim.Adam(raw_net.parameters(), lr=recipe.schedule.lr, fused=True)
@@ -88,9 +86,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     running = 0.0
 
     def capture() -> Checkpoint:
-        return replace(
-            state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict()
-        )
+        return replace(state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict())
 
     with _stop_on_signal() as stop, board, bar:
         for given, target in _batches(store, recipe, first, options.workers):
@@ -159,7 +155,7 @@ def _begin(recipe: Recipe, options: RunOptions) -> Checkpoint:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"cannot create {options.out}: {error.strerror}; choose another --out") from error
-    provenance = {"data": [p.name for p in options.data], "torch": torch.__version__}
+    provenance = {"data": [p.name for p in options.data], "torch": str(torch.__version__)}
     return Checkpoint(recipe=recipe, step=0, net={}, ema={}, provenance=provenance)
 
 
@@ -174,9 +170,7 @@ def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
     return kept or paths, held_out
 
 
-def _batches(
-    store: PictureStore, recipe: Recipe, step: int, workers: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(store: PictureStore, recipe: Recipe, step: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
     stream = PatchStream(store, recipe)
     size = recipe.data.batch
     loader = DataLoader(
@@ -195,11 +189,17 @@ def _batches(
 def _average(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average of the weights, with a shorter memory at the start."""
     decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(averaged.parameters()), list(net.parameters()), 1 - decay)
+    for kept, new in zip(averaged.parameters(), net.parameters(), strict=True):
+        kept.lerp_(new, 1 - decay)
 
 
 def _validate(
-    validation: ValidationSet, net: nn.Module, fabric: Fabric, board: SummaryWriter, state: Checkpoint, lr: float
+    validation: ValidationSet,
+    net: nn.Module,
+    fabric: Fabric,
+    board: SummaryWriter,
+    state: Checkpoint,
+    lr: float,
 ) -> dict[str, float]:
     scores = validation.score(net.eval(), fabric.device)
     for name, value in scores.items():

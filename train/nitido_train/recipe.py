@@ -55,9 +55,7 @@ class NoiseRecipe:
         if not (0 <= self.camera <= 1 and 0 <= self.jpeg <= 1):
             raise RecipeError(f"[noise] camera and jpeg are shares in 0..1; found {self.camera} and {self.jpeg}")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
-            raise RecipeError(
-                f"[noise] jpeg_quality expects [low, high] in 1..100; found {list(self.jpeg_quality)}"
-            )
+            raise RecipeError(f"[noise] jpeg_quality expects [low, high] in 1..100; found {list(self.jpeg_quality)}")
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,7 @@ class Schedule:
         if self.steps < 1 or self.validate_every < 1 or self.warmup < 0:
             raise RecipeError("[schedule] expects steps >= 1, validate_every >= 1 and warmup >= 0")
         if not 0 < self.final_lr <= self.lr:
-            raise RecipeError(
-                f"[schedule] expects 0 < final_lr <= lr; found lr={self.lr}, final_lr={self.final_lr}"
-            )
+            raise RecipeError(f"[schedule] expects 0 < final_lr <= lr; found lr={self.lr}, final_lr={self.final_lr}")
 
 
 @dataclass(frozen=True)
@@ -118,9 +114,7 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(
-        Path(entry.name).stem for entry in _shipped().iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(Path(entry.name).stem for entry in _shipped().iterdir() if entry.name.endswith(".toml"))
 
 
 def load_recipe(name_or_path: str, overrides: dict[str, Any] | None = None) -> Recipe:
@@ -166,9 +160,7 @@ def _fill(kind: type, raw: dict[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(raw) - set(hints))
     if unknown:
-        raise RecipeError(
-            f"unknown key '{where}{unknown[0]}' in the recipe; known here: {', '.join(sorted(hints))}"
-        )
+        raise RecipeError(f"unknown key '{where}{unknown[0]}' in the recipe; known here: {', '.join(sorted(hints))}")
     values = {key: _convert(hints[key], value, where + key) for key, value in raw.items()}
     # A field without any default holds the MISSING sentinel in both places.
     required = [f.name for f in fields(kind) if f.name not in values and f.default is f.default_factory]
@@ -184,7 +176,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return None
         hint = next(a for a in typing.get_args(hint) if a is not type(None))
         origin = typing.get_origin(hint)
-    if is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and is_dataclass(hint):
         if isinstance(value, dict):
             return _fill(hint, value, where + ".")
     elif origin is tuple:
@@ -197,6 +189,6 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     elif hint is float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value)
-    elif isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+    elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise RecipeError(f"'{where}' expects {hint}; found {value!r}")

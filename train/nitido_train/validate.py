@@ -33,8 +33,7 @@ class ValidationSet:
         if recipe.task == "denoise":
             for sigma in SIGMAS:
                 self._given[f"psnr_s{sigma}"] = [
-                    degrade.add_gaussian(p, sigma, np.random.default_rng([sigma, i]))
-                    for i, p in enumerate(self._clean)
+                    degrade.add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(self._clean)
                 ]
         else:
             self._given["psnr_y"] = [degrade.shrink(p, recipe.scale) for p in self._clean]
@@ -48,9 +47,7 @@ class ValidationSet:
             for start in range(0, len(given), 4):
                 batch = np.stack(given[start : start + 4])  # n h w 3
                 restored = to_pictures(net(to_tensor(torch.from_numpy(batch)).to(device)))
-                values += [
-                    self._psnr(r, c) for r, c in zip(restored, self._clean[start : start + 4], strict=True)
-                ]
+                values += [self._psnr(r, c) for r, c in zip(restored, self._clean[start : start + 4], strict=True)]
             scores[name] = float(np.mean(values))
         scores["psnr"] = float(np.mean(list(scores.values())))
         return scores

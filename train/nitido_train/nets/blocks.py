@@ -9,13 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Fixed edge detectors of the edge-oriented branches: Sobel in x, Sobel in y, Laplacian.
-_EDGES = (
-    ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0)),
-    ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0)),
-    ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0)),
-)
-
 
 def space_to_depth(frames: Tensor, grid: int) -> Tensor:
     """N×C×H×W → N×(grid²·C)×(H/grid)×(W/grid), laid out as ONNX ``SpaceToDepth``: row, column, channel.
@@ -39,14 +32,12 @@ def depth_to_space(cells: Tensor, grid: int) -> Tensor:
 class CollapsibleConv2d(nn.Module):
     """A 3×3 convolution trained as a sum of linear branches and run as the one kernel they add up to.
 
-    Branches: a plain 3×3; a 3×3 that expands and a 1×1 that squeezes; 1×1 followed by fixed edge detectors; and the
-    identity where the widths agree. All are linear, so their sum is one 3×3 kernel, and it is that kernel which
-    convolves, in training too: the richer parametrisation costs next to nothing per step, and the exported network is
-    the trained one, not an approximation of it.
+    Branches: a plain 3×3; a 3×3 that expands and a 1×1 that squeezes; and the identity where the widths agree. All are
+    linear, so their sum is one 3×3 kernel, and it is that kernel which convolves, in training too: the richer
+    parametrisation costs next to nothing per step, and the exported network is the trained one, not an approximation
+    of it. Starting at the identity keeps ReLUs of a stack without normalisation alive.
 
-    Source: ECBSR (Zhang, Zeng, Zhang, "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile
-    Devices", ACM MM 2021) for the branches; SESR (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient
-    Super Resolution", MLSys 2022) for collapsing before convolving.
+    Source: SESR (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", MLSys 2022).
 
     Input N×``inputs``×H×W, output N×``outputs``×H×W, zero padding of one.
     """
@@ -55,25 +46,21 @@ class CollapsibleConv2d(nn.Module):
         super().__init__()
         self.inputs, self.outputs = inputs, outputs
         middle = expansion * max(inputs, outputs)
-        he = gain * math.sqrt(2.0 / (9 * inputs))
-        self.plain = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * he * 0.7)
+        square = inputs == outputs
+        # The two drawn branches share the variance of He's initialisation; beside the identity they start smaller.
+        std = gain * math.sqrt(1.0 / (9 * inputs)) * (0.5 if square else 1.0)
+        self.plain = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * std)
         self.expand = nn.Parameter(torch.randn(middle, inputs, 3, 3) * math.sqrt(1.0 / (9 * inputs)))
-        self.squeeze = nn.Parameter(torch.randn(outputs, middle) * gain * math.sqrt(1.0 / middle) * 0.7)
-        self.edge_mix = nn.Parameter(torch.randn(3, outputs, inputs) * math.sqrt(1.0 / inputs))
-        self.edge_scale = nn.Parameter(torch.randn(3, outputs) * 1e-3)
+        self.squeeze = nn.Parameter(torch.randn(outputs, middle) * math.sqrt(9 * inputs / middle) * std)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("edges", torch.tensor(_EDGES), persistent=False)
         identity = torch.zeros(outputs, inputs, 3, 3)
-        if inputs == outputs:
-            identity[range(inputs), range(inputs), 1, 1] = 0.1
+        if square:
+            identity[range(inputs), range(inputs), 1, 1] = 1.0
         self.register_buffer("identity", identity, persistent=False)
 
     def kernel(self) -> Tensor:
         """The sum of all branches as one outputs×inputs×3×3 kernel."""
-        edges, identity = cast(Tensor, self.edges), cast(Tensor, self.identity)
-        wide = torch.einsum("om,mihw->oihw", self.squeeze, self.expand)
-        edge = torch.einsum("ko,koi,khw->oihw", self.edge_scale, self.edge_mix, edges)
-        return self.plain + wide + edge + identity
+        return self.plain + torch.einsum("om,mihw->oihw", self.squeeze, self.expand) + cast(Tensor, self.identity)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.kernel(), self.bias, padding=1)

@@ -10,8 +10,8 @@ from nitido_train.nets.blocks import ConvStack, depth_to_space, space_to_depth
 class Denoiser(nn.Module):
     """Removes noise of unknown strength from a frame.
 
-    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``grid``; so is the result, unclipped. The network
-    sees ``grid``×``grid`` cells (3·grid² channels at 1/grid of the resolution) and predicts what to add to them, as
+    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``grid``; so is the
+    result, unclipped. The network sees ``grid``×``grid`` cells (3·grid² channels at 1/grid of the resolution) and predicts what to add to them, as
     FFDNet does (Zhang, Zuo, Zhang, 2018), but without a noise map: the strength of the noise is for it to find out.
     """
 

@@ -13,7 +13,8 @@ from nitido_train.nets.blocks import ConvStack, depth_to_space, space_to_depth
 class SuperRes(nn.Module):
     """Enlarges a frame ``scale`` times.
 
-    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``grid``; the result is N×3×(scale·H)×(scale·W),
+    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``grid``; the
+    result is N×3×(scale·H)×(scale·W),
     unclipped. Every output pixel is its source pixel (nearest neighbour) plus what the network predicts; the sum is
     taken on the grid before depth-to-space, as in ABPN (Du, Liu, Tang, Wu, CVPR Workshops 2021), because that
     survives 8-bit quantization best.
@@ -21,9 +22,7 @@ class SuperRes(nn.Module):
 
     task = "upscale"
 
-    def __init__(
-        self, scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2, expansion: int = 2
-    ) -> None:
+    def __init__(self, scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2, expansion: int = 2) -> None:
         super().__init__()
         self.scale, self.grid = scale, grid
         depth = 3 * grid * grid

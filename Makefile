@@ -1,0 +1,31 @@
+# Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
+PYTHON ?= python3
+
+.PHONY: demo test lint clean
+
+demo: .venv-demo/.installed
+	.venv-demo/bin/python samples/demo.py demo-out
+
+test: .venv/.installed
+	.venv/bin/python -m pytest
+
+lint: .venv/.installed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+.venv-demo/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --upgrade pip
+	.venv-demo/bin/python -m pip install --quiet -c constraints.txt .
+	touch $@
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --upgrade pip
+	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-demo demo-out
