@@ -97,7 +97,7 @@ class Model:
             return {}
         if not self.has_strength:
             raise FrameMismatch(f"{self.card.name} has no adjustable strength; leave it at 1")
-        return {"strength": np.float32(strength)}
+        return {"strength": np.array(strength, np.float32)}
 
 
 def _describe(value: object) -> str:

@@ -11,7 +11,8 @@ class Denoiser(nn.Module):
     """Removes noise of unknown strength from a frame.
 
     Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``grid``; so is the
-    result, unclipped. The network sees ``grid``×``grid`` cells (3·grid² channels at 1/grid of the resolution) and predicts what to add to them, as
+    result, unclipped. The network sees ``grid``×``grid`` cells (3·grid² channels at 1/grid of the resolution) and
+    predicts what to add to them, as
     FFDNet does (Zhang, Zuo, Zhang, 2018), but without a noise map: the strength of the noise is for it to find out.
     """
 

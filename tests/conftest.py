@@ -1,0 +1,34 @@
+"""Small models and pictures that tests build for themselves, and the shipped ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny import random_checkpoint
+
+from nitido_export.publish import export_checkpoint
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    for task in ("denoise", "upscale"):
+        export_checkpoint(random_checkpoint(task), folder / f"{task}.onnx", licence="none", data="none", folders=[])
+    return {task: folder / f"{task}.onnx" for task in ("denoise", "upscale")}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of a few crops of real photographs."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in sorted((ROOT / "samples").glob("*.webp"))[:3]:
+        picture = cv2.imread(str(path))
+        assert picture is not None
+        cv2.imwrite(str(folder / f"{path.stem}.png"), np.asarray(picture)[20:300, 20:300])
+    return folder

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from tiny import random_checkpoint
+
+from nitido import zoo
+from nitido.errors import ExportError, SinkUnavailable
+from nitido.model import load
+from nitido_export import verify
+from nitido_export.graph import build_graph, read_facts
+from nitido_export.publish import export_checkpoint, write_whole
+from nitido_train.checkpoint import save
+
+
+@pytest.mark.parametrize("task", ["denoise", "upscale"])
+def test_the_file_says_what_it_is(tiny_models: dict[str, Path], task: str) -> None:
+    model = load(tiny_models[task], "cpu")
+    assert (model.card.task, model.card.scale) == (task, 1 if task == "denoise" else 2)
+    assert model.card.halo == 3 * 2  # three 3×3 convolutions on a grid of two
+    depth_out = 12 if task == "denoise" else 48
+    assert model.card.macs_per_pixel == 9 * (12 * 8 + 8 * 8 + 8 * depth_out) / 4
+    assert model.card.parity["max_error"] <= 1
+    written = json.loads(tiny_models[task].with_suffix(".json").read_text())
+    assert written["parity"] == model.card.parity
+
+
+def test_the_file_is_one_and_old_runtimes_can_read_it(tiny_models: dict[str, Path]) -> None:
+    proto = onnx.load(str(tiny_models["denoise"]), load_external_data=False)
+    assert (proto.ir_version, proto.opset_import[0].version) == (8, 17)
+    assert not any(i.data_location == onnx.TensorProto.EXTERNAL for i in proto.graph.initializer)
+
+
+def test_a_graph_that_differs_from_its_network_is_not_written() -> None:
+    net = random_checkpoint("denoise").averaged_net()
+    graph = build_graph(net)
+    bias = next(i for i in graph.graph.initializer if i.name == "conv2.bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.02), "conv2.bias"))
+    with pytest.raises(ExportError, match="differs from the network"):
+        verify.check_parity(net, graph.SerializeToString())
+
+
+def test_receptive_field_follows_the_longest_path() -> None:
+    facts = read_facts(build_graph(random_checkpoint("upscale").averaged_net()))
+    assert facts.halo == 6
+    assert facts.parameters == 9 * (12 * 8 + 8 * 8 + 8 * 48) + 8 + 8 + 48
+
+
+def test_an_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkUnavailable, match="cannot write"):
+        write_whole(tmp_path / "file" / "model.onnx", b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
+    save(random_checkpoint("denoise"), tmp_path / "best.pt")
+    card = export_checkpoint(
+        random_checkpoint("denoise"), tmp_path / "m.onnx", licence="none", data="none", folders=[photos]
+    )
+    assert [row["condition"] for row in card.evaluation] == [f"gaussian sigma {s}" for s in (15, 25, 50)]
+    assert card.evaluation[1]["baseline"] == pytest.approx(20.4, abs=0.5)
+    index = json.loads((tmp_path / "index.json").read_text())
+    assert index["models"][0]["default"]
+
+
+@pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)
+def test_shipped_models_carry_their_evaluation_and_card_file(entry: zoo.Entry) -> None:
+    card = load(entry.name, "cpu").card
+    assert card.evaluation and card.training["steps"] > 5000
+    assert json.loads(entry.path.with_suffix(".json").read_text())["evaluation"] == card.evaluation
+    for row in card.evaluation:
+        assert row["value"] > row["baseline"]

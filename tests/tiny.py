@@ -1,0 +1,35 @@
+"""Recipes and checkpoints small enough to train or export within a test."""
+
+from __future__ import annotations
+
+import torch
+
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.nets import build
+from nitido_train.recipe import recipe_from_dict
+
+
+def tiny_recipe(task: str = "denoise", **schedule: object) -> dict[str, object]:
+    """A recipe small enough to train within a test."""
+    recipe: dict[str, object] = {
+        "name": f"tiny-{task}",
+        "task": task,
+        "summary": "for tests",
+        "net": {
+            "kind": "denoiser" if task == "denoise" else "superres",
+            "options": {"channels": 8, "layers": 3, "grid": 2, **({} if task == "denoise" else {"scale": 2})},
+        },
+        "data": {"patch": 32, "batch": 2},
+        "schedule": {"steps": 6, "warmup": 2, "validate_every": 3, **schedule},
+    }
+    return recipe | ({"noise": {}} if task == "denoise" else {})
+
+
+def random_checkpoint(task: str) -> Checkpoint:
+    """Untrained weights, with a last layer large enough that every layer shows in the output."""
+    torch.manual_seed(3)
+    recipe = recipe_from_dict(tiny_recipe(task))
+    net = build(recipe.net.kind, recipe.net.options)
+    with torch.no_grad():
+        net.body.convs[-1].plain.add_(torch.randn_like(net.body.convs[-1].plain) * 0.05)
+    return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())

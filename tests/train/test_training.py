@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_recipe
+
+from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
+from nitido_train import checkpoint, degrade
+from nitido_train.data import PatchStream, PictureStore, find_pictures
+from nitido_train.loop import RunOptions, train
+from nitido_train.metrics import psnr
+from nitido_train.nets import build
+from nitido_train.nets.blocks import depth_to_space, space_to_depth
+from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+
+
+def test_cells_go_there_and_back() -> None:
+    frames = torch.randn(2, 3, 12, 8).to(memory_format=torch.channels_last)
+    cells = space_to_depth(frames, 4)
+    assert cells.shape == (2, 48, 3, 2)
+    assert cells[0, (1 * 4 + 2) * 3 + 1, 0, 1] == frames[0, 1, 1, 4 + 2]  # row 1, column 2, green
+    assert torch.equal(depth_to_space(cells, 4), frames)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_build_and_collapse_to_the_same(name: str) -> None:
+    recipe = load_recipe(name)
+    torch.manual_seed(0)
+    net = build(recipe.net.kind, recipe.net.options)
+    frames = torch.rand(1, 3, 24, 16) - 0.5
+    assert (net(frames) - net.collapse()(frames)).abs().max() < 1e-5
+    assert not torch.equal(net(frames)[..., :24, :16], frames)
+
+
+def test_resumed_training_equals_an_uninterrupted_one(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_from_dict(tiny_recipe())
+    options = RunOptions(
+        out=tmp_path / "whole", data=(photos,), workers=0, accelerator="cpu", progress=False, checkpoint_minutes=0
+    )
+    cut = replace(options, out=tmp_path / "cut", resume=True)
+    cut.out.mkdir()
+    save = checkpoint.save
+
+    def save_and_keep_step_3(state: checkpoint.Checkpoint, path: Path) -> None:
+        save(state, path)
+        if state.step == 3 and path.name == "last.pt":
+            shutil.copy(path, cut.out / "last.pt")
+
+    monkeypatch.setattr(checkpoint, "save", save_and_keep_step_3)
+    whole = train(recipe, options)
+    assert checkpoint.load(cut.out).step == 3
+    resumed = train(recipe, cut)
+    assert (whole.step, resumed.step) == (6, 6)
+    for kept, again in ((whole.net, resumed.net), (whole.ema, resumed.ema)):
+        assert all(torch.equal(kept[key], again[key]) for key in kept)
+    assert whole.history == resumed.history
+
+
+def test_a_run_is_never_overwritten_and_never_resumed_as_another(photos: Path, tmp_path: Path) -> None:
+    recipe = recipe_from_dict(tiny_recipe(steps=2))
+    options = RunOptions(out=tmp_path / "run", data=(photos,), workers=0, accelerator="cpu", progress=False)
+    train(recipe, options)
+    with pytest.raises(CheckpointError, match="already exists"):
+        train(recipe, options)
+    with pytest.raises(CheckpointError, match="differs in: seed"):
+        train(replace(recipe, seed=9), replace(options, resume=True))
+
+
+def test_unusable_checkpoints_and_recipes_are_named(tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_text("hello")
+    with pytest.raises(CheckpointError, match="not a checkpoint"):
+        checkpoint.load(tmp_path)
+    with pytest.raises(RecipeError, match=r"unknown key 'schedule\.stepz'"):
+        recipe_from_dict(tiny_recipe(stepz=1))
+    with pytest.raises(RecipeError, match=r"'schedule\.steps' expects"):
+        recipe_from_dict(tiny_recipe(steps="many"))
+    with pytest.raises(SourceUnavailable, match="no such folder"):
+        find_pictures([tmp_path / "absent"])
+
+
+def test_unreadable_training_pictures_are_counted_and_left_out(photos: Path) -> None:
+    (photos / "broken.png").write_bytes(b"\x89PNG broken")
+    store = PictureStore(find_pictures([photos]), smallest=64)
+    assert (len(store), store.skipped) == (3, 1)
+
+
+@pytest.mark.parametrize("task", ["denoise", "upscale"])
+def test_patches_depend_on_their_index_alone_and_fit_together(photos: Path, task: str) -> None:
+    recipe = recipe_from_dict(tiny_recipe(task))
+    stream = PatchStream(PictureStore(find_pictures([photos]), smallest=64), recipe)
+    given, target = stream[5]
+    assert np.array_equal(given, stream[5][0])
+    assert not np.array_equal(target, stream[6][1])
+    assert target.shape == (32, 32, 3)
+    assert given.shape == (32 // recipe.scale, 32 // recipe.scale, 3)
+    if task == "upscale":
+        assert psnr(degrade.enlarge(given, 2), target) > 20  # misaligned pairs fall far below
+
+
+def test_noise_has_the_strength_it_says() -> None:
+    grey = np.full((256, 256, 3), 128, np.uint8)
+    noise = degrade.add_gaussian(grey, 25, np.random.default_rng(0)).astype(float) - 128
+    assert noise.std() == pytest.approx(25, rel=0.02)  # clipping at 128/25 = 5 sigma changes nothing
+    camera = degrade.CameraNoise(shot=0.005, read=1e-5, smear=0.0)
+    dark, bright = (
+        degrade.add_camera_noise(np.full_like(grey, v), camera, np.random.default_rng(0)) for v in (60, 180)
+    )
+    assert psnr(dark, np.full_like(grey, 60)) < 40 > psnr(bright, np.full_like(grey, 180))
+    silent = degrade.CameraNoise(shot=0.0, read=0.0)
+    ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert np.abs(degrade.add_camera_noise(ramp, silent, np.random.default_rng(0)).astype(int) - ramp).max() <= 1
