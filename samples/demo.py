@@ -68,11 +68,11 @@ def main(out: Path) -> None:
         rows.append(np.hstack([label(picture[cut], text) for picture, text in shown]))
     write_picture(out / "comparison.png", Picture(np.vstack(rows)))
 
-    with VideoSink(out / "clip-noisy.avi", 24) as sink:
+    with VideoSink(out / "clip-noisy.mkv", 24) as sink:
         for frame in pan(read_picture(HERE / "coffee.webp").pixels):
             sink.write(degrade.add_camera_noise(frame, CAMERA, rng))
     began = time.perf_counter()
-    with VideoSource(out / "clip-noisy.avi") as source, VideoSink(out / "clip-nitido.mp4", source.fps) as sink:
+    with VideoSource(out / "clip-noisy.mkv") as source, VideoSink(out / "clip-nitido.mp4", source.fps) as sink:
         for frame in source:
             sink.write(denoise(frame))
     print(f"clip       {sink.frames} frames of {CLIP[0]}x{CLIP[1]} in {time.perf_counter() - began:.1f} s")
