@@ -79,8 +79,8 @@ class ConvStack(nn.Module):
     that adds the first features to the last ones.
 
     The skip lets a stack without normalisation start to learn: in short runs six layers left the loss of the identity
-    sooner with it than without (docs/training-log.md). ``last_gain`` shrinks the last kernel at the start, so that a residual network
-    begins close to the identity.
+    sooner with it than without (docs/training-log.md). ``last_gain`` shrinks the last kernel at the start,
+    so that a residual network begins close to the identity.
     """
 
     def __init__(self, widths: list[int], *, expansion: int, last_gain: float = 0.1) -> None:
