@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 import nitido
-from nitido_export.evaluate import noisy, read_pictures
-from nitido_train.degrade import Picture, add_gaussian
+from nitido_export.evaluate import read_pictures
+from nitido_train.degrade import Picture, add_gaussian, noisy
 from nitido_train.metrics import psnr
 
 

@@ -16,8 +16,6 @@ from nitido_train.data import find_pictures
 from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr, psnr_y
 
-SIGMAS = (15, 25, 50)
-
 
 def read_pictures(folder: Path) -> list[Picture]:
     """All pictures of a folder in the order of their names, uint8 BGR. Raises ``SourceUnavailable``."""
@@ -30,11 +28,6 @@ def read_pictures(folder: Path) -> list[Picture]:
     return pictures
 
 
-def noisy(pictures: Sequence[Picture], sigma: int) -> list[Picture]:
-    """Gaussian noise, seeded by (sigma, position), rounded and clipped to uint8."""
-    return [degrade.add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(pictures)]
-
-
 def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
     """One row {set, condition, metric, value, baseline, pictures} for each folder and condition.
 
@@ -45,14 +38,14 @@ def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
     for folder in folders:
         clean = read_pictures(folder)
         if model.card.task == "denoise":
-            for sigma in SIGMAS:
+            for sigma in degrade.SIGMAS:
                 rows.append(
                     _row(
                         folder,
                         f"gaussian sigma {sigma}",
                         "PSNR",
                         model,
-                        noisy(clean, sigma),
+                        degrade.noisy(clean, sigma),
                         clean,
                         psnr,
                         lambda p: p,

@@ -40,10 +40,10 @@ def cli() -> None:
     """Train, export and run small image restoration models."""
 
 
-def _image_command(task: str, name: str, help_text: str) -> Callable[..., Any]:
+def _image_command(task: str, help_text: str) -> Callable[..., Any]:
     """A command that runs a model of ``task`` over files."""
 
-    @cli.command(name, help=help_text, short_help=help_text.split("\n")[0])
+    @cli.command(task, help=help_text, short_help=help_text.split("\n")[0])
     @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
     @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
     @click.option("--model", help="Model name or .onnx file.  [default: this task's]")
@@ -92,8 +92,8 @@ def _image_command(task: str, name: str, help_text: str) -> Callable[..., Any]:
     return command
 
 
-_image_command("denoise", "denoise", "Remove noise from pictures, folders and videos.\n\nINPUTS may be mixed.")
-_image_command("upscale", "upscale", "Enlarge pictures, folders and videos.\n\nINPUTS may be mixed.")
+_image_command("denoise", "Remove noise from pictures, folders and videos.\n\nINPUTS may be mixed.")
+_image_command("upscale", "Enlarge pictures, folders and videos.\n\nINPUTS may be mixed.")
 
 
 @cli.command("models", short_help="List the models at hand.")

@@ -6,6 +6,7 @@ a device sees: noise is rounded and clipped here, in training as in evaluation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,11 +16,18 @@ from PIL import Image
 
 Picture = NDArray[np.uint8]
 
+SIGMAS = (15, 25, 50)  # the noise levels at which denoisers are compared
+
 
 def add_gaussian(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
     """Adds white Gaussian noise of standard deviation ``sigma`` (8-bit levels), rounds and clips."""
     noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma)
     return to_bytes(picture + noise)
+
+
+def noisy(pictures: Sequence[Picture], sigma: int) -> list[Picture]:
+    """A test set with Gaussian noise: seeded by (sigma, position), so that every denoiser gets the same pictures."""
+    return [add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(pictures)]
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,8 @@ def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
         return paths, find_pictures(options.val)
     stride = max(2, len(paths) // HELD_OUT)
     held_out = paths[::stride] if len(paths) > 1 else paths
-    kept = [p for p in paths if p not in set(held_out)]
+    apart = set(held_out)
+    kept = [p for p in paths if p not in apart]
     return kept or paths, held_out
 
 

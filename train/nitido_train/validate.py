@@ -15,8 +15,6 @@ from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr, psnr_y
 from nitido_train.recipe import Recipe
 
-SIGMAS = (15, 25, 50)
-
 
 class ValidationSet:
     """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
@@ -31,10 +29,8 @@ class ValidationSet:
         self._clean = [_centre(store[i], side) for i in range(len(store))]
         self._given: dict[str, list[Picture]] = {}
         if recipe.task == "denoise":
-            for sigma in SIGMAS:
-                self._given[f"psnr_s{sigma}"] = [
-                    degrade.add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(self._clean)
-                ]
+            for sigma in degrade.SIGMAS:
+                self._given[f"psnr_s{sigma}"] = degrade.noisy(self._clean, sigma)
         else:
             self._given["psnr_y"] = [degrade.shrink(p, recipe.scale) for p in self._clean]
 
