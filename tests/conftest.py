@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny import random_checkpoint
 
-from nitido_export.publish import export_checkpoint
+from nitido_export.publish import Statement, export_checkpoint
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")
     for task in ("denoise", "upscale"):
-        export_checkpoint(random_checkpoint(task), folder / f"{task}.onnx", licence="none", data="none", folders=[])
+        export_checkpoint(random_checkpoint(task), folder / f"{task}.onnx", Statement("none", "none"))
     return {task: folder / f"{task}.onnx" for task in ("denoise", "upscale")}
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+
+FOLDER = click.Path(path_type=Path)
 
 
 @click.command(short_help="Turn a training run into one .onnx model.")
@@ -12,21 +17,81 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights, for the card.")
 @click.option("--data-note", default="not stated", help="Training data and its licences, for the card.")
-@click.option(
-    "--eval", "folders", multiple=True, type=click.Path(path_type=Path), help="Folder of clean test pictures."
-)
-def export(run: Path, output: Path, licence: str, data_note: str, folders: tuple[Path, ...]) -> None:
-    """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network."""
+@click.option("--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card.")
+@click.option("--vectors", type=FOLDER, help="Folder of pictures whose crops go into the certificate.")
+@click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is faster.")
+@click.option("--fp16", is_flag=True, help="Compute in float16, for GPUs; gains nothing on a CPU.")
+@click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
+@click.option("--holdout", type=FOLDER, help="Folder of clean pictures the loss is measured on.  [default: --eval]")
+@click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
+@click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
+@click.option("--report", type=FOLDER, help="--int8: folder for the report.  [default: reports beside the output]")
+def export(
+    run: Path,
+    output: Path,
+    licence: str,
+    data_note: str,
+    folders: tuple[Path, ...],
+    vectors: Path | None,
+    int8: bool,
+    fp16: bool,
+    calib: Path | None,
+    holdout: Path | None,
+    max_drop: float,
+    against: Path | None,
+    report: Path | None,
+) -> None:
+    """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network.
+
+    With --int8 or --fp16 the loss against float32 is measured on held-out pictures. A file that loses more than
+    --max-drop, or an int8 file that is not faster on this machine, is not written.
+    """
     if output.suffix != ".onnx":
         raise click.UsageError(f"-o expects a file name ending in .onnx, found {output}")
-    from nitido_export.publish import export_checkpoint
+    if int8 and fp16:
+        raise click.UsageError("--int8 and --fp16 exclude each other")
+    if int8 and calib is None:
+        raise click.UsageError("--int8 expects --calib FOLDER, clean pictures like those the model will see")
+    if holdout is None and (int8 or fp16):
+        if not folders:
+            raise click.UsageError("--int8 and --fp16 expect --holdout FOLDER, clean pictures to measure the loss on")
+        holdout = folders[0]
+
+    from nitido_export.evaluate import read_pictures
+    from nitido_export.publish import Statement, export_checkpoint, publish
     from nitido_train.checkpoint import load
 
-    card = export_checkpoint(load(run), output, licence=licence, data=data_note, folders=list(folders))
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    checkpoint = load(run)
+    sources = vectors or (folders[0] if folders else None)
+    statement = Statement(licence, data_note, folders, read_pictures(sources) if sources else [])
+    if not (int8 or fp16):
+        card = export_checkpoint(checkpoint, output, statement)
+    else:
+        from nitido_export.publish import opened_reference
+        from nitido_export.quantize import Guard, halve, quantize
+        from nitido_export.report import write_report
+
+        assert holdout is not None
+        with opened_reference(checkpoint, against, statement) as reference:
+            guard = Guard(max_drop, read_pictures(holdout), reference)
+            if fp16:
+                card = publish(halve(checkpoint, output.stem, statement, guard), output, statement)
+            else:
+                assert calib is not None
+                outcome = quantize(checkpoint, output.stem, statement, guard, read_pictures(calib))
+                card = publish(outcome.draft, output, statement)
+                for path in write_report(outcome, report or output.parent / "reports"):
+                    click.echo(f"report: {path}")
     click.echo(
         f"{output}: {card.parameters} parameters, {card.macs_per_pixel / 1000:.1f} K MAC/pixel, halo {card.halo} px, "
         f"differs from the network by at most {card.parity['max_error']} of 255 levels"
     )
+    if card.quantization:
+        facts = card.quantization
+        click.echo(f"loses {facts['drop']:.3f} dB against fp32 on the worst condition; {facts['timing']}")
+        if card.precision == "fp16":
+            click.echo("note: on a CPU this file is no faster than fp32; it is smaller, and meant for GPUs")
     _print_rows(card.evaluation)
 
 
@@ -41,7 +106,7 @@ def evaluate(model: str, folders: tuple[Path, ...]) -> None:
     _print_rows(measure(load(model, "cpu"), list(folders)))
 
 
-def _print_rows(rows: list[dict[str, object]]) -> None:
+def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         click.echo(
             f"{row['set']!s:12} {row['condition']!s:18} {row['metric']!s:7} {row['value']:6.2f} dB   "

@@ -1,87 +1,84 @@
-"""Quality of a model file on folders of clean pictures, by the field's protocols."""
+"""Quality of a model file on clean pictures, by the field's protocols."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from nitido.errors import SourceUnavailable
 from nitido.model import Model
 from nitido_train import degrade
-from nitido_train.data import find_pictures
+from nitido_train.data import decode, find_pictures
 from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr, psnr_y
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way of degrading a set of pictures. ``given`` goes into the model, ``score`` compares its result with
+    ``clean`` in dB, ``baseline`` is what one has without a model."""
+
+    name: str
+    metric: str
+    given: list[Picture]
+    clean: list[Picture]
+    score: Callable[[Picture, Picture], float]
+    baseline: Callable[[Picture], Picture]
+
+    def measure(self, restore: Callable[[Picture], Picture]) -> float:
+        """Mean score in dB of ``restore`` over the pictures."""
+        return float(np.mean([self.score(restore(g), c) for g, c in zip(self.given, self.clean, strict=True)]))
+
+
+def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Condition]:
+    """Denoising: colour PSNR at Gaussian σ 15, 25, 50; the baseline is the noisy picture. Upscaling: luma PSNR without
+    ``scale`` border pixels against antialiased bicubic shrinking; the baseline is bicubic enlargement."""
+    if task == "denoise":
+        return [
+            Condition(
+                f"gaussian sigma {sigma}", "PSNR", degrade.noisy(clean, sigma), list(clean), psnr, lambda given: given
+            )
+            for sigma in degrade.SIGMAS
+        ]
+    whole = [degrade.crop_to_multiple(p, scale) for p in clean]
+    return [
+        Condition(
+            f"bicubic x{scale}",
+            "PSNR-Y",
+            [degrade.shrink(p, scale) for p in whole],
+            whole,
+            lambda a, b: psnr_y(a, b, scale),
+            lambda given: degrade.enlarge(given, scale),
+        )
+    ]
 
 
 def read_pictures(folder: Path) -> list[Picture]:
     """All pictures of a folder in the order of their names, uint8 BGR. Raises ``SourceUnavailable``."""
     pictures: list[Picture] = []
     for path in find_pictures([folder]):
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        picture = decode(path)
         if picture is None:
             raise SourceUnavailable(f"{path} cannot be decoded: an evaluation needs every picture of its set")
-        pictures.append(np.asarray(picture, np.uint8))
+        pictures.append(picture)
     return pictures
 
 
 def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """One row {set, condition, metric, value, baseline, pictures} for each folder and condition.
-
-    Denoising: colour PSNR at Gaussian σ 15, 25, 50; the baseline is the noisy picture. Upscaling: luma PSNR without
-    ``scale`` border pixels against antialiased bicubic shrinking; the baseline is bicubic enlargement.
-    """
-    rows: list[dict[str, Any]] = []
-    for folder in folders:
-        clean = read_pictures(folder)
-        if model.card.task == "denoise":
-            for sigma in degrade.SIGMAS:
-                rows.append(
-                    _row(
-                        folder,
-                        f"gaussian sigma {sigma}",
-                        "PSNR",
-                        model,
-                        degrade.noisy(clean, sigma),
-                        clean,
-                        psnr,
-                        lambda p: p,
-                    )
-                )
-        else:
-            scale = model.card.scale
-            clean = [degrade.crop_to_multiple(p, scale) for p in clean]
-            small = [degrade.shrink(p, scale) for p in clean]
-
-            def score(a: Picture, b: Picture, border: int = scale) -> float:
-                return psnr_y(a, b, border)
-
-            def bicubic(p: Picture, factor: int = scale) -> Picture:
-                return degrade.enlarge(p, factor)
-
-            rows.append(_row(folder, f"bicubic x{scale}", "PSNR-Y", model, small, clean, score, bicubic))
-    return rows
-
-
-def _row(
-    folder: Path,
-    condition: str,
-    metric: str,
-    model: Model,
-    given: Sequence[Picture],
-    clean: Sequence[Picture],
-    score: Callable[[Picture, Picture], float],
-    baseline: Callable[[Picture], Picture],
-) -> dict[str, Any]:
-    pairs = list(zip(given, clean, strict=True))
-    return {
-        "set": folder.name,
-        "condition": condition,
-        "metric": metric,
-        "value": round(float(np.mean([score(model(g), c) for g, c in pairs])), 2),
-        "baseline": round(float(np.mean([score(baseline(g), c) for g, c in pairs])), 2),
-        "pictures": len(pairs),
-    }
+    """One row {set, condition, metric, value, baseline, pictures} for each folder and condition."""
+    return [
+        {
+            "set": folder.name,
+            "condition": condition.name,
+            "metric": condition.metric,
+            "value": round(condition.measure(model), 2),
+            "baseline": round(condition.measure(condition.baseline), 2),
+            "pictures": len(condition.clean),
+        }
+        for folder in folders
+        for condition in conditions(model.card.task, model.card.scale, read_pictures(folder))
+    ]

@@ -1,143 +1,150 @@
-"""The network as an ONNX graph that takes and returns raw frames.
+"""The contract's graphs: raw frames in, raw frames or latents out, whatever the network between them.
 
-Written node by node instead of traced: the nets are plain convolutions, and a hand-set graph keeps the opset and IR
-old enough for the runtimes found on boards, the operators the fast ones, and the names stable.
+Written node by node instead of traced to ONNX: a hand-set graph keeps the opset and IR old enough for the runtimes
+found on boards, the operators the fast ones, and the names stable.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
+from torch import Tensor, nn
 
+from nitido_export.layers import write_layers
+from nitido_export.writer import GraphWriter
 from nitido_train.data import ZERO_POINT
-from nitido_train.nets import FrameNet
+from nitido_train.nets.blocks import collapse
+from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
 
-OPSET = 17
-IR_VERSION = 8
-MIN_ONNXRUNTIME = "1.17"
-
-
-@dataclass(frozen=True)
-class GraphFacts:
-    """Derived from the graph. ``halo``: input pixels of context that a tile starting on the grid needs on each side.
-    ``macs_per_pixel``: multiply-accumulates per input pixel. ``parameters``: trained values."""
-
-    halo: int
-    macs_per_pixel: float
-    parameters: int
+LEVEL = 1 / 255
 
 
-class _Writer:
-    """Collects nodes and initializers; every call returns the name of its output."""
+def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
+    """``frame`` uint8 N×H×W×3 BGR → ``image`` uint8 N×(sH)×(sW)×3 BGR, any N, H, W >= 1.
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        self.initializers.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
-        return name
-
-    def op(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
-        return output
-
-
-def build_graph(net: FrameNet) -> onnx.ModelProto:
-    """The contract's graph: ``frame`` uint8 N×H×W×3 BGR → ``image`` uint8 N×(sH)×(sW)×3 BGR, any N, H, W >= 1.
-
-    Frames are padded by their edge pixels to the net's grid and cropped again. Denoisers have an optional scalar
-    input ``strength`` (float32, 0..1, default 1). Contains no metadata yet.
+    Frames are padded by their edge pixels to what the net needs and cropped again. With ``scale`` 1 there is an
+    optional scalar input ``strength`` (float32, 0..1, default 1) that blends from the frame to the restored one. A
+    recurrent net also takes ``state_in`` and returns ``state_out``, float32 N×C×ceil(H/multiple)·…; zeros mean "no
+    past". half: the body computes in float16. A quantized body computes in 8 bits. Contains no metadata yet.
     """
-    plain = net.collapse()
-    w = _Writer()
-    grid, scale = net.grid, net.scale
+    w = GraphWriter()
+    frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
+    size = w.op("Shape", [frame], "size", start=1, end=3)  # H W
+    cells = _cells(w, frame, size, cell=net.cell, multiple=net.multiple)
+    levels = _dequantize(w, cells, "levels")
 
-    w.constant("grid", np.array([grid, grid], np.int64))
-    w.constant("zeros", np.zeros(5, np.int64))
-    w.constant("zero", np.zeros(1, np.int64))
-    w.constant("level", np.array(1 / 255, np.float32))
-    w.constant("zero_point", np.array(ZERO_POINT, np.uint8))
-    size = w.op("Shape", ["frame"], "size", start=1, end=3)  # H, W
-    beyond = w.op("Mod", [size, "grid"], "beyond")
-    missing = w.op("Mod", [w.op("Sub", ["grid", beyond], "short"), "grid"], "missing")
-    pads = w.op("Concat", ["zeros", missing, "zero"], "pads", axis=0)  # begins N H W C, ends N H W C
-    padded = w.op("Pad", ["frame", pads], "padded", mode="edge")
-    planes = w.op("Transpose", [padded], "planes", perm=[0, 3, 1, 2])
-    levels = w.op("DequantizeLinear", [planes, "level", "zero_point"], "levels")
-    cells = w.op("SpaceToDepth", [levels], "cells", blocksize=grid)
+    body_inputs = [_to_half(w, levels, "levels_half") if half else levels]
+    if isinstance(net, RecurrentFrameNet):
+        body_inputs.append(w.input("state_in", TensorProto.FLOAT, ["N", net.state_channels, "state_h", "state_w"]))
+    correction, *states = write_layers(w, cast(nn.Module, collapse(net.body)), body_inputs, half=half)
+    for state in states:
+        w.op("Identity", [state], "state_out")
+        w.output("state_out", TensorProto.FLOAT, ["N", cast(RecurrentFrameNet, net).state_channels, "sh", "sw"])
+    if half:
+        correction = w.op("Cast", [correction], "correction", to=TensorProto.FLOAT)
 
-    features = first = cells
-    last = len(plain.body.convs) - 1
-    for i, conv in enumerate(plain.body.convs):
-        if i == last:
-            features = w.op("Add", [features, first], "skip")
-        weight = w.constant(f"conv{i}.weight", conv.weight.detach().numpy())  # pyright: ignore
-        bias = w.constant(f"conv{i}.bias", conv.bias.detach().numpy())  # pyright: ignore
-        features = w.op("Conv", [features, weight, bias], f"conv{i}", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-        if i != last:
-            features = w.op("Relu", [features], f"relu{i}")
-        if i == 0:
-            first = features
-
-    inputs = [helper.make_tensor_value_info("frame", TensorProto.UINT8, ["N", "H", "W", 3])]
-    if net.task == "denoise":
+    if net.scale == 1:
         # An initializer that is also an input: callers may set it, and need not.
-        w.constant("strength", np.array(1.0, np.float32))
-        inputs.append(helper.make_tensor_value_info("strength", TensorProto.FLOAT, []))
-        features = w.op("Mul", [features, "strength"], "residual")
-        anchor = cells
+        w.input(w.constant("strength", 1.0, np.float32), TensorProto.FLOAT, [])
+        anchor, correction = levels, _scaled_by_strength(w, correction)
     else:
-        w.constant("anchor_index", plain.anchor.numpy())  # pyright: ignore
-        anchor = w.op("Gather", [cells, "anchor_index"], "anchor", axis=1)
-    restored = w.op("Add", [anchor, features], "restored")
-
-    # Rounding, clipping and casting in one operator, and depth-to-space on bytes instead of floats.
-    bytes_ = w.op("QuantizeLinear", [restored, "level", "zero_point"], "bytes")
-    fine = w.op("DepthToSpace", [bytes_], "fine", blocksize=grid * scale, mode="DCR")
-    frames = w.op("Transpose", [fine], "frames", perm=[0, 2, 3, 1])
-    w.constant("scale", np.array([scale, scale], np.int64))
-    w.constant("start", np.zeros(2, np.int64))
-    w.constant("axes", np.array([1, 2], np.int64))
-    end = w.op("Mul", [size, "scale"], "end")
-    w.op("Slice", [frames, "start", end, "axes"], "image")
-
-    output = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "sH", "sW", 3])
-    graph = helper.make_graph(w.nodes, "nitido", inputs, [output], w.initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="nitido")
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model, full_check=True)
-    return model
+        # On bytes, a quarter of the traffic of floats.
+        index = w.constant("anchor_index", cast(Tensor, net.anchor).numpy())
+        anchor = _dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
+    restored = w.op("Add", [anchor, correction], "restored")
+    bytes_ = _quantize(w, restored, "bytes")
+    frames = _pixels(w, bytes_, cell=net.cell * net.scale)
+    end = w.op("Mul", [size, w.shape("scale", net.scale, net.scale)], "end")
+    w.op("Slice", [frames, w.shape("start", 0, 0), end, w.shape("axes", 1, 2)], "image")
+    w.output("image", TensorProto.UINT8, ["N", "sH", "sW", 3])
+    return w.model()
 
 
-def read_facts(model: onnx.ModelProto) -> GraphFacts:
-    """Receptive field, work and size, by walking the graph from ``frame`` to its outputs."""
-    weights = {i.name: tuple(i.dims) for i in model.graph.initializer}
-    # For every tensor: pixels of the input per step of its grid, and how far it sees, in input pixels.
-    pitch: dict[str, float] = {"frame": 1.0}
-    reach: dict[str, float] = {"frame": 0.0}
-    macs, parameters = 0.0, 0
-    for node in model.graph.node:
-        known = [name for name in node.input if name in pitch]
-        step = max((pitch[name] for name in known), default=1.0)
-        seen = max((reach[name] for name in known), default=0.0)
-        if node.op_type == "Conv":
-            out, inside, kh, kw = weights[node.input[1]]
-            seen += step * (max(kh, kw) // 2)
-            macs += out * inside * kh * kw / step**2
-            parameters += out * inside * kh * kw + out
-        elif node.op_type == "SpaceToDepth":
-            step *= _blocksize(node)
-        elif node.op_type == "DepthToSpace":
-            step /= _blocksize(node)
-        for name in node.output:
-            pitch[name], reach[name] = step, seen
-    return GraphFacts(halo=int(reach["image"]), macs_per_pixel=macs, parameters=parameters)
+def encoder_graph(encoder: nn.Module, outputs: list[str], *, height: int, width: int, latent: int) -> onnx.ModelProto:
+    """``frame`` uint8 N×height×width×3 BGR → each of ``outputs`` (``z``, or ``z_mean`` and ``z_log_var``) float32 N×d.
+
+    encoder: N×3×height×width, -0.5..0.5, BGR → N×d, or a tuple of them. The size is the network's own: a frame of
+    another one is the caller's to resize, because how to resize is a choice of the task.
+    """
+    w = GraphWriter()
+    frame = w.input("frame", TensorProto.UINT8, ["N", height, width, 3])
+    planes = w.op("Transpose", [frame], "planes", perm=[0, 3, 1, 2])
+    latents = write_layers(w, collapse(encoder), [_dequantize(w, planes, "levels")], prefix="encoder.")
+    for found, name in zip(latents, outputs, strict=True):
+        w.op("Identity", [found], name)
+        w.output(name, TensorProto.FLOAT, ["N", latent])
+    return w.model()
 
 
-def _blocksize(node: onnx.NodeProto) -> int:
-    return next(a.i for a in node.attribute if a.name == "blocksize")
+def decoder_graph(decoder: nn.Module, *, latent: int, height: int, width: int) -> onnx.ModelProto:
+    """``z`` float32 N×latent → ``image`` uint8 N×height×width×3 BGR.
+
+    decoder: N×latent → N×3×height×width, -0.5..0.5, BGR.
+    """
+    w = GraphWriter()
+    z = w.input("z", TensorProto.FLOAT, ["N", latent])
+    (picture,) = write_layers(w, collapse(decoder), [z], prefix="decoder.")
+    w.op("Transpose", [_quantize(w, picture, "bytes")], "image", perm=[0, 2, 3, 1])
+    w.output("image", TensorProto.UINT8, ["N", height, width, 3])
+    return w.model()
+
+
+def _cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
+    """Padded frames as N×(3·cell²)×h×w bytes, in the order of :func:`blocks.space_to_depth`.
+
+    By reshaping and transposing bytes: SpaceToDepth takes only floats in older runtimes, and this is no slower.
+    """
+    whole = w.shape("multiple", multiple, multiple)
+    beyond = w.op("Mod", [size, whole], "beyond")
+    missing = w.op("Mod", [w.op("Sub", [whole, beyond], "short"), whole], "missing")
+    # begins N H W C, ends N H W C
+    pads = w.op("Concat", [w.shape("no_pads", 0, 0, 0, 0, 0), missing, w.shape("no_pad", 0)], "pads", axis=0)
+    padded = w.op("Pad", [frame, pads], "padded", mode="edge")
+    grid = w.op("Div", [w.op("Add", [size, missing], "padded_size"), w.shape("cell", cell, cell)], "grid")  # h w
+    rows, columns = (w.op("Gather", [grid, w.shape(f"axis_{i}", i)], name) for i, name in enumerate(("h", "w")))
+    parts = [w.shape("same", 0), rows, w.shape("cell_rows", cell), columns, w.shape("cell_row", 3 * cell)]
+    split = w.op("Reshape", [padded, w.op("Concat", parts, "split_shape", axis=0)], "split")  # N h cell w cell·3
+    together = w.op("Transpose", [split], "together", perm=[0, 1, 3, 2, 4])  # N h w cell cell·3
+    flat = w.op("Reshape", [together, w.shape("flat_shape", 0, 0, 0, 3 * cell * cell)], "flat")  # N h w 3·cell²
+    return w.op("Transpose", [flat], "cells", perm=[0, 3, 1, 2])  # N 3·cell² h w
+
+
+def _pixels(w: GraphWriter, cells: str, *, cell: int) -> str:
+    """Bytes N×(3·cell²)×h×w as frames N×(h·cell)×(w·cell)×3."""
+    flat = w.op("Transpose", [cells], "fine_flat", perm=[0, 2, 3, 1])  # N h w 3·cell²
+    together = w.op("Reshape", [flat, w.shape("fine_shape", 0, 0, 0, cell, 3 * cell)], "fine_together")
+    split = w.op("Transpose", [together], "fine_split", perm=[0, 1, 3, 2, 4])  # N h cell w cell·3
+    wide = w.op("Mul", ["w", w.shape("fine_cell", cell)], "fine_w")
+    shape = w.op("Concat", [w.shape("same", 0), w.shape("rest", -1), wide, w.shape("three", 3)], "frame_shape", axis=0)
+    return w.op("Reshape", [split, shape], "frames")  # N h·cell w·cell 3
+
+
+def _level(w: GraphWriter) -> list[str]:
+    return [w.constant("level", LEVEL, np.float32), w.constant("zero_point", ZERO_POINT, np.uint8)]
+
+
+def _dequantize(w: GraphWriter, bytes_: str, name: str) -> str:
+    return w.op("DequantizeLinear", [bytes_, *_level(w)], name)
+
+
+def _quantize(w: GraphWriter, levels: str, name: str) -> str:
+    """Rounding, clipping and casting in one operator."""
+    return w.op("QuantizeLinear", [levels, *_level(w)], name)
+
+
+def _scaled_by_strength(w: GraphWriter, correction: str) -> str:
+    """The correction times ``strength``. Of an 8-bit correction the scale is multiplied, which takes no pass."""
+    last = w.nodes[-1]
+    if last.op_type == "DequantizeLinear" and last.output[0] == correction:
+        bytes_, scale, zero = last.input
+        w.nodes.pop()
+        scaled = w.op("Mul", [scale, "strength"], "correction_scale")
+        return w.op("DequantizeLinear", [bytes_, scaled, zero], correction)
+    return w.op("Mul", [correction, "strength"], "correction_scaled")
+
+
+def _to_half(w: GraphWriter, levels: str, name: str) -> str:
+    return w.op("Cast", [levels], name, to=TensorProto.FLOAT16)

@@ -1,92 +1,155 @@
-"""Writing a model file with its card, and the index of a folder of models."""
+"""Writing a model file with its card and its seal, and the index of a folder of models."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 from nitido.card import CONTRACT, Card
-from nitido.errors import SinkUnavailable
-from nitido.model import Model
+from nitido.certificate import SEAL, UNSEALED, VECTORS, Vector, seal, vectors_to_text
+from nitido.errors import CardMismatch, ExportError
+from nitido.model import Model, load
+from nitido.whole import write_whole
+from nitido_export.certify import certify, frames_from
 from nitido_export.evaluate import evaluate
-from nitido_export.graph import IR_VERSION, MIN_ONNXRUNTIME, OPSET, build_graph, read_facts
-from nitido_export.verify import check_parity
+from nitido_export.facts import oldest_runtime, read_facts
+from nitido_export.graph import frame_graph
+from nitido_export.parity import check_parity
+from nitido_export.writer import IR_VERSION, OPSET
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.degrade import Picture
+from nitido_train.nets.frame import FrameNet
+from nitido_train.quantize import unquantized
 
 
-def export_checkpoint(checkpoint: Checkpoint, target: Path, *, licence: str, data: str, folders: list[Path]) -> Card:
-    """Builds, proves, evaluates and writes ``target`` (``.onnx``), its ``.json`` card and the folder's index.
+@dataclass(frozen=True)
+class Statement:
+    """What only the person who exports can say. licence: of the weights. data: training sets and their licences in
+    words. evaluation: folders of clean test pictures. vectors: clean pictures for the certificate."""
 
-    licence: of the weights. data: the training sets and their licences in words. folders: evaluation sets.
-    Raises ``ExportError`` when the graph does not equal the network, ``SinkUnavailable`` when nothing can be written.
-    """
-    net = checkpoint.averaged_net()
-    model = build_graph(net)
-    facts = read_facts(model)
+    licence: str
+    data: str
+    evaluation: Sequence[Path] = ()
+    vectors: Sequence[Picture] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A proven graph with its card and test vectors, not yet a file."""
+
+    graph: onnx.ModelProto
+    card: Card
+    vectors: list[Vector]
+
+    def to_bytes(self) -> bytes:
+        """The sealed model file."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.graph)
+        texts = {**self.card.to_metadata(), VECTORS: vectors_to_text(self.vectors), SEAL: UNSEALED}
+        for key, value in texts.items():
+            entry = model.metadata_props.add()
+            entry.key, entry.value = key, value
+        return seal(model.SerializeToString())
+
+    @contextmanager
+    def opened(self) -> Iterator[Model]:
+        """The draft as a model on the CPU."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / f"{self.card.name}.onnx"
+            path.write_bytes(self.to_bytes())
+            yield Model(path, "cpu")
+
+
+def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement, precision: str = "fp32") -> Draft:
+    """Builds the graph of a network (quantized or not) and proves it. Raises ``ExportError`` when the graph does not
+    equal the network."""
+    graph = frame_graph(net, half=precision == "fp16")
+    facts = read_facts(graph, cell=net.cell)
     recipe = checkpoint.recipe
+    plain = graph.SerializeToString()
+    vectors, certificate = certify(plain, frames_from(statement.vectors, recipe.task, net.scale), precision)
     card = Card(
         contract=CONTRACT,
-        name=target.stem,
+        name=name,
         task=recipe.task,
         summary=recipe.summary,
         scale=net.scale,
-        multiple=net.grid,
+        multiple=net.multiple,
         halo=facts.halo,
         colour_order="bgr",
         parameters=facts.parameters,
         macs_per_pixel=round(facts.macs_per_pixel, 1),
         opset=OPSET,
         ir_version=IR_VERSION,
-        min_onnxruntime=MIN_ONNXRUNTIME,
-        licence=licence,
-        training={"data": data, "steps": checkpoint.step, "recipe": asdict(recipe)},
-        parity=check_parity(net, model.SerializeToString()),
+        min_onnxruntime=oldest_runtime(graph),
+        licence=statement.licence,
+        training={
+            "data": statement.data,
+            "steps": checkpoint.step,
+            "recipe": asdict(recipe),
+            "provenance": checkpoint.provenance,
+        },
+        parity=check_parity(net, plain, precision),
+        precision=precision,
+        certificate=certificate,
     )
-    if folders:
-        with tempfile.TemporaryDirectory() as scratch:
-            draft = Path(scratch) / target.name
-            draft.write_bytes(_stamped(model, card))
-            card = replace(card, evaluation=evaluate(Model(draft, "cpu"), folders))
-    write_whole(target, _stamped(model, card))
-    write_whole(target.with_suffix(".json"), _json(asdict(card)))
-    _update_index(target.parent, card, target)
-    return card
+    return Draft(graph, card, vectors)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there complete or not at all. Raises ``SinkUnavailable``."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        if partial.is_file():
-            partial.unlink(missing_ok=True)
-        raise SinkUnavailable(f"cannot write {path}: {error.strerror}; nothing was changed") from error
+def publish(finished: Draft, target: Path, statement: Statement) -> Card:
+    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card and the folder's index. Raises
+    ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
+    if statement.evaluation:
+        with finished.opened() as model:
+            rows = evaluate(model, statement.evaluation)
+        finished = replace(finished, card=replace(finished.card, evaluation=rows))
+    write_whole(target, finished.to_bytes())
+    write_whole(target.with_suffix(".json"), _json(asdict(finished.card)))
+    _update_index(target.parent, finished.card, target)
+    return finished.card
 
 
-def _stamped(model: Any, card: Card) -> bytes:
-    del model.metadata_props[:]
-    for key, value in card.to_metadata().items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
-    return model.SerializeToString()
+def export_checkpoint(checkpoint: Checkpoint, target: Path, statement: Statement) -> Card:
+    """A float32 model from a checkpoint. Raises ``ExportError`` or ``SinkUnavailable``."""
+    if checkpoint.quantization:
+        raise ExportError("this checkpoint was trained for 8 bits (--qat): export it with --int8")
+    finished = draft(checkpoint.averaged_net(), checkpoint, target.stem, statement)
+    return publish(finished, target, statement)
+
+
+@contextmanager
+def opened_reference(checkpoint: Checkpoint, against: Path | None, statement: Statement) -> Iterator[Model]:
+    """The float model that a lower precision is measured against: a file, or the checkpoint's own weights in fp32.
+
+    Raises ``ModelNotFound``, or ``CardMismatch`` when the file is for another task or scale.
+    """
+    net = checkpoint.averaged_net()
+    if against is not None:
+        model = load(str(against), "cpu")
+        model.card.require_task(checkpoint.recipe.task, str(against))
+        if model.card.scale != net.scale:
+            raise CardMismatch(f"{against} has scale {model.card.scale}, this run has scale {net.scale}")
+        yield model
+    else:
+        plain = unquantized(net) if checkpoint.quantization else net
+        with draft(plain, checkpoint, "reference", statement).opened() as model:
+            yield model
 
 
 def _update_index(folder: Path, card: Card, file: Path) -> None:
     path = folder / "index.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
-    rows = [row for row in rows if row["name"] != card.name]
-    first_of_task = not any(row["task"] == card.task and row["default"] for row in rows)
+    kept = next((row for row in rows if row["name"] == card.name), None)
+    rows = [row for row in rows if row is not kept]
+    others = any(row["task"] == card.task and row["default"] for row in rows)
     rows.append(
         {
             "name": card.name,
@@ -95,7 +158,7 @@ def _update_index(folder: Path, card: Card, file: Path) -> None:
             "scale": card.scale,
             "summary": card.summary,
             "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "default": first_of_task,
+            "default": kept["default"] if kept else not others,
         }
     )
     rows.sort(key=lambda row: row["name"])

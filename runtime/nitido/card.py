@@ -36,6 +36,9 @@ class Card:
     training: data sets and their licences, recipe, steps.
     evaluation: rows of {set, condition, metric, value, baseline, ...}, and the command that repeats them.
     parity: the exported graph against the network it was made from.
+    precision: ``fp32``, ``fp16`` or ``int8``: what the body computes in.
+    certificate: ``tolerance``: how far another machine may be off on the file's test vectors, and what was seen here.
+    quantization: how an int8 or fp16 file was made: layers left in float, loss against fp32, speed measured.
     """
 
     contract: int
@@ -55,6 +58,9 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: list[dict[str, Any]] = field(default_factory=list)
     parity: dict[str, Any] = field(default_factory=dict)
+    precision: str = "fp32"
+    certificate: dict[str, Any] = field(default_factory=dict)
+    quantization: dict[str, Any] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """The card as ONNX metadata: ``nitido.<field>`` → JSON."""

@@ -13,7 +13,7 @@ import click
 from nitido import __version__
 from nitido.errors import NitidoError
 
-_EXTRAS = {"train": "train", "export": "export", "evaluate": "export"}
+_EXTRAS = {"train": "train", "export": "export", "evaluate": "export", "pack": "export"}
 
 
 class _Commands(click.Group):
@@ -117,6 +117,38 @@ def info_command(model: str) -> None:
     from nitido.model import load
 
     click.echo(json.dumps(asdict(load(model, "cpu").card), indent=2, ensure_ascii=False))
+
+
+@cli.command("verify", short_help="Replay a model's certificate on this device.")
+@click.argument("model")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores]")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def verify_command(model: str, device: str, threads: int | None, as_json: bool) -> None:
+    """Replay the certificate of MODEL, a name or file, on the device at hand: is the file the exported one, and does
+    this machine compute with it what it should? Exit code 0: passed, 1: failed."""
+    from nitido.certificate import verify
+    from nitido.zoo import find
+
+    path = find(model)
+    verdict = verify(path, device, threads=threads)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps({"file": str(path), "passed": verdict.passed, **asdict(verdict)}, indent=2))
+    else:
+        seals = {True: "intact, as it was exported", False: "CHANGED since it was exported", None: "has no seal"}
+        click.echo(f"{path} on {verdict.device}, onnxruntime {verdict.onnxruntime}")
+        click.echo(f"  file      {seals[verdict.intact]}")
+        allowed = f"allowed {verdict.tolerance:g}, {verdict.mean_tolerance:g} mean"
+        for number, replay in enumerate(verdict.replays, 1):
+            gap = f"off by at most {replay.max_error:g}, {replay.mean_error:.4f} mean"
+            found = "identical" if replay.identical else gap
+            click.echo(f"  vector {number}  {'×'.join(map(str, replay.shape))}: {found} ({allowed})")
+        click.echo("passed" if verdict.passed else "FAILED: do not use this file on this device")
+    if not verdict.passed:
+        raise SystemExit(1)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nitido.errors import SinkUnavailable, SourceUnavailable
+from nitido.whole import replacing
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _SAVE = {
@@ -76,19 +76,8 @@ def write_picture(path: Path, picture: Picture) -> None:
         extra["exif"] = picture.exif
     if picture.icc and suffix != ".bmp":
         extra["icc_profile"] = picture.icc
-    partial = path.with_name(f".{path.stem}.partial{suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            image.save(file, format=Image.registered_extensions()[suffix], **extra)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise SinkUnavailable(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if path.parent.is_dir():
-            partial.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        image.save(partial, format=Image.registered_extensions()[suffix], **extra)  # pyright: ignore[reportArgumentType]
 
 
 def _is_16_bit(image: Image.Image) -> bool:

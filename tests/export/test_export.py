@@ -11,10 +11,11 @@ from tiny import random_checkpoint
 from nitido import zoo
 from nitido.errors import ExportError, SinkUnavailable
 from nitido.model import load
-from nitido_export import verify
-from nitido_export.graph import build_graph, read_facts
-from nitido_export.publish import export_checkpoint, write_whole
-from nitido_train.checkpoint import save
+from nitido.whole import write_whole
+from nitido_export import parity
+from nitido_export.facts import read_facts
+from nitido_export.graph import frame_graph
+from nitido_export.publish import Statement, export_checkpoint
 
 
 @pytest.mark.parametrize("task", ["denoise", "upscale"])
@@ -37,15 +38,16 @@ def test_the_file_is_one_and_old_runtimes_can_read_it(tiny_models: dict[str, Pat
 
 def test_a_graph_that_differs_from_its_network_is_not_written() -> None:
     net = random_checkpoint("denoise").averaged_net()
-    graph = build_graph(net)
-    bias = next(i for i in graph.graph.initializer if i.name == "conv2.bias")
-    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.02), "conv2.bias"))
+    graph = frame_graph(net)
+    bias = next(i for i in graph.graph.initializer if i.name == "convs_2.bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.02), "convs_2.bias"))
     with pytest.raises(ExportError, match="differs from the network"):
-        verify.check_parity(net, graph.SerializeToString())
+        parity.check_parity(net, graph.SerializeToString())
 
 
 def test_receptive_field_follows_the_longest_path() -> None:
-    facts = read_facts(build_graph(random_checkpoint("upscale").averaged_net()))
+    net = random_checkpoint("upscale").averaged_net()
+    facts = read_facts(frame_graph(net), cell=net.cell)
     assert facts.halo == 6
     assert facts.parameters == 9 * (12 * 8 + 8 * 8 + 8 * 48) + 8 + 8 + 48
 
@@ -58,20 +60,20 @@ def test_an_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
-    save(random_checkpoint("denoise"), tmp_path / "best.pt")
-    card = export_checkpoint(
-        random_checkpoint("denoise"), tmp_path / "m.onnx", licence="none", data="none", folders=[photos]
-    )
+    statement = Statement("none", "none", evaluation=[photos])
+    card = export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
     assert [row["condition"] for row in card.evaluation] == [f"gaussian sigma {s}" for s in (15, 25, 50)]
     assert card.evaluation[1]["baseline"] == pytest.approx(20.4, abs=0.5)
-    index = json.loads((tmp_path / "index.json").read_text())
-    assert index["models"][0]["default"]
+    export_checkpoint(random_checkpoint("denoise"), tmp_path / "n.onnx", statement)
+    export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
+    rows = json.loads((tmp_path / "index.json").read_text())["models"]
+    assert [(row["name"], row["default"]) for row in rows] == [("m", True), ("n", False)]
 
 
 @pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)
 def test_shipped_models_carry_their_evaluation_and_card_file(entry: zoo.Entry) -> None:
     card = load(entry.name, "cpu").card
-    assert card.evaluation and card.training["steps"] > 5000
+    assert card.evaluation and card.training["steps"] > 2000
     assert json.loads(entry.path.with_suffix(".json").read_text())["evaluation"] == card.evaluation
     for row in card.evaluation:
         assert row["value"] > row["baseline"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any
 
 import torch
 
-from nitido.errors import CheckpointError, RecipeError
-from nitido_train.nets import FrameNet, build
+from nitido.errors import CheckpointError, RecipeError, SinkUnavailable
+from nitido.whole import replacing
+from nitido_train.nets import NETS, FrameNet, build
+from nitido_train.quantize import Quantization, quantize_net
 from nitido_train.recipe import Recipe, recipe_from_dict
 
 FORMAT = 1
@@ -20,7 +21,8 @@ FORMAT = 1
 @dataclass
 class Checkpoint:
     """``net``: weights being trained. ``ema``: their moving average, the ones to use. ``step``: steps done.
-    ``best``: best validation PSNR in dB so far. ``history``: one dict per validation."""
+    ``best``: best validation PSNR in dB so far. ``history``: one dict per validation. ``quantization``: of a
+    quantization-aware training, which trains the collapsed network."""
 
     recipe: Recipe
     step: int
@@ -30,26 +32,37 @@ class Checkpoint:
     best: float = float("-inf")
     history: list[dict[str, float]] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+    quantization: Quantization | None = None
+
+    def fresh_net(self) -> FrameNet:
+        """The untrained network that the weights belong to."""
+        try:
+            net = build(self.recipe.net.kind, self.recipe.net.options)
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"unknown network '{self.recipe.net.kind}' {self.recipe.net.options}: expected one of "
+                f"{', '.join(sorted(NETS))} with options of its own; was it trained by a newer nitido?"
+            ) from error
+        return quantize_net(net, self.quantization) if self.quantization else net
 
     def averaged_net(self) -> FrameNet:
         """The network with the averaged weights, in eval mode, still with its training-time branches."""
-        net = build(self.recipe.net.kind, self.recipe.net.options)
-        net.load_state_dict(self.ema)
+        net = self.fresh_net()
+        try:
+            net.load_state_dict(self.ema)
+        except RuntimeError as error:
+            raise CheckpointError(f"these weights do not fit the network of recipe '{self.recipe.name}'") from error
         return net.eval()
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Writes atomically: a crash or full disk leaves the previous file as it was."""
-    partial = path.with_name(path.name + ".partial")
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
+    plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
     try:
-        with partial.open("wb") as file:
-            torch.save(plain, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        with replacing(path) as partial:
+            torch.save(plain, partial)
+    except (SinkUnavailable, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
         raise CheckpointError(f"cannot write {path}: {error}; the previous checkpoint is untouched") from error
 
 
@@ -74,6 +87,8 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path} is not a checkpoint of 'nitido train' (format {FORMAT})")
     try:
         recipe = recipe_from_dict(plain.pop("recipe"))
+        if plain.get("quantization"):
+            plain["quantization"] = Quantization(**plain["quantization"])
         return Checkpoint(recipe=recipe, **plain)
     except (RecipeError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} was written by another version: {error}") from error

@@ -30,6 +30,8 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
 @click.option("--val", multiple=True, type=click.Path(path_type=Path), help="Folder for validation; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
+@click.option("--from", "start", type=click.Path(path_type=Path), help="Run or checkpoint whose weights to train on.")
+@click.option("--qat", is_flag=True, help="Fine-tune --from for 8-bit arithmetic, by the recipe's [qat] schedule.")
 @click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override, such as schedule.steps=1000.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
 @click.option("--checkpoint-minutes", default=5.0, show_default=True, help="Minutes between checkpoints.")
@@ -43,6 +45,8 @@ def train(
     val: tuple[Path, ...],
     out: Path | None,
     resume: bool,
+    start: Path | None,
+    qat: bool,
     overrides: dict[str, object],
     list_recipes: bool,
     checkpoint_minutes: float,
@@ -67,6 +71,7 @@ def train(
 
     import torch
 
+    from nitido_train.checkpoint import load as load_checkpoint
     from nitido_train.loop import RunOptions
     from nitido_train.loop import train as run
 
@@ -80,6 +85,8 @@ def train(
             data=data,
             val=val,
             resume=resume,
+            start=load_checkpoint(start) if start else None,
+            qat=qat,
             checkpoint_minutes=checkpoint_minutes,
             workers=min(workers, os.cpu_count() or 1),
             accelerator=accelerator,
@@ -87,6 +94,6 @@ def train(
         ),
     )
     click.echo(
-        f"{result.step} of {loaded.schedule.steps} steps, best validation {result.best:.2f} dB, in {out}\n"
+        f"{result.step} of {result.recipe.schedule.steps} steps, best validation {result.best:.2f} dB, in {out}\n"
         f"next: nitido export {out} -o {loaded.name}.onnx"
     )

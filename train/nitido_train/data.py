@@ -51,7 +51,7 @@ class PictureStore:
         self._kept: list[Picture | Path] = []
         areas: list[int] = []
         for path in paths:
-            picture = _decode(path)
+            picture = decode(path)
             if picture is None or min(picture.shape[:2]) < smallest:
                 self.skipped += 1
                 log.warning("left out %s: %s", path, "unreadable" if picture is None else f"under {smallest} px")
@@ -74,7 +74,7 @@ class PictureStore:
         kept = self._kept[index]
         if not isinstance(kept, Path):
             return kept
-        picture = _decode(kept)
+        picture = decode(kept)
         if picture is None:
             raise SourceUnavailable(f"{kept} was readable when the training began and no longer is")
         return picture
@@ -151,7 +151,8 @@ def to_tensor(patches: Tensor) -> Tensor:
     return (patches.permute(0, 3, 1, 2).to(torch.float32) - ZERO_POINT) / 255  # N 3 H W
 
 
-def _decode(path: Path) -> Picture | None:
+def decode(path: Path) -> Picture | None:
+    """A picture file as uint8 H×W×3 BGR; ``None`` when it is missing or cannot be decoded."""
     # Not cv2.imread: that one prints to stderr for a missing file and cannot open non-ASCII names on Windows.
     try:
         data = np.fromfile(path, np.uint8)

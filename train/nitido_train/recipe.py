@@ -82,7 +82,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training. ``name`` becomes the model's name, ``task`` the job it does (``denoise`` or ``upscale``)."""
+    """One training. ``name`` becomes the model's name, ``task`` the job it does (``denoise`` or ``upscale``).
+    ``qat``: the schedule of quantization-aware fine-tuning (``nitido train --qat``)."""
 
     name: str
     task: str
@@ -92,24 +93,17 @@ class Recipe:
     seed: int = 0
     data: DataRecipe = field(default_factory=DataRecipe)
     noise: NoiseRecipe | None = None
+    qat: Schedule | None = None
 
     def __post_init__(self) -> None:
         if self.task not in ("denoise", "upscale"):
             raise RecipeError(f"task expects 'denoise' or 'upscale'; found '{self.task}'")
         if (self.task == "denoise") != (self.noise is not None):
             raise RecipeError("a recipe has a [noise] table exactly when its task is 'denoise'")
-        if self.data.patch % (self.grid * self.scale):
-            raise RecipeError(
-                f"[data] patch must be a multiple of {self.grid * self.scale} (grid x scale); found {self.data.patch}"
-            )
 
     @property
     def scale(self) -> int:
         return int(self.net.options.get("scale", 2 if self.task == "upscale" else 1))
-
-    @property
-    def grid(self) -> int:
-        return int(self.net.options.get("grid", 1))
 
 
 def recipe_names() -> list[str]:

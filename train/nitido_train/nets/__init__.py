@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from nitido_train.nets.denoiser import Denoiser
-from nitido_train.nets.superres import SuperRes
+from nitido_train.nets.bodies import ConvStack, Pyramid
+from nitido_train.nets.frame import FrameNet
 
-FrameNet = Denoiser | SuperRes
 
-NETS: dict[str, type[Denoiser] | type[SuperRes]] = {"denoiser": Denoiser, "superres": SuperRes}
+def denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
+    """A stack of convolutions on ``grid``×``grid`` cells."""
+    depth = 3 * grid * grid
+    return FrameNet(ConvStack([depth, *[channels] * (layers - 1), depth], expansion=expansion), cell=grid)
+
+
+def superres(scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
+    """The same, to ``scale`` times the size."""
+    depth = 3 * grid * grid
+    widths = [depth, *[channels] * (layers - 1), depth * scale * scale]
+    return FrameNet(ConvStack(widths, expansion=expansion), cell=grid, scale=scale)
+
+
+def pyramid_denoiser(
+    widths: list[int], before: list[int], after: list[int], grid: int = 2, expansion: int = 2
+) -> FrameNet:
+    """A U-shaped denoiser whose finest grid has ``grid``×``grid`` cells; see :class:`bodies.Pyramid`."""
+    depth = 3 * grid * grid
+    body = Pyramid(depth, depth, widths, before, after, expansion=expansion)
+    return FrameNet(body, cell=grid, coarsest=2 ** (len(widths) - 1))
+
+
+NETS: dict[str, Callable[..., FrameNet]] = {
+    "denoiser": denoiser,
+    "superres": superres,
+    "pyramid-denoiser": pyramid_denoiser,
+}
 
 
 def build(kind: str, options: dict[str, Any]) -> FrameNet:

@@ -1,0 +1,94 @@
+"""What a graph says of itself: how far it sees, how much it computes, what it needs to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+# Oldest runtime that these graphs were run in: opset 17 and IR 8 load in 1.14, but nothing below this was tried.
+OLDEST = "1.17"
+# 8-bit DepthToSpace and SpaceToDepth came to the CPU later than the float ones.
+BYTE_SHUFFLE = {"DepthToSpace", "SpaceToDepth"}
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """Derived from the graph. ``halo``: input pixels of context that a tile starting on the grid needs on each side; 0
+    for graphs without a ``frame`` of free size. ``macs_per_pixel``: multiply-accumulates per pixel of the frame (of the
+    image, for a decoder). ``parameters``: trained values."""
+
+    halo: int
+    macs_per_pixel: float
+    parameters: int
+
+
+def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
+    """Receptive field, work and size, by walking the graph. cell: pixels of the frame, on each side, that stand under
+    one position of the tensor ``cells``."""
+    shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
+    # For every tensor: pixels of the frame per step of its grid, and how far it sees beyond its own, in pixels.
+    pitch: dict[str, float] = {"frame": 1.0, "levels": 1.0}
+    reach: dict[str, float] = {}
+    area = 0
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        if value.name in ("frame", "image") and len(dims) == 4 and dims[1].HasField("dim_value"):
+            area = area or dims[1].dim_value * dims[2].dim_value
+    macs, parameters = 0.0, 0
+    for node in model.graph.node:
+        step = max((pitch[name] for name in node.input if name in pitch), default=1.0)
+        seen = max((reach[name] for name in node.input if name in reach), default=0.0)
+        kind = node.op_type
+        if kind in ("Conv", "ConvTranspose"):
+            weight = shapes[node.input[1]]
+            stride = _ints(node, "strides", [1, 1])[0]
+            count = int(np.prod(weight))
+            if kind == "Conv":
+                seen += step * (weight[2] // 2)
+                step *= stride
+            else:
+                step /= stride
+            # A transposed convolution works once for each of its input's positions.
+            macs += count / (step if kind == "Conv" else step * stride) ** 2
+            parameters += count + shapes[node.input[2]][0]
+        elif kind == "Gemm":
+            count = int(np.prod(shapes[node.input[1]]))
+            macs += count / max(1, area)
+            parameters += count + shapes[node.input[2]][0]
+        elif kind == "SpaceToDepth":
+            step *= _ints(node, "blocksize", [1])[0]
+        elif kind == "DepthToSpace":
+            step /= _ints(node, "blocksize", [1])[0]
+        elif kind == "DequantizeLinear" and node.input[0] in shapes:
+            shapes[node.output[0]] = shapes[node.input[0]]  # an integer weight
+        if "cells" in node.output:
+            step, seen = float(cell), 0.0
+        for name in node.output:
+            pitch[name], reach[name] = step, seen
+    return GraphFacts(halo=int(reach.get("bytes", 0.0)) if not area else 0, macs_per_pixel=macs, parameters=parameters)
+
+
+def oldest_runtime(model: onnx.ModelProto) -> str:
+    """The lowest onnxruntime version that has every operator of the graph for its types."""
+    made_of_bytes = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    shuffles = [n for n in model.graph.node if n.op_type in BYTE_SHUFFLE and n.input[0] in made_of_bytes]
+    return "1.23" if shuffles else OLDEST
+
+
+def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """The int8 weights of a quantized graph by name; empty for a float one."""
+    return {
+        i.name: numpy_helper.to_array(i)
+        for i in model.graph.initializer
+        if i.data_type == onnx.TensorProto.INT8 and len(i.dims) == 4
+    }
+
+
+def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> list[int]:
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return list(attribute.ints) or [attribute.i]
+    return default

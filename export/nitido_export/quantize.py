@@ -1,0 +1,219 @@
+"""Quality-guarded lower precision: int8 or fp16 that loses no more than it may, and int8 that is faster, or none.
+
+Calibrate, measure each layer, leave the worst in float until the loss is allowed, then time the result against the
+float model. A checkpoint of ``nitido train --qat`` brings its ranges; the rest of the way is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nitido.errors import ExportError
+from nitido.model import Model
+from nitido_export.calibrate import candidates
+from nitido_export.evaluate import conditions
+from nitido_export.graph import frame_graph
+from nitido_export.parity import quiet_session
+from nitido_export.publish import Draft, Statement, draft
+from nitido_export.timing import Comparison, compare
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.degrade import Picture
+from nitido_train.nets.frame import FrameNet
+from nitido_train.quantize import Quantization, layer_names, quantize_net, unquantized
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """max_drop: allowed loss in dB, on the worst of the task's conditions. holdout: clean pictures it is measured on.
+    reference: the float model that it is measured against."""
+
+    max_drop: float
+    holdout: Sequence[Picture]
+    reference: Model
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One quantization that was measured. drop: dB lost on the worst condition."""
+
+    method: str
+    float_layers: tuple[str, ...]
+    drop: float
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """drop: dB lost on the worst condition when this convolution alone computes in 8 bits."""
+
+    layer: str
+    drop: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished search: the draft to publish and everything that was measured on the way."""
+
+    draft: Draft
+    attempts: list[Attempt]
+    sensitivities: list[Sensitivity]
+    timing: Comparison
+    scores: list[dict[str, Any]]
+
+
+def quantize(
+    checkpoint: Checkpoint,
+    name: str,
+    statement: Statement,
+    guard: Guard,
+    calibration: Sequence[Picture],
+    *,
+    time: Callable[[Model, Model], Comparison] = compare,
+) -> Outcome:
+    """The int8 model of a checkpoint. calibration: clean pictures, degraded here as the task has it.
+
+    Raises ``ExportError`` when the loss cannot be met with any convolution in 8 bits, or the file is not faster.
+    """
+    net = checkpoint.averaged_net()
+    plain = unquantized(net) if checkpoint.quantization else net
+    if checkpoint.quantization:
+        tried = [checkpoint.quantization]
+    else:
+        tried = candidates(plain, checkpoint.recipe.task, calibration)
+    judge = _Judge(plain, checkpoint, name, statement, guard)
+
+    attempts = [judge.attempt(q) for q in tried]
+    best = min(range(len(tried)), key=lambda i: attempts[i].drop)
+    chosen, last = tried[best], attempts[best]
+    sensitivities = judge.sensitivities(chosen)
+    layers = layer_names(plain.body)
+    floats: list[str] = []
+    for worst in sorted(sensitivities, key=lambda s: -s.drop):
+        if last.drop <= guard.max_drop:
+            break
+        floats.append(worst.layer)
+        if len(floats) == len(layers):
+            break
+        chosen = replace(chosen, float_layers=tuple(layer for layer in layers if layer in floats))
+        last = judge.attempt(chosen)
+        attempts.append(last)
+    if last.drop > guard.max_drop:
+        least = min(attempts, key=lambda a: a.drop)
+        raise ExportError(
+            f"--max-drop {guard.max_drop:g} dB cannot be met: the best int8 model loses {least.drop:.3f} dB with "
+            f"{len(least.float_layers)} of {len(layers)} layers in float; fine-tune with 'nitido train --qat', or "
+            "allow more"
+        )
+    finished = judge.draft_of(chosen)
+    with finished.opened() as model:
+        timing = time(guard.reference, model)
+        scores = judge.scores(model)
+    if timing.speedup <= 1.0:
+        raise ExportError(
+            f"the int8 model is not faster here: {timing.candidate_ms:.1f} ms a frame against "
+            f"{timing.reference_ms:.1f} ms in float (with {len(chosen.float_layers)} of {len(layers)} layers left); "
+            "keep the float model"
+        )
+    report = {
+        "kind": "quantization-aware training" if checkpoint.quantization else "post-training",
+        "calibration": chosen.method,
+        "float_layers": list(chosen.float_layers),
+        "weights": "int8 per channel, 7 bits used",
+        "activations": "uint8",
+        "max_drop": guard.max_drop,
+        "drop": round(last.drop, 3),
+        "holdout_pictures": len(guard.holdout),
+        "scores": scores,
+        "speedup": round(timing.speedup, 2),
+        "timing": timing.describe(),
+        "sensitivity": {s.layer: round(s.drop, 4) for s in sensitivities},
+    }
+    finished = replace(finished, card=replace(finished.card, quantization=report))
+    return Outcome(finished, attempts, sensitivities, timing, scores)
+
+
+def halve(checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard) -> Draft:
+    """The fp16 model of a checkpoint, for GPUs; on a CPU it gains nothing, so it is not timed.
+
+    Raises ``ExportError`` when it loses more than allowed.
+    """
+    if checkpoint.quantization:
+        raise ExportError("this checkpoint was trained for 8 bits (--qat): export it with --int8")
+    finished = draft(checkpoint.averaged_net(), checkpoint, name, statement, "fp16")
+    judge = _Judge(checkpoint.averaged_net(), checkpoint, name, statement, guard)
+    with finished.opened() as model:
+        scores = judge.scores(model)
+    drop = max(row["drop"] for row in scores)
+    if drop > guard.max_drop:
+        raise ExportError(f"the fp16 model loses {drop:.3f} dB, allowed are {guard.max_drop:g} dB; nothing written")
+    report = {
+        "kind": "float16 body",
+        "max_drop": guard.max_drop,
+        "drop": round(drop, 3),
+        "holdout_pictures": len(guard.holdout),
+        "scores": scores,
+        "timing": "not timed: made for GPUs; CPUs compute it in float32 with conversions around",
+    }
+    return replace(finished, card=replace(finished.card, quantization=report))
+
+
+class _Judge:
+    """Builds quantized drafts of one network and measures what they lose."""
+
+    def __init__(self, plain: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard) -> None:
+        self._plain, self._checkpoint, self._name, self._statement = plain, checkpoint, name, statement
+        self._conditions = conditions(checkpoint.recipe.task, plain.scale, guard.holdout)
+        self._reference = [c.measure(guard.reference) for c in self._conditions]
+        # Sensitivity takes a measurement per layer: a corner of each picture is enough to rank them.
+        corners = [p[:256, :256] for p in guard.holdout[:12]]
+        self._few = conditions(checkpoint.recipe.task, plain.scale, corners)
+
+    def draft_of(self, quantization: Quantization) -> Draft:
+        net = quantize_net(self._plain, quantization)
+        return draft(net, self._checkpoint, self._name, self._statement, "int8")
+
+    def attempt(self, quantization: Quantization) -> Attempt:
+        drop = max(row["drop"] for row in self.scores(self._restore(quantization)))
+        log.info("%s, float layers: %s: loses %.3f dB", quantization.method, quantization.float_layers or "none", drop)
+        return Attempt(quantization.method, quantization.float_layers, drop)
+
+    def scores(self, restore: Callable[[Picture], Picture]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for condition, reference in zip(self._conditions, self._reference, strict=True):
+            value = condition.measure(restore)
+            rows.append(
+                {
+                    "condition": condition.name,
+                    "metric": condition.metric,
+                    "reference": round(reference, 3),
+                    "value": round(value, 3),
+                    "drop": reference - value,
+                }
+            )
+        return rows
+
+    def sensitivities(self, quantization: Quantization) -> list[Sensitivity]:
+        layers = layer_names(self._plain.body)
+        none = self._measure_few(replace(quantization, float_layers=tuple(layers)))
+        found: list[Sensitivity] = []
+        for layer in layers:
+            others = tuple(other for other in layers if other != layer)
+            one = self._measure_few(replace(quantization, float_layers=others))
+            found.append(Sensitivity(layer, max(a - b for a, b in zip(none, one, strict=True))))
+        return found
+
+    def _measure_few(self, quantization: Quantization) -> list[float]:
+        restore = self._restore(quantization)
+        return [c.measure(restore) for c in self._few]
+
+    def _restore(self, quantization: Quantization) -> Callable[[Picture], Picture]:
+        """The graph as a function. Only the one that is kept in the end becomes a draft, with all its proofs."""
+        graph = frame_graph(quantize_net(self._plain, quantization))
+        session = quiet_session(graph.SerializeToString())
+        return lambda frame: np.asarray(session.run(["image"], {"frame": frame[None]})[0])[0]

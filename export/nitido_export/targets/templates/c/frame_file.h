@@ -1,0 +1,29 @@
+/* Frames in files: a binary PPM (P6, 8 bits) or one raw BGR24 frame. */
+#ifndef NITIDO_FRAME_FILE_H
+#define NITIDO_FRAME_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* BGR, 8 bits, row by row without gaps: what the model takes and returns. */
+struct frame {
+  uint8_t *pixels;
+  int64_t width, height;
+};
+
+/* Prints one line on stderr; returns false, so that a caller can `return fail(...)`. */
+bool fail(const char *format, ...);
+
+/* The whole file, for the caller to free. */
+bool read_file(const char *path, uint8_t **bytes, size_t *size);
+
+/* Reads a raw frame of the given size, or a PPM when the width is 0. The caller frees `frame->pixels`, also after a
+ * failure. */
+bool read_frame(const char *path, int64_t width, int64_t height, struct frame *frame);
+
+/* Writes beside `path` and renames, so that the file is there complete or not at all. A PPM swaps the colours of
+ * `frame` in place. */
+bool write_frame(const char *path, bool ppm, struct frame *frame);
+
+#endif

@@ -1,0 +1,57 @@
+"""Collecting the nodes and constants of an ONNX graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+OPSET = 17
+IR_VERSION = 8
+
+
+class GraphWriter:
+    """Every call adds to the graph and returns the name of what it made. Names are the caller's and stay."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.quantized = False  # whether activations are quantized anywhere
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, value: Any, dtype: Any = None) -> str:
+        """An initializer. The same name may be asked for again, with the same value."""
+        # A copy, and not ascontiguousarray, which would make a scalar one-dimensional.
+        tensor = numpy_helper.from_array(np.array(value, dtype=dtype, order="C"), name)
+        known = self._constants.setdefault(name, tensor)
+        if known.raw_data != tensor.raw_data or known.data_type != tensor.data_type:
+            raise ValueError(f"two different constants are called '{name}'")
+        return name
+
+    def shape(self, name: str, *sizes: int) -> str:
+        """An int64 vector, as shape operators take it."""
+        return self.constant(name, sizes, np.int64)
+
+    def op(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """A node with one output, named like it."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def input(self, name: str, dtype: int, dims: list[str | int]) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, dtype, dims))
+        return name
+
+    def output(self, name: str, dtype: int, dims: list[str | int]) -> str:
+        self.outputs.append(helper.make_tensor_value_info(name, dtype, dims))
+        return name
+
+    def model(self) -> onnx.ModelProto:
+        """The checked model: one file, no external data, opset and IR old enough for the runtimes on boards."""
+        graph = helper.make_graph(self.nodes, "nitido", self.inputs, self.outputs, list(self._constants.values()))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="nitido")
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model, full_check=True)
+        return model

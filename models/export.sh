@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Makes the shipped model files from models/checkpoints: float first, then 8 bits guarded against it.
+#   models/export.sh DATA [NAME...]     DATA holds eval/{CBSD68,Kodak24,Set5,Set14} and val/cid22, see docs/training-log.md
+set -euo pipefail
+cd "$(dirname "$0")/.."
+data=${1:?expected the folder of data sets}
+shift
+names=("${@:-}")
+[[ -n ${names[0]} ]] || names=(denoise-n upscale-x2-n)
+note="83 desktop photos (CC0, public domain, CC BY, CC BY-SA) and 201 CID22 training references (CC BY-SA 4.0)"
+for name in "${names[@]}"; do
+    case $name in
+        denoise-*) sets=(CBSD68 Kodak24) ;;
+        upscale-*) sets=(Set5 Set14) ;;
+    esac
+    common=(--data-note "$note" --vectors samples)
+    for set in "${sets[@]}"; do common+=(--eval "$data/eval/$set"); done
+    nitido export "models/checkpoints/$name.pt" -o "models/$name.onnx" "${common[@]}"
+    # Trained for 8 bits where that was needed, else quantized as it is.
+    quantized=models/checkpoints/$name.qat.pt
+    [[ -f $quantized ]] || quantized=models/checkpoints/$name.pt
+    nitido export "$quantized" -o "models/$name.int8.onnx" "${common[@]}" --int8 --against "models/$name.onnx" \
+        --calib "$data/val/cid22" --holdout "$data/eval/${sets[1]}"
+done

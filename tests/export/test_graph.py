@@ -1,0 +1,173 @@
+"""The contract's graphs, one for each kind of network, against torch."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nitido.errors import ExportError
+from nitido_export.facts import oldest_runtime, read_facts
+from nitido_export.graph import decoder_graph, encoder_graph, frame_graph
+from nitido_export.layers import write_layers
+from nitido_export.parity import check_parity, quiet_session
+from nitido_export.writer import GraphWriter
+from nitido_train.data import to_tensor
+from nitido_train.nets import build
+from nitido_train.nets.blocks import CollapsibleConv2d, space_to_depth
+from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
+from nitido_train.quantize import percentile_ranges, quantize_net
+from nitido_train.validate import to_pictures
+
+
+def run(model: onnx.ModelProto, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
+    return [np.asarray(value) for value in quiet_session(model.SerializeToString()).run(None, inputs)]
+
+
+def frame_of(*shape: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+
+def pyramid() -> FrameNet:
+    torch.manual_seed(0)
+    return build("pyramid-denoiser", {"widths": [8, 12, 16], "before": [0, 1, 1], "after": [1, 0, 0]})
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_every_scale_takes_any_size_and_equals_the_network(scale: int) -> None:
+    torch.manual_seed(0)
+    kind, options = ("denoiser", {}) if scale == 1 else ("superres", {"scale": scale})
+    net = build(kind, {"channels": 8, "layers": 3, **options})
+    model = frame_graph(net)
+    assert check_parity(net, model.SerializeToString())["max_error"] <= 1
+    (image,) = run(model, frame=frame_of(2, 5, 3, 3))
+    assert image.shape == (2, 5 * scale, 3 * scale, 3)
+
+
+def test_a_pyramid_equals_its_network_and_knows_how_far_it_sees() -> None:
+    net = pyramid()
+    model = frame_graph(net)
+    assert check_parity(net, model.SerializeToString())["max_error"] <= 1
+    facts = read_facts(model, cell=net.cell)
+    # 3×3 convolutions: head, after, tail on a pitch of 2; one on 4; one on 8.
+    assert facts.halo == 3 * 2 + 4 + 8
+    # The farthest pixel that moves an output, measured: a random network without ReLU clipping cannot see less.
+    seen = _reach_by_gradient(net)
+    assert facts.halo - net.multiple < seen <= facts.halo + net.multiple
+
+
+def _reach_by_gradient(net: FrameNet) -> int:
+    frame = torch.rand(1, 3, 96, 96, requires_grad=True)
+    net(frame)[0, :, 48:56, 48:56].sum().backward()
+    rows = torch.nonzero(cast(Tensor, frame.grad).abs().sum(dim=(0, 1, 3)) > 0).flatten()
+    return int(max(48 - rows.min(), rows.max() - 55))
+
+
+def test_strength_blends_and_need_not_be_given() -> None:
+    torch.manual_seed(0)
+    net = build("denoiser", {"channels": 8, "layers": 3})
+    cells = [space_to_depth(to_tensor(torch.from_numpy(frame_of(2, 32, 32, 3))), 2)]
+    for model in (frame_graph(net), frame_graph(quantize_net(net, percentile_ranges(net.body, cells)))):
+        frame = frame_of(1, 16, 16, 3) // 4 + 96  # far from the ends, where clipping would bend the blend
+        off, full, default = (
+            run(model, frame=frame, **given)[0].astype(int)
+            for given in ({"strength": np.array(0, np.float32)}, {"strength": np.array(1, np.float32)}, {})
+        )
+        assert np.array_equal(off, frame)
+        assert np.array_equal(full, default)
+        half = run(model, frame=frame, strength=np.array(0.5, np.float32))[0]
+        assert np.abs(half - (off + full) / 2).max() <= 1
+        assert not np.array_equal(full, off)
+
+
+class _Memory(nn.Module):
+    """A body with a state: what the last frame's features were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.take = CollapsibleConv2d(12 + 8, 8)
+        self.give = CollapsibleConv2d(8, 12)
+
+    def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
+        return self.give(features), features
+
+
+def test_a_recurrent_model_remembers_the_frame_before() -> None:
+    torch.manual_seed(0)
+    net = RecurrentFrameNet(_Memory(), cell=2, state_channels=8).eval()
+    model = frame_graph(net)
+    first, second = frame_of(1, 8, 6, 3), frame_of(1, 8, 6, 3)[:, ::-1].copy()
+    nothing = np.zeros((1, 8, 4, 3), np.float32)
+    names = [output.name for output in model.graph.output]
+    assert sorted(names) == ["image", "state_out"]
+    after = dict(zip(names, run(model, frame=first, state_in=nothing), strict=True))
+    with_past = dict(zip(names, run(model, frame=second, state_in=after["state_out"]), strict=True))
+    without = dict(zip(names, run(model, frame=second, state_in=nothing), strict=True))
+    with torch.no_grad():
+        _, state = net(to_tensor(torch.from_numpy(first)))
+        expected, _ = net(to_tensor(torch.from_numpy(second)), state)
+    assert np.abs(to_pictures(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
+    assert not np.array_equal(with_past["image"], without["image"])
+
+
+def test_encoder_and_decoder_equal_their_networks() -> None:
+    torch.manual_seed(0)
+
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten())
+            self.mean, self.log_var = nn.Linear(4 * 8 * 8, 5), nn.Linear(4 * 8 * 8, 5)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            features = self.features(x)
+            return self.mean(features), self.log_var(features)
+
+    encoder = Encoder().eval()
+    model = encoder_graph(encoder, ["z_mean", "z_log_var"], height=16, width=16, latent=5)
+    frames = frame_of(3, 16, 16, 3)
+    found = run(model, frame=frames)
+    with torch.no_grad():
+        expected = encoder(to_tensor(torch.from_numpy(frames)))
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one - other.numpy()).max() < 1e-4
+
+    decoder = nn.Sequential(
+        nn.Linear(5, 4 * 8 * 8),
+        nn.ReLU(),
+        nn.Unflatten(1, (4, 8, 8)),
+        nn.ConvTranspose2d(4, 3, 4, stride=2, padding=1),
+        nn.Tanh(),
+    ).eval()
+    z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
+    (image,) = run(decoder_graph(decoder, latent=5, height=16, width=16), z=z)
+    with torch.no_grad():
+        pictures = to_pictures(decoder(torch.from_numpy(z)))
+    assert image.shape == (2, 16, 16, 3)
+    assert np.abs(image.astype(int) - np.stack(pictures)).max() <= 1
+
+
+def test_half_precision_is_smaller_and_close() -> None:
+    torch.manual_seed(0)
+    net = build("denoiser", {"channels": 16, "layers": 4})
+    full, half = frame_graph(net), frame_graph(net, half=True)
+    assert len(half.SerializeToString()) < 0.7 * len(full.SerializeToString())
+    check_parity(net, half.SerializeToString(), "fp16")
+
+
+def test_a_layer_without_onnx_form_is_named() -> None:
+    with pytest.raises(ExportError, match="'0' is a GELU"):
+        write_layers(GraphWriter(), nn.Sequential(nn.GELU()), ["x"])
+
+
+def test_only_graphs_that_shuffle_bytes_need_a_newer_runtime() -> None:
+    net = pyramid()
+    cells = [space_to_depth(to_tensor(torch.from_numpy(frame_of(2, 32, 32, 3))), net.cell)]
+    assert oldest_runtime(frame_graph(net)) == "1.17"
+    assert oldest_runtime(frame_graph(quantize_net(net, percentile_ranges(net.body, cells)))) == "1.23"

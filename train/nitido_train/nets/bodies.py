@@ -1,0 +1,79 @@
+"""Bodies: what a frame network computes on its cells, as dense convolutions and nothing that is slow on a device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nitido_train.nets.blocks import CollapsibleConv2d, DepthToSpace, SpaceToDepth
+
+
+class ConvStack(nn.Module):
+    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with ReLU between them, none at the end, and one skip
+    that adds the first features to the last ones.
+
+    The skip lets a stack without normalisation start to learn: in short runs six layers left the loss of the identity
+    sooner with it than without (docs/training-log.md). ``last_gain`` shrinks the last kernel at the start,
+    so that a residual network begins close to the identity.
+    """
+
+    def __init__(self, widths: list[int], *, expansion: int, last_gain: float = 0.1) -> None:
+        super().__init__()
+        gains = [1.0] * (len(widths) - 2) + [last_gain]
+        self.convs = nn.ModuleList(
+            CollapsibleConv2d(a, b, expansion=expansion, gain=gain)
+            for a, b, gain in zip(widths, widths[1:], gains, strict=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = x = torch.relu(self.convs[0](x))
+        for conv in self.convs[1:-1]:
+            x = torch.relu(conv(x))
+        return self.convs[-1](x + first)
+
+
+class Pyramid(nn.Module):
+    """A U-shaped body: ``inputs`` channels to ``outputs``, ``widths[i]`` channels on the i-th grid, each grid half as
+    fine as the one before. ``before[i]`` and ``after[i]`` 3×3 convolutions there on the way down and up."""
+
+    def __init__(
+        self, inputs: int, outputs: int, widths: list[int], before: list[int], after: list[int], *, expansion: int
+    ) -> None:
+        super().__init__()
+        self.head = CollapsibleConv2d(inputs, widths[0], expansion=expansion)
+        self.level = _Level(widths, before, after, expansion)
+        self.tail = CollapsibleConv2d(widths[0], outputs, expansion=expansion, gain=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.tail(self.level(torch.relu(self.head(x))))
+
+
+class _Level(nn.Module):
+    """One grid of a pyramid and, inside it, all coarser ones. The coarser level works on 2×2 cells of this one, is
+    entered and left through 1×1 convolutions, and its result is added to what was here."""
+
+    def __init__(self, widths: list[int], before: list[int], after: list[int], expansion: int) -> None:
+        super().__init__()
+        width = widths[0]
+
+        def convs(count: int) -> nn.ModuleList:
+            return nn.ModuleList(CollapsibleConv2d(width, width, expansion=expansion) for _ in range(count))
+
+        self.before, self.after = convs(before[0]), convs(after[0])
+        self.coarser = None
+        if len(widths) > 1:
+            self.fold, self.unfold = SpaceToDepth(2), DepthToSpace(2)
+            self.down = CollapsibleConv2d(4 * width, widths[1], kernel_size=1, expansion=expansion)
+            self.coarser = _Level(widths[1:], before[1:], after[1:], expansion)
+            self.up = CollapsibleConv2d(widths[1], 4 * width, kernel_size=1, expansion=expansion, gain=0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv in self.before:
+            x = torch.relu(conv(x))
+        first = x
+        if self.coarser is not None:
+            coarse = torch.relu(self.down(self.fold(x)))  # N widths[1] h/2 w/2
+            x = x + self.unfold(self.up(self.coarser(coarse)))
+        for conv in self.after:
+            x = torch.relu(conv(x))
+        return x + first

@@ -1,0 +1,61 @@
+"""Networks from frame to frame: cells in, a correction added to them, cells out."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nitido_train.nets.blocks import depth_to_space, space_to_depth
+
+
+class FrameNet(nn.Module):
+    """Restores or enlarges a frame: every output pixel is its source pixel plus what ``body`` predicts.
+
+    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``multiple``; the result is
+    N×3×(scale·H)×(scale·W), unclipped. ``body`` sees ``cell``×``cell`` pixels as one position of 3·cell² channels and
+    predicts 3·(cell·scale)² channels. The sum is taken on the grid, before depth-to-space, as in ABPN (Du, Liu, Tang,
+    Wu, CVPR Workshops 2021), because that survives 8-bit quantization best. A denoiser (``scale`` 1) is told nothing of
+    the noise, unlike FFDNet's (Zhang, Zuo, Zhang, 2018): its strength is for the network to find out.
+    """
+
+    def __init__(self, body: nn.Module, *, cell: int, scale: int = 1, coarsest: int = 1) -> None:
+        """coarsest: the body's coarsest position in cells, on each side."""
+        super().__init__()
+        self.body = body
+        self.cell, self.scale, self.multiple = cell, scale, cell * coarsest
+        # Which input channel of a cell stands under each output channel when pixels are repeated.
+        fine = cell * scale
+        index = [
+            ((row // scale) * cell + column // scale) * 3 + colour
+            for row in range(fine)
+            for column in range(fine)
+            for colour in range(3)
+        ]
+        self.register_buffer("anchor", torch.tensor(index), persistent=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        cells = space_to_depth(frames, self.cell)
+        anchor = cells if self.scale == 1 else cells.index_select(1, cast(Tensor, self.anchor))
+        return depth_to_space(anchor + self.body(cells), self.cell * self.scale)
+
+
+class RecurrentFrameNet(FrameNet):
+    """A :class:`FrameNet` that remembers: ``body(cells, state)`` returns (correction, new state).
+
+    The state is N×``state_channels``×(H/cell)×(W/cell) float32; zeros mean "no past".
+    """
+
+    def __init__(self, body: nn.Module, *, cell: int, state_channels: int, scale: int = 1, coarsest: int = 1) -> None:
+        super().__init__(body, cell=cell, scale=scale, coarsest=coarsest)
+        self.state_channels = state_channels
+
+    def forward(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        cells = space_to_depth(frames, self.cell)
+        if state is None:
+            n, _, h, w = cells.shape
+            state = cells.new_zeros(n, self.state_channels, h, w)
+        anchor = cells if self.scale == 1 else cells.index_select(1, cast(Tensor, self.anchor))
+        correction, remembered = self.body(cells, state)
+        return depth_to_space(anchor + correction, self.cell * self.scale), remembered
