@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from importlib import import_module
 
 import click
 
 from nitido import __version__
 from nitido.errors import NitidoError
 
+# Commands with modules of their own, imported when used.
+_OWN = {
+    "denoise": "nitido.batch_cli:denoise",
+    "upscale": "nitido.batch_cli:upscale",
+}
 _EXTRAS = {"train": "train", "export": "export", "evaluate": "export", "pack": "export"}
 
 
@@ -22,12 +24,16 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         from importlib.metadata import entry_points
 
-        return sorted({*super().list_commands(ctx), *(e.name for e in entry_points(group="nitido.commands"))})
+        extras = (e.name for e in entry_points(group="nitido.commands"))
+        return sorted({*super().list_commands(ctx), *_OWN, *extras})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
+        if cmd_name in _OWN:
+            module, _, name = _OWN[cmd_name].partition(":")
+            return getattr(import_module(module), name)
         from importlib.metadata import entry_points
 
         found = list(entry_points(group="nitido.commands", name=cmd_name))
@@ -38,62 +44,6 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="nitido")
 def cli() -> None:
     """Train, export and run small image restoration models."""
-
-
-def _image_command(task: str, help_text: str) -> Callable[..., Any]:
-    """A command that runs a model of ``task`` over files."""
-
-    @cli.command(task, help=help_text, short_help=help_text.split("\n")[0])
-    @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-    @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
-    @click.option("--model", help="Model name or .onnx file.  [default: this task's]")
-    @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-    @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores]")
-    @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-    @click.option("--scale", type=int, default=2, show_default=True, hidden=task != "upscale", help="Enlargement.")
-    @click.option(
-        "--strength",
-        type=click.FloatRange(0, 1),
-        default=1.0,
-        show_default=True,
-        hidden=task == "upscale",
-        help="0: unchanged, 1: fully restored.",
-    )
-    def command(
-        inputs: tuple[Path, ...],
-        output: Path,
-        model: str | None,
-        device: str,
-        threads: int | None,
-        overwrite: bool,
-        scale: int,
-        strength: float,
-    ) -> None:
-        from nitido.batch import plan_jobs, run_jobs, units
-        from nitido.model import load
-
-        loaded = load(model or task, device, threads)
-        loaded.card.require_task(task, str(loaded.path))
-        if task == "upscale" and loaded.card.scale != scale:
-            raise click.UsageError(f"{loaded.card.name} enlarges ×{loaded.card.scale}, --scale asked for ×{scale}")
-        jobs = plan_jobs(inputs, output)
-        began = time.perf_counter()
-        label = f"{loaded.card.name} on {loaded.device}"
-        with click.progressbar(length=units(jobs), label=label, show_pos=True, file=sys.stderr) as bar:
-            report = run_jobs(loaded, jobs, strength=strength, overwrite=overwrite, progress=bar.update)
-        for path, reason in report.failed:
-            click.echo(f"failed: {reason if str(path) in reason else f'{path}: {reason}'}", err=True)
-        seconds = time.perf_counter() - began
-        skipped = f", {len(report.skipped)} skipped (result exists; --overwrite replaces it)" if report.skipped else ""
-        click.echo(f"{len(report.done)} done, {len(report.failed)} failed{skipped} in {seconds:.1f} s -> {output}")
-        if report.failed:
-            raise SystemExit(1)
-
-    return command
-
-
-_image_command("denoise", "Remove noise from pictures, folders and videos.\n\nINPUTS may be mixed.")
-_image_command("upscale", "Enlarge pictures, folders and videos.\n\nINPUTS may be mixed.")
 
 
 @cli.command("models", short_help="List the models at hand.")
