@@ -8,10 +8,12 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-# Oldest runtime that these graphs were run in: opset 17 and IR 8 load in 1.14, but nothing below this was tried.
-OLDEST = "1.17"
-# 8-bit DepthToSpace and SpaceToDepth came to the CPU later than the float ones.
-BYTE_SHUFFLE = {"DepthToSpace", "SpaceToDepth"}
+from nitido.errors import ExportError
+
+# The oldest runtime that the graphs of this package were run in, 8-bit pyramids included; below it nothing was tried.
+OLDEST_TRIED = (1, 17)
+# First ONNX Runtime with each opset.
+FIRST_WITH_OPSET = {17: (1, 12), 18: (1, 14), 19: (1, 15), 20: (1, 17), 21: (1, 18), 22: (1, 20)}
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,13 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
 
 
 def oldest_runtime(model: onnx.ModelProto) -> str:
-    """The lowest onnxruntime version that has every operator of the graph for its types."""
-    made_of_bytes = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
-    shuffles = [n for n in model.graph.node if n.op_type in BYTE_SHUFFLE and n.input[0] in made_of_bytes]
-    return "1.23" if shuffles else OLDEST
+    """The lowest onnxruntime version that loads the graph, as far as that was tried. Raises ``ExportError`` for an
+    opset of which that is not known."""
+    opset = next(entry.version for entry in model.opset_import if entry.domain == "")
+    if opset > max(FIRST_WITH_OPSET):
+        raise ExportError(f"opset {opset} is newer than any whose oldest runtime is known ({max(FIRST_WITH_OPSET)})")
+    first = max([OLDEST_TRIED, *(v for known, v in FIRST_WITH_OPSET.items() if known <= opset)])
+    return f"{first[0]}.{first[1]}"
 
 
 def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -1,0 +1,58 @@
+"""The shipped files in the oldest ONNX Runtime that their cards name, in an environment that holds nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from nitido import zoo
+from nitido.model import load
+
+OLDEST = "1.17.0"
+
+# Nothing of Nítido is installed there: what reads the vectors is the format as docs/contract.md describes it.
+REPLAY = """
+import base64, json, sys, zlib
+import numpy, onnxruntime
+
+def array(packed):
+    raw = zlib.decompress(base64.b64decode(packed["data"]))
+    return numpy.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
+
+found = {}
+for path in sys.argv[1:]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    allowed = json.loads(metadata["nitido.certificate"])
+    worst = mean = 0.0
+    for vector in json.loads(metadata["nitido.vectors"]):
+        outputs = session.run(list(vector["outputs"]), {k: array(v) for k, v in vector["inputs"].items()})
+        for name, value in zip(vector["outputs"], outputs):
+            gap = numpy.abs(array(vector["outputs"][name]).astype(float) - value)
+            worst, mean = max(worst, gap.max()), max(mean, gap.mean())
+    found[path] = [worst, allowed["tolerance"], mean, allowed["mean_tolerance"]]
+print(json.dumps({"onnxruntime": onnxruntime.__version__, "found": found}))
+"""
+
+
+def test_shipped_models_pass_in_the_oldest_runtime_they_name(tmp_path: Path) -> None:
+    if sys.version_info >= (3, 13):
+        pytest.skip(f"onnxruntime {OLDEST} has no wheel for Python {sys.version_info.major}.{sys.version_info.minor}")
+    entries = [entry for entry in zoo.entries() if load(entry.name, "cpu").card.min_onnxruntime == "1.17"]
+    assert entries
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", f"onnxruntime=={OLDEST}", "numpy<2"]
+    subprocess.run(install, check=True, timeout=300)
+    files = [str(entry.path) for entry in entries]
+    result = subprocess.run([python, "-c", REPLAY, *files], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["onnxruntime"] == OLDEST
+    for path, (worst, tolerance, mean, mean_tolerance) in report["found"].items():
+        assert worst <= tolerance and mean <= mean_tolerance, path
