@@ -57,7 +57,7 @@ def degraded_crops(task: str, scale: int, pictures: Sequence[Picture]) -> list[T
 
 def _entropy_ranges(net: FrameNet, batches: Sequence[Tensor]) -> Quantization:
     collector = HistogramCollector(
-        method="entropy", symmetric=False, num_bins=2048, num_quantized_bins=255, percentile=99.99, scenario="same"
+        method="entropy", symmetric=False, num_bins=512, num_quantized_bins=128, percentile=99.99, scenario="same"
     )
     seen: dict[str, list[np.ndarray]] = {}
     for batch in activations(net.body, batches):
