@@ -28,10 +28,11 @@ from nitido_export.timing import Comparison
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
-from nitido_train.loop import RunOptions, train
+from nitido_train.loop import train
 from nitido_train.nets.blocks import collapse
 from nitido_train.quantize import WEIGHT_LIMIT
 from nitido_train.recipe import recipe_from_dict
+from nitido_train.start import RunOptions
 
 SHIPPED = Path(__file__).parents[2] / "models" / "checkpoints" / "denoise-n.pt"
 STATEMENT = Statement("none", "none")

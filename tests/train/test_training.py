@@ -12,11 +12,14 @@ from tiny import tiny_recipe
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
 from nitido_train import checkpoint, degrade
 from nitido_train.data import PatchStream, PictureStore, find_pictures
-from nitido_train.loop import RunOptions, train
+from nitido_train.loop import train
 from nitido_train.metrics import psnr
 from nitido_train.nets import build
 from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
 from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+from nitido_train.start import RunOptions, first_net
+
+SHIPPED = Path(__file__).parents[2] / "models" / "checkpoints" / "denoise-n.pt"
 
 
 def test_cells_go_there_and_back() -> None:
@@ -71,6 +74,20 @@ def test_a_run_is_never_overwritten_and_never_resumed_as_another(photos: Path, t
         train(recipe, options)
     with pytest.raises(CheckpointError, match="differs in: seed"):
         train(replace(recipe, seed=9), replace(options, resume=True))
+
+
+def test_a_training_may_begin_with_the_body_of_another_scale(photos: Path, tmp_path: Path) -> None:
+    options = RunOptions(out=tmp_path / "x2", data=(photos,), workers=0, accelerator="cpu", progress=False)
+    raw = tiny_recipe("upscale", steps=2)
+    double = train(recipe_from_dict(raw), options)
+    net = {"kind": "superres", "options": {"channels": 8, "layers": 3, "grid": 2, "scale": 3}}
+    treble = recipe_from_dict(raw | {"net": net, "data": {"patch": 36, "batch": 2}})
+    state = checkpoint.Checkpoint(treble, 0, {}, {})
+    begun = first_net(state, replace(options, start=double), PictureStore(find_pictures([photos]), smallest=64))
+    assert torch.equal(begun.state_dict()["body.convs.1.plain"], double.ema["body.convs.1.plain"])
+    assert begun.state_dict()["body.convs.2.bias"].shape == (12 * 9,)
+    with pytest.raises(CheckpointError, match="the recipe asks for superres"):
+        train(treble, replace(options, out=tmp_path / "x3", start=checkpoint.load(SHIPPED)))
 
 
 def test_unusable_checkpoints_and_recipes_are_named(tmp_path: Path) -> None:

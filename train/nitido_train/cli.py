@@ -72,8 +72,8 @@ def train(
     import torch
 
     from nitido_train.checkpoint import load as load_checkpoint
-    from nitido_train.loop import RunOptions
     from nitido_train.loop import train as run
+    from nitido_train.start import RunOptions
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     if threads:

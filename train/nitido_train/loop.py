@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,40 +22,18 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from nitido.errors import CheckpointError, RecipeError
+from nitido.errors import RecipeError
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.data import PatchStream, PictureStore, Remaining, find_pictures, to_tensor
 from nitido_train.losses import LOSSES
-from nitido_train.nets.blocks import collapse, space_to_depth
-from nitido_train.nets.frame import FrameNet
-from nitido_train.quantize import percentile_ranges, quantize_net
 from nitido_train.recipe import Recipe, Schedule
+from nitido_train.start import RunOptions, begin, first_net
 from nitido_train.validate import ValidationSet, to_pictures
 
 log = logging.getLogger(__name__)
 
 HELD_OUT = 16  # pictures kept for validation when no validation folder is given
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What belongs to one run on one machine rather than to the recipe. ``start``: a checkpoint whose averaged weights
-    are trained on. ``qat``: train it with 8-bit arithmetic imitated. ``checkpoint_minutes``: time between checkpoints.
-    ``workers``: processes that prepare patches (0: in the training process). ``accelerator`` and
-    ``precision`` as Lightning Fabric names them."""
-
-    out: Path
-    data: tuple[Path, ...]
-    val: tuple[Path, ...] = ()
-    resume: bool = False
-    start: Checkpoint | None = None
-    qat: bool = False
-    checkpoint_minutes: float = 5.0
-    workers: int = 1
-    accelerator: str = "auto"
-    precision: str = "32-true"
-    progress: bool = True
 
 
 def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
@@ -64,7 +42,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     Writes to ``options.out``: ``last.pt``, ``best.pt`` (highest validation PSNR of the averaged weights),
     ``log.csv`` and ``tensorboard/``. Raises ``SourceUnavailable``, ``RecipeError`` or ``CheckpointError``.
     """
-    state = _begin(recipe, options)
+    state = begin(recipe, options)
     recipe = state.recipe
     fabric = Fabric(accelerator=options.accelerator, devices=1, precision=cast(Any, options.precision))
     paths, held_out = _split(options)
@@ -73,7 +51,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     log.info("%d pictures, %d left out, %d for validation", len(store), store.skipped, len(held_out))
 
     torch.manual_seed(recipe.seed)
-    raw_net = _first_net(state, options, store).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    raw_net = first_net(state, options, store).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if recipe.data.patch % (raw_net.multiple * raw_net.scale):
         raise RecipeError(
             f"[data] patch must be a multiple of {raw_net.multiple * raw_net.scale} for this network; "
@@ -143,60 +121,6 @@ def learning_rate(schedule: Schedule, step: int) -> float:
         return schedule.lr * (step + 1) / schedule.warmup
     done = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
     return schedule.final_lr + (schedule.lr - schedule.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def _first_net(state: Checkpoint, options: RunOptions, store: PictureStore) -> FrameNet:
-    """The network before its first step: drawn, or taken from ``options.start``; with ranges of activations measured
-    on the first training patches when the training is quantization-aware."""
-    if state.step or options.start is None:
-        return state.fresh_net().requires_grad_(True)
-    wanted, given = state.recipe.net, options.start.recipe.net
-    if wanted != given or options.start.quantization:
-        kind = "a quantized network" if options.start.quantization else f"{given.kind} {given.options}"
-        raise CheckpointError(
-            f"--from holds {kind}, the recipe asks for {wanted.kind} {wanted.options}; choose another"
-        )
-    net = options.start.averaged_net()
-    if not options.qat:
-        return net.train()
-    net = cast(FrameNet, collapse(net))
-    stream, size = PatchStream(store, state.recipe), state.recipe.data.batch
-    batches = [torch.stack([torch.from_numpy(stream[i][0]) for i in range(b * size, (b + 1) * size)]) for b in range(8)]
-    state.quantization = percentile_ranges(net.body, (space_to_depth(to_tensor(b), net.cell) for b in batches))
-    return quantize_net(net, state.quantization).requires_grad_(True).train()
-
-
-def _begin(recipe: Recipe, options: RunOptions) -> Checkpoint:
-    """A fresh or resumed state. A run folder that already holds a training is never overwritten unasked."""
-    if options.qat:
-        if recipe.qat is None:
-            raise RecipeError(f"recipe '{recipe.name}' has no [qat] table with a schedule for --qat; add one")
-        if options.start is None and not options.resume:
-            raise CheckpointError("--qat fine-tunes a trained network: name its run or checkpoint with --from")
-        recipe = replace(recipe, schedule=recipe.qat)
-    last = options.out / "last.pt"
-    if options.resume:
-        state = checkpoints.load(last)
-        # The schedule may be lengthened; anything else would be another training.
-        if replace(state.recipe, schedule=recipe.schedule) != recipe:
-            old, new = asdict(state.recipe), asdict(recipe)
-            changed = ", ".join(k for k in new if k != "schedule" and new[k] != old[k])
-            raise CheckpointError(
-                f"{last} was trained with another recipe (differs in: {changed}); resume with the same one or choose "
-                "another --out"
-            )
-        state.recipe = recipe
-        return state
-    if last.exists():
-        raise CheckpointError(f"{last} already exists: go on with --resume, or choose another --out")
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot create {options.out}: {error.strerror}; choose another --out") from error
-    provenance: dict[str, Any] = {"data": [p.name for p in options.data], "torch": str(torch.__version__)}
-    if options.start:
-        provenance["from"] = {"name": options.start.recipe.name, "steps": options.start.step}
-    return Checkpoint(recipe=recipe, step=0, net={}, ema={}, provenance=provenance)
 
 
 def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
