@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import onnx
 
@@ -18,6 +16,7 @@ from nitido.certificate import SEAL, UNSEALED, VECTORS, Vector, seal, vectors_to
 from nitido.errors import CardMismatch, ExportError
 from nitido.model import Model, load
 from nitido.whole import write_whole
+from nitido_export.catalogue import add_to_catalogue
 from nitido_export.certify import certify, frames_from
 from nitido_export.evaluate import evaluate
 from nitido_export.facts import oldest_runtime, read_facts
@@ -105,15 +104,16 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement
 
 
 def publish(finished: Draft, target: Path, statement: Statement) -> Card:
-    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card and the folder's index. Raises
-    ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
+    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card, and enters it into the folder's catalogue.
+    Raises ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
     if statement.evaluation:
         with finished.opened() as model:
             rows = evaluate(model, statement.evaluation)
         finished = replace(finished, card=replace(finished.card, evaluation=rows))
     write_whole(target, finished.to_bytes())
-    write_whole(target.with_suffix(".json"), _json(asdict(finished.card)))
-    _update_index(target.parent, finished.card, target)
+    card = json.dumps(asdict(finished.card), indent=2, ensure_ascii=False)
+    write_whole(target.with_suffix(".json"), f"{card}\n".encode())
+    add_to_catalogue(target.parent, finished.card, target)
     return finished.card
 
 
@@ -142,28 +142,3 @@ def opened_reference(checkpoint: Checkpoint, against: Path | None, statement: St
         plain = unquantized(net) if checkpoint.quantization else net
         with draft(plain, checkpoint, "reference", statement).opened() as model:
             yield model
-
-
-def _update_index(folder: Path, card: Card, file: Path) -> None:
-    path = folder / "index.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
-    kept = next((row for row in rows if row["name"] == card.name), None)
-    rows = [row for row in rows if row is not kept]
-    others = any(row["task"] == card.task and row["default"] for row in rows)
-    rows.append(
-        {
-            "name": card.name,
-            "file": file.name,
-            "task": card.task,
-            "scale": card.scale,
-            "summary": card.summary,
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "default": kept["default"] if kept else not others,
-        }
-    )
-    rows.sort(key=lambda row: row["name"])
-    write_whole(path, _json({"contract": CONTRACT, "models": rows}))
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,78 @@
+"""A folder's models at a glance: the index the runtime finds them by, and a table for people, both from the cards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nitido.card import CONTRACT, Card
+from nitido.whole import write_whole
+
+INDEX, TABLE = "index.json", "README.md"
+
+
+def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
+    """Enters a model file into the folder's index, in place of an older one of its name, and writes the table anew.
+
+    The first model of a task is the one that the task's name stands for, and stays it. Raises ``SinkUnavailable``.
+    """
+    rows = _rows(folder)
+    kept = next((row for row in rows if row["name"] == card.name), None)
+    rows = [row for row in rows if row is not kept]
+    others = any(row["task"] == card.task and row["default"] for row in rows)
+    rows.append(
+        {
+            "name": card.name,
+            "file": file.name,
+            "task": card.task,
+            "scale": card.scale,
+            "summary": card.summary,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "default": kept["default"] if kept else not others,
+        }
+    )
+    rows.sort(key=lambda row: row["name"])
+    index = {"contract": CONTRACT, "models": rows}
+    write_whole(folder / INDEX, (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / TABLE, _table(folder, rows).encode())
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    path = folder / INDEX
+    return json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
+
+
+def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
+    lines = [
+        "# Models",
+        "",
+        "Made from the cards by `nitido export`. Quality: `nitido evaluate MODEL --data SET`; the card",
+        "(`nitido info MODEL`) has every condition. Loss and speed of int8 files are against the float model, measured",
+        "when they were exported.",
+        "",
+        "| model | does | file | MAC per pixel | computes in | quality | int8 loss, speed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        file = folder / row["file"]
+        card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        quantization = card.get("quantization") or {}
+        saved = f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}" if "speedup" in quantization else ""
+        lines.append(
+            f"| {row['name']} | {row['summary']} | {file.stat().st_size / 1000:.0f} KB | "
+            f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | {saved} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _quality(evaluation: Sequence[dict[str, Any]]) -> str:
+    """The first set's conditions in one cell."""
+    first = [r for r in evaluation if r["set"] == evaluation[0]["set"]]
+    if not first:
+        return "not measured"
+    what = ", ".join(r["condition"].removeprefix("gaussian sigma ") for r in first)
+    values = " / ".join(f"{r['value']:.2f}" for r in first)
+    return f"{first[0]['set']} {what}: {values} dB"
