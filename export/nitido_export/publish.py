@@ -104,7 +104,7 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement
 
 
 def publish(finished: Draft, target: Path, statement: Statement) -> Card:
-    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card, and enters it into the folder's catalogue.
+    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card, and enters it into the catalogue.
     Raises ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
     if statement.evaluation:
         with finished.opened() as model:

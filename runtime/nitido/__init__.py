@@ -14,14 +14,50 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nitido.card import Card
-    from nitido.errors import NitidoError
+    from nitido.certificate import Verdict, verify
+    from nitido.errors import (
+        CardMismatch,
+        FrameMismatch,
+        ModelNotFound,
+        NitidoError,
+        ProviderUnavailable,
+        SinkUnavailable,
+        SourceUnavailable,
+    )
     from nitido.model import Model, load
 
-__all__ = ["Card", "Model", "NitidoError", "__version__", "load"]
+__all__ = [
+    "Card",
+    "CardMismatch",
+    "FrameMismatch",
+    "Model",
+    "ModelNotFound",
+    "NitidoError",
+    "ProviderUnavailable",
+    "SinkUnavailable",
+    "SourceUnavailable",
+    "Verdict",
+    "__version__",
+    "load",
+    "verify",
+]
 
 __version__ = "0.1.0"
 
-_HOMES = {"Card": "card", "Model": "model", "NitidoError": "errors", "load": "model"}
+_HOMES = {
+    "Card": "card",
+    "CardMismatch": "errors",
+    "FrameMismatch": "errors",
+    "Model": "model",
+    "ModelNotFound": "errors",
+    "NitidoError": "errors",
+    "ProviderUnavailable": "errors",
+    "SinkUnavailable": "errors",
+    "SourceUnavailable": "errors",
+    "Verdict": "certificate",
+    "load": "model",
+    "verify": "certificate",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -30,3 +66,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"nitido.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,11 +9,13 @@ import click
 
 from nitido import __version__
 from nitido.errors import NitidoError
+from nitido.options import device_option, threads_option
 
 # Commands with modules of their own, imported when used.
 _OWN = {
     "denoise": "nitido.batch_cli:denoise",
     "upscale": "nitido.batch_cli:upscale",
+    "doctor": "nitido.doctor_cli:doctor",
 }
 _EXTRAS = {"train": "train", "export": "export", "evaluate": "export", "pack": "export"}
 
@@ -71,8 +73,8 @@ def info_command(model: str) -> None:
 
 @cli.command("verify", short_help="Replay a model's certificate on this device.")
 @click.argument("model")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores]")
+@device_option
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def verify_command(model: str, device: str, threads: int | None, as_json: bool) -> None:
     """Replay the certificate of MODEL, a name or file, on the device at hand: is the file the exported one, and does

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+import onnx
 import pytest
+import torch
+from torch import Tensor, nn
 
+import nitido
 from nitido import zoo
-from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, ProviderUnavailable
+from nitido.card import CONTRACT, Card
+from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, NitidoError
 from nitido.model import Model, load
+from nitido_export.graph import decoder_graph, frame_graph
+from nitido_train.data import to_tensor
+from nitido_train.nets.blocks import CollapsibleConv2d
+from nitido_train.nets.frame import RecurrentFrameNet
+from nitido_train.validate import to_pictures
 
 SHIPPED = [entry.name for entry in zoo.entries()]
 
@@ -70,24 +83,6 @@ def test_wrong_arrays_are_refused(tiny_models: dict[str, Path], bad: np.ndarray)
         load(tiny_models["denoise"], "cpu")(bad)
 
 
-def test_missing_cuda_is_an_error_and_auto_says_what_it_chose(tiny_models: dict[str, Path]) -> None:
-    if "CUDAExecutionProvider" in ort.get_available_providers():
-        pytest.skip("this onnxruntime offers CUDA")
-    with pytest.raises(ProviderUnavailable, match="onnxruntime-gpu"):
-        load(tiny_models["denoise"], "cuda")
-    assert load(tiny_models["denoise"], "auto").device == "cpu"
-
-
-def test_a_silent_fallback_is_an_error(tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    # What onnxruntime-gpu does where the CUDA libraries are missing: offers CUDA, then runs on the CPU.
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
-    real = ort.InferenceSession
-    monkeypatch.setattr(ort, "InferenceSession", lambda p, o, providers: real(p, o, providers=["CPUExecutionProvider"]))
-    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
-    with pytest.raises(ProviderUnavailable, match="runs on CPUExecutionProvider"):
-        load(tiny_models["denoise"], "cuda")
-
-
 def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="no model named"):
         load("no-such-model")
@@ -96,3 +91,169 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("hello")
     with pytest.raises(CardMismatch, match="cannot be loaded"):
         load(tmp_path / "text.onnx", "cpu")
+
+
+class _Remembering(nn.Module):
+    """A body whose state is the features of the frame before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.take = CollapsibleConv2d(12 + 8, 8)
+        self.give = CollapsibleConv2d(8, 12)
+
+    def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
+        return self.give(features), features
+
+
+def write_model(graph: onnx.ModelProto, path: Path, multiple: int) -> Path:
+    """A graph as a model file with the least of a card."""
+    card = Card(CONTRACT, path.stem, "denoise", "for tests", 1, multiple, 4, "bgr", 1, 1.0, 17, 8, "1.17", "none")
+    for key, value in card.to_metadata().items():
+        entry = graph.metadata_props.add()
+        entry.key, entry.value = key, value
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="module")
+def recurrent_net() -> RecurrentFrameNet:
+    torch.manual_seed(0)
+    # The state has a position for every 2 pixels, frames are padded to 8: its size does not follow from the card.
+    return RecurrentFrameNet(_Remembering(), cell=2, state_channels=8, coarsest=4).eval()
+
+
+@pytest.fixture(scope="module")
+def recurrent_model(recurrent_net: RecurrentFrameNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(frame_graph(recurrent_net), tmp_path_factory.mktemp("recurrent") / "memory.onnx", 8)
+
+
+def frames_of(*sizes: tuple[int, int]) -> list[np.ndarray]:
+    return [np.roll(noise_frame(*size), number, axis=0) for number, size in enumerate(sizes)]
+
+
+def test_a_stream_of_a_plain_model_is_its_calls(tiny_models: dict[str, Path]) -> None:
+    model = load(tiny_models["upscale"], "cpu")
+    assert not model.recurrent
+    frames = frames_of((9, 12), (9, 12), (7, 5))
+    for frame, result in zip(frames, model.stream(frames), strict=True):
+        assert np.array_equal(result, model(frame))
+
+
+def test_a_stream_takes_frames_only_as_results_are_drawn(recurrent_model: Path, tiny_models: dict[str, Path]) -> None:
+    for path in (recurrent_model, tiny_models["denoise"]):
+        taken: list[int] = []
+        results = load(path, "cpu").stream(taken.append(i) or noise_frame(8, 8) for i in range(9))
+        next(results), next(results)
+        assert taken == [0, 1]
+
+
+def test_a_stream_of_a_recurrent_model_remembers(recurrent_net: RecurrentFrameNet, recurrent_model: Path) -> None:
+    frames = frames_of((16, 24), (16, 24), (16, 24))
+    model = load(recurrent_model, "cpu")
+    assert model.recurrent
+    results = list(model.stream(frames))
+    state = None
+    for frame, result in zip(frames, results, strict=True):
+        with torch.no_grad():
+            expected, state = recurrent_net(to_tensor(torch.from_numpy(frame[None])), state)
+        assert int(np.abs(to_pictures(expected)[0].astype(int) - result).max()) <= 1
+    # Called, every frame is the first.
+    assert np.array_equal(model(frames[0]), results[0])
+    assert not np.array_equal(model(frames[2]), results[2])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 18)])
+def test_a_recurrent_model_takes_any_size(recurrent_model: Path, size: tuple[int, int]) -> None:
+    results = list(load(recurrent_model, "cpu").stream(frames_of(size, size)))
+    assert [r.shape for r in results] == [(*size, 3), (*size, 3)]
+
+
+def test_a_frame_of_another_size_begins_anew(recurrent_model: Path) -> None:
+    model = load(recurrent_model, "cpu")
+    frames = frames_of((16, 16), (16, 16), (16, 24), (16, 24))
+    results = list(model.stream(frames))
+    assert np.array_equal(results[2], model(frames[2]))
+    assert not np.array_equal(results[3], model(frames[3]))
+
+
+def test_streams_of_one_model_do_not_share_a_past(recurrent_model: Path) -> None:
+    model = load(recurrent_model, "cpu")
+    frames = frames_of(*[(12, 12)] * 4)
+    alone = list(model.stream(frames))
+    one, other = model.stream(frames), model.stream(frames[::-1])
+    mixed = [(next(one), next(other))[0] for _ in frames]
+    assert np.array_equal(mixed, alone)
+    side_by_side = list(model.stream(np.stack([a, b]) for a, b in zip(frames, frames[::-1], strict=True)))
+    assert np.array_equal([pair[0] for pair in side_by_side], alone)
+
+
+def test_bound_memory_gives_what_a_plain_run_gives(
+    recurrent_model: Path, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, denoiser = load(recurrent_model, "cpu"), load(tiny_models["denoise"], "cpu")
+    monkeypatch.setattr("nitido.model._BOUND", {"cpu": "cpu"})  # the way of CUDA, on memory that is here
+    bound = load(recurrent_model, "cpu")
+    frames = frames_of(*[(17, 10)] * 3)
+    assert np.array_equal(list(bound.stream(frames)), list(plain.stream(frames)))
+    assert np.array_equal(list(bound.stream(frames, strength=0.5)), list(plain.stream(frames, strength=0.5)))
+    bound = load(tiny_models["denoise"], "cpu")
+    for strength in (0.5, 1.0):  # a binding cannot set an input that has a default
+        assert np.array_equal(bound(frames[0], strength=strength), denoiser(frames[0], strength=strength))
+
+
+def test_a_state_that_fits_no_grid_is_named(recurrent_net: RecurrentFrameNet, tmp_path: Path) -> None:
+    model = load(write_model(frame_graph(recurrent_net), tmp_path / "odd.onnx", 9), "cpu")
+    with pytest.raises(CardMismatch, match="no size of state_in fits a grid of 9 pixels"):
+        model(noise_frame(8, 8))
+
+
+def test_a_state_without_its_return_is_refused(recurrent_net: RecurrentFrameNet, tmp_path: Path) -> None:
+    graph = frame_graph(recurrent_net)
+    del graph.graph.output[[o.name for o in graph.graph.output].index("state_out")]
+    with pytest.raises(CardMismatch, match="every state_in needs its state_out"):
+        load(write_model(graph, tmp_path / "cut.onnx", 8), "cpu")
+
+
+def test_a_latent_model_is_told_from_an_image_model(tmp_path: Path) -> None:
+    decoder = nn.Sequential(nn.Linear(5, 3 * 8 * 8), nn.Unflatten(1, (3, 8, 8))).eval()
+    path = write_model(decoder_graph(decoder, latent=5, height=8, width=8), tmp_path / "decoder.onnx", 8)
+    with pytest.raises(CardMismatch, match="expected frame → image, found z → image"):
+        load(path, "cpu")
+
+
+def test_leaving_the_block_frees_the_session(tiny_models: dict[str, Path]) -> None:
+    with load(tiny_models["denoise"], "cpu") as model:
+        model.warm_up(8, 8)
+        session = weakref.ref(model._session)
+        assert session() is not None
+    assert session() is None
+    assert "closed" in repr(model)
+    model.close()
+    with pytest.raises(NitidoError, match="closed"):
+        model(noise_frame(8, 8))
+
+
+def test_a_warm_up_of_no_size_is_refused(tiny_models: dict[str, Path]) -> None:
+    with pytest.raises(FrameMismatch, match="no empty side"):
+        load(tiny_models["denoise"], "cpu").warm_up(0, 8)
+
+
+def test_threads_share_a_model(tiny_models: dict[str, Path]) -> None:
+    model = load(tiny_models["denoise"], "cpu", threads=1)
+    frames = frames_of(*[(40, 30 + i) for i in range(8)])
+    alone = [model(frame) for frame in frames]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(model, frames * 3))
+    assert all(np.array_equal(a, b) for a, b in zip(alone * 3, together, strict=True))
+
+
+def test_the_package_is_light_and_its_names_are_there() -> None:
+    code = "import sys, nitido; print(sorted({'onnxruntime', 'cv2', 'numpy', 'PIL', 'click'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    for name in nitido.__all__:
+        assert getattr(nitido, name) is not None
+    assert set(nitido.__all__) <= set(dir(nitido))
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        _ = nitido.absent
