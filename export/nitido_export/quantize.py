@@ -124,7 +124,7 @@ def quantize(
         "kind": "quantization-aware training" if checkpoint.quantization else "post-training",
         "calibration": chosen.method,
         "float_layers": list(chosen.float_layers),
-        "weights": "int8 per channel, 7 bits used",
+        "weights": "int8 per channel, neighbours within 127",
         "activations": "uint8",
         "max_drop": guard.max_drop,
         "drop": round(last.drop, 3),

@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from nitido import zoo
 from nitido.card import PREFIX, Card
 from nitido.errors import CardMismatch
 from nitido.session import open_session, run_error
@@ -71,12 +72,13 @@ class Verdict:
         )
 
 
-def verify(path: Path, device: str = "auto", *, threads: int | None = None) -> Verdict:
-    """Replays a model file's certificate on the device at hand.
+def verify(name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> Verdict:
+    """Replays the certificate of a model, by name or file, on the device at hand.
 
     Raises ``ModelNotFound``, ``CardMismatch`` for a file without a certificate, ``ProviderUnavailable`` for a device
     that cannot be had.
     """
+    path = zoo.find(str(name_or_path))
     session, used = open_session(path, device, threads=threads)
     metadata = session.get_modelmeta().custom_metadata_map
     card = Card.from_metadata(metadata, str(path))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from nitido.errors import CheckpointError
@@ -23,9 +24,7 @@ from nitido_train.nets.frame import FrameNet
 
 Ranges = Mapping[str, tuple[float, float]]
 
-# Weights use 7 of their 8 bits. AVX2 adds pairs of uint8·int8 products in 16 bits, which 8-bit weights overflow and
-# 7-bit ones cannot: so every CPU computes the same sums.
-WEIGHT_LIMIT = 63
+WEIGHT_LIMIT = 127
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,11 @@ class ActivationQuantizer(nn.Module):
 
 
 class QuantizedConv2d(nn.Module):
-    """A convolution whose weights are rounded to integers of -63..63 with one scale per output channel.
+    """A convolution whose weights are rounded to integers of -127..127 with one scale per output channel.
+
+    AVX2 without VNNI adds the products of two neighbouring weights in 16 bits, where 2·255·127 overflows. The scale is
+    therefore chosen so that no two neighbours add up to more than 127 before rounding: then every processor computes
+    the same sums. That costs little, as large weights seldom stand side by side.
 
     input_scale: of the quantizer before it, which the integer biases of the export need.
     """
@@ -66,7 +69,12 @@ class QuantizedConv2d(nn.Module):
         self.conv, self.input_scale = conv, input_scale
 
     def weight_scale(self) -> Tensor:
-        largest = self.conv.weight.detach().abs().amax(dim=(1, 2, 3))  # O
+        weight = self.conv.weight.detach()
+        # Neighbours in memory: ONNX Runtime computes integer convolutions with the channels last.
+        row = weight.permute(0, 2, 3, 1).flatten(1)  # O k·k·I
+        pairs = F.pad(row, (0, row.shape[1] % 2)).unflatten(1, (-1, 2))  # O n 2
+        # Two of opposite signs cannot overflow.
+        largest = torch.maximum(row.abs().amax(1), pairs.sum(2).abs().amax(1))
         return largest.clamp_min(1e-8) / WEIGHT_LIMIT
 
     def integer_weight(self) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,61 @@
+"""Which installed wheels carry onnxruntime and OpenCV, and when two of them lie over each other.
+
+The variants of both share a folder (``onnxruntime/``, ``cv2/``): the one installed last overwrites the other, and
+uninstalling either leaves half of it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
+
+# What the distributions that own a module are called.
+_PREFIXES = {"onnxruntime": ("onnxruntime", "ort-nightly", "ort_nightly"), "cv2": ("opencv",)}
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Several wheels over one module. mend: the commands that leave one of them, ``keep``, whole."""
+
+    module: str
+    wheels: list[str]
+    keep: str
+    mend: str
+
+
+def owners(module: str, path: Sequence[str] | None = None) -> list[Distribution]:
+    """The installed distributions that hold ``module`` (``onnxruntime`` or ``cv2``), by name. path: folders to search,
+    default those of this Python."""
+    found: dict[str, Distribution] = {}
+    for distribution in distributions(path=list(sys.path if path is None else path)):
+        name = distribution.metadata["Name"] or ""
+        if not name.lower().startswith(_PREFIXES[module]):
+            continue
+        if any(file.as_posix() == f"{module}/__init__.py" for file in distribution.files or ()):
+            found.setdefault(name.lower(), distribution)
+    return [found[name] for name in sorted(found)]
+
+
+def find_clashes(path: Sequence[str] | None = None) -> list[Clash]:
+    """Modules that more than one wheel has written to."""
+    clashes: list[Clash] = []
+    for module in _PREFIXES:
+        wheels = [distribution.metadata["Name"] for distribution in owners(module, path)]
+        if len(wheels) > 1:
+            keep = _keep(module, wheels)
+            pip = f"{shlex.quote(sys.executable)} -m pip"
+            mend = f"{pip} uninstall -y {' '.join(wheels)} && {pip} install --no-deps {keep}"
+            clashes.append(Clash(module, wheels, keep, mend))
+    return clashes
+
+
+def _keep(module: str, wheels: list[str]) -> str:
+    """The wheel that somebody wanted: not the plain one, which comes along as a dependency; the richest OpenCV."""
+    if module == "cv2":
+        contrib = any("contrib" in name for name in wheels)
+        headless = all("headless" in name for name in wheels)
+        return f"opencv{'-contrib' if contrib else ''}-python{'-headless' if headless else ''}"
+    return next(name for name in wheels if name != "onnxruntime")
