@@ -30,7 +30,7 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
 from nitido_train.loop import train
 from nitido_train.nets.blocks import collapse
-from nitido_train.quantize import WEIGHT_LIMIT
+from nitido_train.quantize import WEIGHT_LIMIT, QuantizedConv2d
 from nitido_train.recipe import recipe_from_dict
 from nitido_train.start import RunOptions
 
@@ -64,14 +64,28 @@ def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, ti
         return quantize(checkpoint, "m.int8", STATEMENT, guard, pictures, time=time)
 
 
-def test_weights_are_signed_seven_bit_integers_one_scale_a_channel(outcome: Outcome) -> None:
+def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(outcome: Outcome) -> None:
     weights = integer_weights(outcome.draft.graph)
     assert len(weights) == 6 and outcome.draft.card.quantization["float_layers"] == []
     for values in weights.values():
         assert values.dtype == np.int8
-        assert np.abs(values.astype(int)).max() == WEIGHT_LIMIT
+        assert 90 < np.abs(values.astype(int)).max() <= WEIGHT_LIMIT
+        row = values.astype(int).transpose(0, 2, 3, 1).reshape(len(values), -1, 2)  # channels last, two by two
+        assert 255 * np.abs(row.sum(axis=2)).max() < 2**15
     scales = {i.name: i.dims for i in outcome.draft.graph.graph.initializer if i.name.endswith("weight_scale")}
     assert {name: list(dims) for name, dims in scales.items()}["convs_5.weight_scale"] == [12]
+
+
+def test_rounding_keeps_the_sum_of_every_kernel() -> None:
+    torch.manual_seed(0)
+    conv = QuantizedConv2d(torch.nn.Conv2d(16, 8, 3), input_scale=0.01)
+    integers, scale = conv.integer_weight()
+    exact = conv.conv.weight.detach().sum(dim=(2, 3)) / scale[:, None]  # O I
+    assert (integers.float().sum(dim=(2, 3)) - exact).abs().max() <= 0.5 + 1e-4
+    far = (integers - conv.conv.weight.detach() / scale[:, None, None, None]).abs()
+    assert far.max() < 1.5 and far.mean() < 0.35
+    plain = torch.round(conv.conv.weight.detach() / scale[:, None, None, None]).sum(dim=(2, 3))
+    assert (plain - exact).abs().max() > 0.8  # what independent rounding does
 
 
 def unbalanced(checkpoint: Checkpoint) -> Checkpoint:

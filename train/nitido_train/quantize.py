@@ -58,8 +58,11 @@ class QuantizedConv2d(nn.Module):
     """A convolution whose weights are rounded to integers of -127..127 with one scale per output channel.
 
     AVX2 without VNNI adds the products of two neighbouring weights in 16 bits, where 2·255·127 overflows. The scale is
-    therefore chosen so that no two neighbours add up to more than 127 before rounding: then every processor computes
-    the same sums. That costs little, as large weights seldom stand side by side.
+    therefore chosen so that no two neighbours add up to more than 128: then every processor computes the same sums.
+    That costs little, as large weights seldom stand side by side.
+
+    Each kernel is rounded so that its sum stays right to half a step: what a layer makes of flat areas then hardly
+    changes, which is where the eye, and the error of independently rounded taps, is largest.
 
     input_scale: of the quantizer before it, which the integer biases of the export need.
     """
@@ -68,32 +71,39 @@ class QuantizedConv2d(nn.Module):
         super().__init__()
         self.conv, self.input_scale = conv, input_scale
 
-    def weight_scale(self) -> Tensor:
-        weight = self.conv.weight.detach()
+    @torch.no_grad()
+    def integer_weight(self) -> tuple[Tensor, Tensor]:
+        """(integers O×I×k×k as int8, scales O as float32)."""
+        weight = self.conv.weight
         # Neighbours in memory: ONNX Runtime computes integer convolutions with the channels last.
         row = weight.permute(0, 2, 3, 1).flatten(1)  # O k·k·I
-        pairs = F.pad(row, (0, row.shape[1] % 2)).unflatten(1, (-1, 2))  # O n 2
-        # Two of opposite signs cannot overflow.
-        largest = torch.maximum(row.abs().amax(1), pairs.sum(2).abs().amax(1))
-        return largest.clamp_min(1e-8) / WEIGHT_LIMIT
-
-    def integer_weight(self) -> tuple[Tensor, Tensor]:
-        """(integers O×I×k×k, scales O)."""
-        scale = self.weight_scale()
-        integers = torch.round(self.conv.weight.detach() / scale[:, None, None, None])
-        return integers.clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).to(torch.int8), scale
+        pairs = F.pad(row, (0, row.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # O n; opposite signs cannot overflow
+        # Below the limits, as each weight of a pair may be rounded up and then moved one step more.
+        largest = torch.maximum(row.abs().amax(1) / (WEIGHT_LIMIT - 1), pairs.abs().amax(1) / (WEIGHT_LIMIT - 2))
+        scale = largest.clamp_min(1e-8 / WEIGHT_LIMIT)
+        exact = weight / scale[:, None, None, None]
+        return _round_keeping_sums(exact.flatten(2)).view_as(weight).to(torch.int8), scale
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = self.weight_scale()
-        zeros = torch.zeros_like(scale, dtype=torch.int32)
-        weight = torch.fake_quantize_per_channel_affine(self.conv.weight, scale, zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+        integers, scale = self.integer_weight()
+        rounded = integers * scale[:, None, None, None]
+        weight = self.conv.weight + (rounded - self.conv.weight).detach()  # the gradient goes straight
         return self.conv._conv_forward(x, weight, self._rounded_bias(scale))
 
     def _rounded_bias(self, weight_scale: Tensor) -> Tensor:
-        """The bias in steps of input scale × weight scale, as an integer kernel adds it; the gradient goes straight."""
+        """The bias in steps of input scale × weight scale, as an integer kernel adds it."""
         step = weight_scale * self.input_scale
         bias = cast(Tensor, self.conv.bias)
         return bias + (torch.round(bias / step) * step - bias).detach()
+
+
+def _round_keeping_sums(exact: Tensor) -> Tensor:
+    """O×I×taps rounded to integers; the taps that are farthest from theirs go one further where that mends the sum."""
+    rounded = torch.round(exact)
+    missing = torch.round(exact.sum(2) - rounded.sum(2))[..., None]  # O I 1
+    remainder = (exact - rounded) * missing.sign()
+    rank = remainder.argsort(2, descending=True).argsort(2)
+    return rounded + missing.sign() * (rank < missing.abs())
 
 
 class _Tracer(fx.Tracer):
