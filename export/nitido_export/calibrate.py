@@ -23,12 +23,12 @@ CROPS = 32
 SIDE = 96  # pixels of the network's input
 
 
-def candidates(net: FrameNet, task: str, pictures: Sequence[Picture]) -> list[Quantization]:
-    """Min-max, two percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
-    nearest in Kullback-Leibler divergence). Raises ``SourceUnavailable`` when no picture is large enough."""
-    batches = [space_to_depth(batch, net.cell) for batch in degraded_crops(task, net.scale, pictures)]
+def candidates(net: FrameNet, batches: Sequence[Tensor]) -> list[Quantization]:
+    """Min-max, three percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
+    nearest in Kullback-Leibler divergence), on cells N×C×h×w."""
     return [
         percentile_ranges(net.body, batches, 100),
+        percentile_ranges(net.body, batches, 99.998),
         percentile_ranges(net.body, batches, 99.99),
         percentile_ranges(net.body, batches, 99.9),
         _entropy_ranges(net, batches),
@@ -53,6 +53,11 @@ def degraded_crops(task: str, scale: int, pictures: Sequence[Picture]) -> list[T
             crops.append(degrade.shrink(np.ascontiguousarray(crop), scale))
     # Every batch holds every strength: number, number + 4, ...
     return [to_tensor(torch.from_numpy(np.stack(crops[start::4]))) for start in range(4)]
+
+
+def calibration_cells(net: FrameNet, task: str, pictures: Sequence[Picture]) -> list[Tensor]:
+    """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
+    return [space_to_depth(batch, net.cell) for batch in degraded_crops(task, net.scale, pictures)]
 
 
 def _entropy_ranges(net: FrameNet, batches: Sequence[Tensor]) -> Quantization:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from nitido.errors import ExportError
 from nitido.model import Model
-from nitido_export.calibrate import candidates
+from nitido_export.calibrate import calibration_cells, candidates
 from nitido_export.evaluate import conditions
 from nitido_export.graph import frame_graph
 from nitido_export.parity import quiet_session
@@ -23,6 +23,8 @@ from nitido_export.publish import Draft, Statement, draft
 from nitido_export.timing import Comparison, compare
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
+from nitido_train.equalize import equalize
+from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantize import Quantization, layer_names, quantize_net, unquantized
 
@@ -80,12 +82,13 @@ def quantize(
 
     Raises ``ExportError`` when the loss cannot be met with any convolution in 8 bits, or the file is not faster.
     """
-    net = checkpoint.averaged_net()
-    plain = unquantized(net) if checkpoint.quantization else net
     if checkpoint.quantization:
-        tried = [checkpoint.quantization]
+        plain, tried = unquantized(checkpoint.averaged_net()), [checkpoint.quantization]
     else:
-        tried = candidates(plain, checkpoint.recipe.task, calibration)
+        plain = cast(FrameNet, collapse(checkpoint.averaged_net()))
+        cells = calibration_cells(plain, checkpoint.recipe.task, calibration)
+        plain.body = equalize(plain.body, cells)
+        tried = candidates(plain, cells)
     judge = _Judge(plain, checkpoint, name, statement, guard)
 
     attempts = [judge.attempt(q) for q in tried]

@@ -14,6 +14,7 @@ from nitido.errors import CheckpointError, RecipeError
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.data import PatchStream, PictureStore, to_tensor
+from nitido_train.equalize import equalize
 from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantize import percentile_ranges, quantize_net
@@ -93,8 +94,10 @@ def first_net(state: Checkpoint, options: RunOptions, store: PictureStore) -> Fr
         raise _other_network(state.recipe, options.start.recipe)
     net = cast(FrameNet, collapse(options.start.averaged_net()))
     stream, size = PatchStream(store, state.recipe), state.recipe.data.batch
-    batches = (_given(stream, range(n * size, (n + 1) * size)) for n in range(CALIBRATION_BATCHES))
-    state.quantization = percentile_ranges(net.body, (space_to_depth(batch, net.cell) for batch in batches))
+    batches = [_given(stream, range(n * size, (n + 1) * size)) for n in range(CALIBRATION_BATCHES)]
+    cells = [space_to_depth(batch, net.cell) for batch in batches]
+    net.body = equalize(net.body, cells)
+    state.quantization = percentile_ranges(net.body, cells)
     return quantize_net(net, state.quantization).requires_grad_(True).train()
 
 
