@@ -1,65 +1,80 @@
-"""``nitido denoise`` and ``nitido upscale``: models over pictures, folders and videos."""
+"""``nitido denoise``, ``nitido upscale`` and ``nitido run``: models over pictures, folders and videos."""
 
 from __future__ import annotations
 
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from nitido.batch_command import Wish, carry_out
+from nitido.options import device_option, threads_option
 
-def _image_command(task: str, help_text: str) -> click.Command:
-    """A command that runs a model of ``task`` over files."""
+_FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "avif")
+_HELP = (
+    "INPUTS may be mixed. A run that was stopped or killed goes on where it was when started again.\n\n"
+    "Exit code 0: all done, 1: some failed or the run ended early, 2: wrong usage, 130: Ctrl-C, 143: SIGTERM."
+)
 
-    @click.command(task, help=help_text, short_help=help_text.split("\n")[0])
-    @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-    @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File or folder to write.")
-    @click.option("--model", help="Model name or .onnx file.  [default: this task's]")
-    @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-    @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores]")
-    @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-    @click.option("--scale", type=int, default=2, show_default=True, hidden=task != "upscale", help="Enlargement.")
-    @click.option(
-        "--strength",
-        type=click.FloatRange(0, 1),
-        default=1.0,
-        show_default=True,
-        hidden=task == "upscale",
-        help="0: unchanged, 1: fully restored.",
-    )
-    def command(
-        inputs: tuple[Path, ...],
-        output: Path,
-        model: str | None,
-        device: str,
-        threads: int | None,
-        overwrite: bool,
-        scale: int,
-        strength: float,
-    ) -> None:
-        from nitido.batch import plan_jobs, run_jobs, units
-        from nitido.model import load
 
-        loaded = load(model or task, device, threads)
-        loaded.card.require_task(task, str(loaded.path))
-        if task == "upscale" and loaded.card.scale != scale:
-            raise click.UsageError(f"{loaded.card.name} enlarges ×{loaded.card.scale}, --scale asked for ×{scale}")
-        jobs = plan_jobs(inputs, output)
-        began = time.perf_counter()
-        label = f"{loaded.card.name} on {loaded.device}"
-        with click.progressbar(length=units(jobs), label=label, show_pos=True, file=sys.stderr) as bar:
-            report = run_jobs(loaded, jobs, strength=strength, overwrite=overwrite, progress=bar.update)
-        for path, reason in report.failed:
-            click.echo(f"failed: {reason if str(path) in reason else f'{path}: {reason}'}", err=True)
-        seconds = time.perf_counter() - began
-        skipped = f", {len(report.skipped)} skipped (result exists; --overwrite replaces it)" if report.skipped else ""
-        click.echo(f"{len(report.done)} done, {len(report.failed)} failed{skipped} in {seconds:.1f} s -> {output}")
-        if report.failed:
-            raise SystemExit(1)
-
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that all commands share, in the order of the help."""
+    for option in reversed(
+        [
+            click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),
+            click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File or folder."),
+            device_option,
+            threads_option,
+            click.option("--overwrite", is_flag=True, help="Replace results that exist."),
+            click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable."),
+            click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable."),
+            click.option("--format", "format_", type=click.Choice(_FORMATS), help="Of pictures.  [default: as read]"),
+            click.option("--quality", type=click.IntRange(1, 100), help="JPEG, WebP, AVIF.  [default: 95; AVIF 90]"),
+            click.option("--lossless", is_flag=True, help="Keep every value: WebP, and no JPEG or AVIF."),
+            click.option(
+                "--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"
+            ),
+            click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: cores + 2]"),
+            click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
+            click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
+            click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),
+            click.option("--watch", is_flag=True, help="Go on with files as they arrive, until Ctrl-C."),
+            click.option(
+                "--poll", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds, --watch."
+            ),
+            click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
+            click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster.  [default: RAY_ADDRESS, or here]"),
+        ]
+    ):
+        command = option(command)
     return command
 
 
-denoise = _image_command("denoise", "Remove noise from pictures, folders and videos.\n\nINPUTS may be mixed.")
-upscale = _image_command("upscale", "Enlarge pictures, folders and videos.\n\nINPUTS may be mixed.")
+_strength = click.option(
+    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged, 1: fully restored."
+)
+
+
+@click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{_HELP}")
+@_options
+@_strength
+@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+def denoise(**given: Any) -> None:
+    carry_out(Wish(**given), "denoise")
+
+
+@click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
+@_options
+@click.option("--model", default="upscale", show_default=True, help="Model name or .onnx file.")
+@click.option("--scale", type=int, default=2, show_default=True, help="Enlargement.")
+def upscale(scale: int, **given: Any) -> None:
+    carry_out(Wish(**given), "upscale", scale)
+
+
+@click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{_HELP}")
+@_options
+@_strength
+@click.option("--model", required=True, help="Model name or .onnx file.")
+def run(**given: Any) -> None:
+    carry_out(Wish(**given))

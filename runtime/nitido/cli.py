@@ -15,6 +15,7 @@ from nitido.options import device_option, threads_option
 _OWN = {
     "denoise": "nitido.batch_cli:denoise",
     "upscale": "nitido.batch_cli:upscale",
+    "run": "nitido.batch_cli:run",
     "live": "nitido.live_cli:live",
     "cameras": "nitido.live_cli:cameras",
     "doctor": "nitido.doctor_cli:doctor",
