@@ -22,7 +22,9 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is faster.")
 @click.option("--fp16", is_flag=True, help="Compute in float16, for GPUs; gains nothing on a CPU.")
 @click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
-@click.option("--holdout", type=FOLDER, help="Folder of clean pictures the loss is measured on.  [default: --eval]")
+@click.option(
+    "--holdout", multiple=True, type=FOLDER, help="Folder of clean pictures to measure the loss on.  [default: --eval]"
+)
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
 @click.option("--report", type=FOLDER, help="--int8: folder for the report.  [default: reports beside the output]")
@@ -36,7 +38,7 @@ def export(
     int8: bool,
     fp16: bool,
     calib: Path | None,
-    holdout: Path | None,
+    holdout: tuple[Path, ...],
     max_drop: float,
     against: Path | None,
     report: Path | None,
@@ -52,10 +54,9 @@ def export(
         raise click.UsageError("--int8 and --fp16 exclude each other")
     if int8 and calib is None:
         raise click.UsageError("--int8 expects --calib FOLDER, clean pictures like those the model will see")
-    if holdout is None and (int8 or fp16):
-        if not folders:
-            raise click.UsageError("--int8 and --fp16 expect --holdout FOLDER, clean pictures to measure the loss on")
-        holdout = folders[0]
+    holdout = holdout or folders
+    if not holdout and (int8 or fp16):
+        raise click.UsageError("--int8 and --fp16 expect --holdout FOLDER, clean pictures to measure the loss on")
 
     from nitido_export.evaluate import read_pictures
     from nitido_export.publish import Statement, export_checkpoint, publish
@@ -72,9 +73,8 @@ def export(
         from nitido_export.quantize import Guard, halve, quantize
         from nitido_export.report import write_report
 
-        assert holdout is not None
         with opened_reference(checkpoint, against, statement) as reference:
-            guard = Guard(max_drop, read_pictures(holdout), reference)
+            guard = Guard(max_drop, {folder.name: read_pictures(folder) for folder in holdout}, reference)
             if fp16:
                 card = publish(halve(checkpoint, output.stem, statement, guard), output, statement)
             else:

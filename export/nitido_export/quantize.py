@@ -7,7 +7,7 @@ float model. A checkpoint of ``nitido train --qat`` brings its ranges; the rest 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -33,12 +33,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Guard:
-    """max_drop: allowed loss in dB, on the worst of the task's conditions. holdout: clean pictures it is measured on.
-    reference: the float model that it is measured against."""
+    """max_drop: allowed loss in dB, on the worst of the task's conditions. holdout: sets of clean pictures to measure
+    it on, by name. reference: the float model to measure against."""
 
     max_drop: float
-    holdout: Sequence[Picture]
+    holdout: Mapping[str, Sequence[Picture]]
     reference: Model
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """Those of all sets."""
+        return [picture for pictures in self.holdout.values() for picture in pictures]
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def quantize(
         "activations": "uint8",
         "max_drop": guard.max_drop,
         "drop": round(last.drop, 3),
-        "holdout_pictures": len(guard.holdout),
+        "holdout_pictures": len(guard.pictures),
         "scores": scores,
         "speedup": round(timing.speedup, 2),
         "timing": timing.describe(),
@@ -159,7 +164,7 @@ def halve(checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard)
         "kind": "float16 body",
         "max_drop": guard.max_drop,
         "drop": round(drop, 3),
-        "holdout_pictures": len(guard.holdout),
+        "holdout_pictures": len(guard.pictures),
         "scores": scores,
         "timing": "not timed: made for GPUs; CPUs compute it in float32 with conversions around",
     }
@@ -171,11 +176,16 @@ class _Judge:
 
     def __init__(self, plain: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard) -> None:
         self._plain, self._checkpoint, self._name, self._statement = plain, checkpoint, name, statement
-        self._conditions = conditions(checkpoint.recipe.task, plain.scale, guard.holdout)
+        task = checkpoint.recipe.task
+        self._conditions = [
+            replace(condition, name=f"{name}, {condition.name}")
+            for name, pictures in guard.holdout.items()
+            for condition in conditions(task, plain.scale, pictures)
+        ]
         self._reference = [c.measure(guard.reference) for c in self._conditions]
         # Sensitivity takes a measurement per layer: a corner of each picture is enough to rank them.
-        corners = [p[:256, :256] for p in guard.holdout[:12]]
-        self._few = conditions(checkpoint.recipe.task, plain.scale, corners)
+        few = guard.pictures[:: max(1, len(guard.pictures) // 12)]
+        self._few = conditions(task, plain.scale, [p[:256, :256] for p in few])
 
     def draft_of(self, quantization: Quantization) -> Draft:
         net = quantize_net(self._plain, quantization)

@@ -60,7 +60,7 @@ def outcome() -> Outcome:
 
 def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, time=faster) -> Outcome:
     with opened_reference(checkpoint, None, STATEMENT) as reference:
-        guard = Guard(max_drop, pictures, reference)
+        guard = Guard(max_drop, {"crops": pictures}, reference)
         return quantize(checkpoint, "m.int8", STATEMENT, guard, pictures, time=time)
 
 
@@ -133,10 +133,10 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
 def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Picture]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
     with opened_reference(checkpoint, None, STATEMENT) as reference:
-        half = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, pictures[:1], reference))
+        half = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, {"crops": pictures[:1]}, reference))
         assert half.card.precision == "fp16" and "not timed" in half.card.quantization["timing"]
         with pytest.raises(ExportError, match="the fp16 model loses"):
-            halve(checkpoint, "m.fp16", STATEMENT, Guard(-1.0, pictures[:1], reference))
+            halve(checkpoint, "m.fp16", STATEMENT, Guard(-1.0, {"crops": pictures[:1]}, reference))
 
 
 def test_training_for_8_bits_exports_the_graph_it_trained(
@@ -159,10 +159,10 @@ def test_training_for_8_bits_exports_the_graph_it_trained(
 
         assert cli_export
         export_checkpoint(loaded, tmp_path / "m.onnx", STATEMENT)
-    # Trained on, from its own last checkpoint.
+    # Longer, from its own last checkpoint, with the ranges it has.
     longer = replace(recipe, qat=replace(recipe.qat, steps=5))  # pyright: ignore
-    with pytest.raises(CheckpointError, match="differs in: qat"):
-        train(longer, replace(options, out=tmp_path / "qat", qat=True, resume=True))
+    resumed = train(longer, replace(options, out=tmp_path / "qat", qat=True, resume=True))
+    assert (resumed.step, resumed.quantization) == (5, tuned.quantization)
     outcome = run(loaded, pictures, max_drop=20.0)
     assert outcome.attempts[0].method == tuned.quantization.method  # pyright: ignore
     assert outcome.draft.card.quantization["kind"] == "quantization-aware training"

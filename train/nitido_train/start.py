@@ -56,10 +56,10 @@ def begin(recipe: Recipe, options: RunOptions) -> Checkpoint:
     last = options.out / "last.pt"
     if options.resume:
         state = checkpoints.load(last)
-        # The schedule may be lengthened; anything else would be another training.
-        if replace(state.recipe, schedule=recipe.schedule) != recipe:
+        # The schedules may be lengthened; anything else would be another training.
+        if replace(state.recipe, schedule=recipe.schedule, qat=recipe.qat) != recipe:
             old, new = asdict(state.recipe), asdict(recipe)
-            changed = ", ".join(k for k in new if k != "schedule" and new[k] != old[k])
+            changed = ", ".join(k for k in new if k not in ("schedule", "qat") and new[k] != old[k])
             raise CheckpointError(
                 f"{last} was trained with another recipe (differs in: {changed}); resume with the same one or choose "
                 "another --out"
