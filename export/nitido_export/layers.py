@@ -27,6 +27,7 @@ def write_layers(w: GraphWriter, net: nn.Module, inputs: list[str], prefix: str 
     names: dict[fx.Node, str] = {}
     queue = list(inputs)
     modules = dict(traced.named_modules())
+    w.quantized = w.quantized or any(isinstance(m, ActivationQuantizer) for m in modules.values())
     for node in traced.graph.nodes:
         given = [names[a] for a in node.all_input_nodes]
         name = prefix + node.name
@@ -112,7 +113,6 @@ def _quantized_conv(w: GraphWriter, conv: QuantizedConv2d, given: list[str], nam
 def _quantizer(w: GraphWriter, q: ActivationQuantizer, given: list[str], name: str, _dtype: np.dtype[Any]) -> str:
     scale = w.constant(f"{name}.scale", float(q.scale), np.float32)
     zero = w.constant(f"{name}.zero", int(q.zero_point), np.uint8)
-    w.quantized = True
     bytes_ = w.op("QuantizeLinear", [*given, scale, zero], f"{name}.bytes")
     return w.op("DequantizeLinear", [bytes_, scale, zero], name)
 

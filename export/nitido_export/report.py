@@ -73,7 +73,7 @@ def _plot(outcome: Outcome) -> bytes:
     axes.margins(x=0.15)
     axes.set_xlabel("dB lost on the worst condition when this layer alone computes in 8 bits")
     axes.set_title(outcome.draft.card.name)
-    axes.legend(handles=[Patch(color=colours[k], label=k) for k in sorted(set(kinds))], loc="lower right")
+    figure.legend(handles=[Patch(color=colours[k], label=k) for k in sorted(set(kinds))], loc="outside upper right")
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120)
     return image.getvalue()
