@@ -1,0 +1,136 @@
+"""The deadline ladder: how much work a frame gets, steered by how long frames take.
+
+A pure state machine. It is told how long each restoration took and what time it is; it starts no thread and reads no
+clock, so every decision can be replayed in a test.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step: which model variant (its place in the list, ``None``: the frame as it came), whether it runs at half
+    the size, and that it gets every ``every``-th frame."""
+
+    name: str
+    variant: int | None
+    half: bool = False
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Change:
+    """A step taken: ``at`` seconds on the run's clock, from rung ``before`` to ``after``. ``p95`` is that of the
+    restorations on ``before``, ``budget`` what a frame may take there (down) or on ``after`` (up), in seconds."""
+
+    at: float
+    before: str
+    after: str
+    p95: float
+    budget: float
+
+    @property
+    def down(self) -> bool:
+        """Towards less work."""
+        return self.p95 > self.budget
+
+    def line(self) -> str:
+        """The change and its reason, in one line."""
+        sign, way = (">", "down") if self.down else ("<", "up")
+        return f"{way}: {self.before} -> {self.after} (p95 {1000 * self.p95:.1f} ms {sign} {1000 * self.budget:.1f} ms)"
+
+
+def plan_rungs(variants: Sequence[str], *, halving: bool = True) -> list[Rung]:
+    """The rungs for model variants named from best to fastest: each at full size, the last one at half size, that on
+    every second frame, and the frame as it came. ``halving=False`` leaves out the half size: an enlarged half-size
+    result is worse than the frame itself when the model is an upscaler."""
+    rungs = [Rung(name, place) for place, name in enumerate(variants)]
+    last = len(variants) - 1
+    name = f"{variants[last]} half size" if halving else variants[last]
+    if halving:
+        rungs.append(Rung(name, last, half=True))
+    rungs.append(Rung(f"{name} every 2nd frame", last, half=halving, every=2))
+    rungs.append(Rung("passthrough", None))
+    return rungs
+
+
+def percentile_95(values: Sequence[float]) -> float:
+    """95th percentile, by nearest rank: of twenty values the second largest."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-95 * len(ordered) // 100) - 1)]
+
+
+class Ladder:
+    """Chooses the rung so that 95 % of the frames are restored within the deadline.
+
+    deadline: seconds between two frames. Down: when the p95 over ``window`` frames is above the budget (the deadline
+    times the rung's ``every``), or at once when the median of ``quick`` frames is. Up: when a full window stays under
+    ``calm`` of the better rung's budget and the rung has been held for its patience. A better rung that fails within
+    ``trial`` seconds doubles the patience before it is tried again, from ``patience`` up to ``longest`` seconds; one
+    that lasts is forgiven.
+    """
+
+    def __init__(
+        self,
+        rungs: Sequence[Rung],
+        deadline: float,
+        *,
+        window: int = 20,
+        quick: int = 5,
+        calm: float = 0.7,
+        patience: float = 2.0,
+        trial: float = 5.0,
+        longest: float = 60.0,
+    ) -> None:
+        if not rungs or deadline <= 0:
+            raise ValueError(f"expected at least one rung and a deadline above 0 s, found {len(rungs)} and {deadline}")
+        self.rungs, self.deadline = tuple(rungs), deadline
+        self._quick, self._calm, self._trial = quick, calm, trial
+        self._first_patience, self._longest = patience, longest
+        self._patience = [patience] * len(self.rungs)
+        self._busy: deque[float] = deque(maxlen=window)
+        self._place = 0
+        self._since: float | None = None
+        self._rose = False
+
+    @property
+    def rung(self) -> Rung:
+        """The step that the next frame should take."""
+        return self.rungs[self._place]
+
+    def observe(self, busy: float, now: float) -> Change | None:
+        """Takes in that a frame on the present rung was worked on for ``busy`` seconds, at ``now``; returns the
+        change, if this makes one."""
+        if self._since is None:
+            self._since = now
+        self._busy.append(busy)
+        held, full = now - self._since, len(self._busy) == self._busy.maxlen
+        if self._rose and held >= self._trial:
+            self._rose = False
+            self._patience[self._place] = self._first_patience
+        budget, p95 = self._budget(self._place), percentile_95(self._busy)
+        overloaded = len(self._busy) >= self._quick and median(self._busy) > budget
+        if (overloaded or (full and p95 > budget)) and self._place + 1 < len(self.rungs):
+            if self._rose:
+                self._patience[self._place] = min(self._longest, 2 * self._patience[self._place])
+            return self._move(1, now, p95, budget)
+        if self._place and full and held >= self._patience[self._place - 1]:
+            better = self._budget(self._place - 1)
+            if p95 <= self._calm * better:
+                return self._move(-1, now, p95, better)
+        return None
+
+    def _budget(self, place: int) -> float:
+        return self.deadline * self.rungs[place].every
+
+    def _move(self, step: int, now: float, p95: float, budget: float) -> Change:
+        before = self.rung.name
+        self._place += step
+        self._since, self._rose = now, step < 0
+        self._busy.clear()
+        return Change(now, before, self.rung.name, p95, budget)

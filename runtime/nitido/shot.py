@@ -1,0 +1,81 @@
+"""What passes through a live run: one frame with its result, how the run is doing, and what a person may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]
+"""One picture of a stream: uint8 H×W×3, BGR, 0..255."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A captured frame and what became of it.
+
+    before: H×W×3 as captured. after: (s·H)×(s·W)×3, uint8 BGR like all frames. index: place in the source, from 0.
+    captured: seconds on the run's clock. busy: seconds that the restoration took. rung: name of the ladder's step.
+    """
+
+    before: Frame
+    after: Frame
+    index: int
+    captured: float
+    busy: float
+    rung: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run is doing at this moment.
+
+    fps: frames shown per second, over the last seconds. p50_ms, p95_ms: from capture to shown, over the last frames.
+    captured, shown: frames so far. dropped: frames that a newer one replaced. rung: step of the ladder in use.
+    size: width and height of the result in pixels. bypass: results are not shown, the captured frames are.
+    notice: what just happened, such as a change of the rung, for a few seconds.
+    """
+
+    fps: float
+    p50_ms: float
+    p95_ms: float
+    captured: int
+    shown: int
+    dropped: int
+    rung: str
+    size: tuple[int, int]
+    strength: float
+    bypass: bool
+    reconnects: int = 0
+    notice: str = ""
+
+    def line(self) -> str:
+        """The status as one line of plain ASCII, which OpenCV's fonts can draw."""
+        rung = "bypass" if self.bypass else self.rung
+        strength = "" if self.strength == 1.0 else f"  strength {self.strength:.1f}"
+        times = f"p50 {self.p50_ms:.0f} ms  p95 {self.p95_ms:.0f} ms"
+        return f"{self.fps:.1f} fps  {times}  {self.dropped} dropped  {rung}{strength}"
+
+
+class Controls:
+    """What may be changed while a run goes on: plain attributes, so that any thread and any signal handler can.
+
+    strength: 0 (input) to 1 (fully restored), for models that can vary it. bypass: show the captured frames.
+    split: show the left half as captured. stopping: the run ends after the frame in hand.
+    """
+
+    def __init__(self, *, strength: float = 1.0, split: bool = False) -> None:
+        self.strength = strength
+        self.split = split
+        self.bypass = False
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Asks the run to end well. Takes no lock: safe in a signal handler."""
+        self.stopping = True
+
+    def change_strength(self, step: float) -> None:
+        """Moves the strength by ``step`` within 0..1."""
+        self.strength = round(min(1.0, max(0.0, self.strength + step)), 3)
