@@ -6,6 +6,7 @@
     ├── ProviderUnavailable    the requested device is not really there
     ├── SourceUnavailable      a picture, video or folder that cannot be read
     ├── SinkUnavailable        a place that cannot be written
+    │   └── SinkClosed         the other side has had enough: a window closed, the reader of a pipe gone
     ├── FrameMismatch          an array of the wrong shape or dtype
     ├── RecipeError            a training recipe that does not make sense
     ├── CheckpointError        a checkpoint that cannot be used
@@ -40,6 +41,10 @@ class SourceUnavailable(NitidoError):
 
 class SinkUnavailable(NitidoError):
     """An output that cannot be written, or would overwrite something unasked."""
+
+
+class SinkClosed(SinkUnavailable):
+    """The other side has had enough: a window was closed, the reader of a pipe has gone. A live run ends well."""
 
 
 class FrameMismatch(NitidoError):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from nitido.errors import SinkClosed
 from nitido.ladder import Change, Ladder, Rung, plan_rungs
 from nitido.mailbox import Mailbox
 from nitido.meter import LiveReport, Meter
@@ -22,7 +23,7 @@ from nitido.model import Model
 from nitido.overlay import compose
 from nitido.restore import Restorer
 from nitido.shot import Controls, Frame, Shot, Status
-from nitido.sinks import Sink, SinkClosed, Viewer
+from nitido.sinks import Sink, Viewer
 from nitido.sources import Source
 from nitido.timeline import Timeline, Writer
 from nitido.variants import variant_names

@@ -10,9 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nitido.errors import FrameMismatch, SinkUnavailable, SourceUnavailable
+from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
 from nitido.shot import Frame
-from nitido.sinks import SinkClosed
 
 _log = logging.getLogger(__name__)
 

@@ -11,10 +11,6 @@ from nitido.errors import SinkUnavailable
 from nitido.shot import Controls, Frame, Shot, Status
 
 
-class SinkClosed(SinkUnavailable):
-    """The other side has had enough: a window was closed, the reader of a pipe has gone. A live run ends well."""
-
-
 class Sink(Protocol):
     """Takes frames, uint8 H×W×3 BGR, for a ``with`` block. Raises ``SinkClosed`` or ``SinkUnavailable``."""
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import cv2
 
-from nitido.errors import SinkUnavailable
+from nitido.errors import SinkClosed, SinkUnavailable
 from nitido.machine import Display, find_display
 from nitido.overlay import compose
 from nitido.pictures import Picture, write_picture
 from nitido.shot import Controls, Frame, Shot, Status
-from nitido.sinks import SinkClosed
 
 KEYS = "q or Esc: quit, space: bypass, v: split, s: snapshot, + and -: strength"
 _log = logging.getLogger(__name__)

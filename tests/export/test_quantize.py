@@ -175,7 +175,7 @@ def test_training_for_8_bits_exports_the_graph_it_trained(
         export_checkpoint(loaded, tmp_path / "m.onnx", STATEMENT)
     # Longer, from its own last checkpoint, with the ranges it has.
     longer = replace(recipe, qat=replace(recipe.qat, steps=5))  # pyright: ignore
-    resumed = train(longer, replace(options, out=tmp_path / "qat", qat=True, resume=True))
+    resumed = train(longer, replace(options, out=tmp_path / "qat", start=start, qat=True, resume=True))
     assert (resumed.step, resumed.quantization) == (5, tuned.quantization)
     outcome = run(loaded, pictures, max_drop=20.0)
     assert outcome.attempts[0].method == tuned.quantization.method  # pyright: ignore

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from fakes import FakeModel, FakeSource, ListSink, fake_model, frame
 
-from nitido.errors import FrameMismatch, SinkUnavailable, SourceUnavailable
+from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
 from nitido.ladder import Rung, plan_rungs
 from nitido.live import run
 from nitido.mailbox import Mailbox
 from nitido.model import load
 from nitido.restore import Restorer
 from nitido.shot import Controls, Frame, Shot, Status
-from nitido.sinks import SinkClosed, Viewer
+from nitido.sinks import Viewer
 from nitido.timeline import Timeline, Writer
 from nitido.variants import open_variants
 

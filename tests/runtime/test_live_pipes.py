@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from fakes import frame
 
-from nitido.errors import FrameMismatch, SourceUnavailable
+from nitido.errors import FrameMismatch, SinkClosed, SourceUnavailable
 from nitido.pipes import PipeSink, PipeSource
-from nitido.sinks import SinkClosed
 
 NITIDO = [sys.executable, "-c", "from nitido.cli import main; main()", "live"]
 

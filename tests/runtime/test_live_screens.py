@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from fakes import frame
 
-from nitido.errors import FrameMismatch, SinkUnavailable
+from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable
 from nitido.overlay import compose
 from nitido.shot import Controls, Frame, Shot, Status
-from nitido.sinks import SinkClosed, open_sink
+from nitido.sinks import open_sink
 from nitido.window import WindowSink
 
 SHOT = Shot(frame(40, (320, 200)), frame(90, (320, 200)), 7, 0.0, 0.0, "m")
