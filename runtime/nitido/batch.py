@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -158,7 +157,7 @@ class _Run:
             except OSError as error:
                 report.stopped = f"cannot write {self._journal.path}: {error.strerror or error}"
                 return report
-        workers = min(len(todo), self._settings.workers or (os.cpu_count() or 1) + 2)
+        workers = min(len(todo), self._engine.workers)
         waiting = iter(todo)
         left = len(todo)
         with ThreadPoolExecutor(max(1, workers), "nitido") as pool:

@@ -1,0 +1,230 @@
+"""What a batch has done, line by line, so that a run that was killed goes on where it stopped.
+
+The journal is ``.nitido-journal.jsonl`` in the output folder, one JSON object a line, only ever added to. The line of a
+result is on the disk before the result takes its name, and holds size and time of the file that will. So a line counts
+only while exactly that file is there: a kill between the two leaves neither a result that is done twice nor one that is
+taken for done and is not. A last line that was cut off is no line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from nitido.errors import SinkUnavailable
+
+NAME = ".nitido-journal.jsonl"
+
+
+class State(Enum):
+    """What is to be done with a job: do it; leave a result that an earlier run made just so; leave a file that is
+    there for another reason."""
+
+    OPEN = "open"
+    DONE = "done"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """size in bytes and mtime_ns: which content of a file is meant, without reading it."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What decides a result beside its source: the model's name and the SHA-256 of its file, and options by name."""
+
+    model: str
+    sha256: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    source: str
+    stamp: Stamp
+    result: Stamp
+    maker: Maker
+    run: str
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Which content a file has now; ``None`` when it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return Stamp(found.st_size, found.st_mtime_ns)
+
+
+class Journal:
+    """The journal of one output folder, for a ``with`` block; threads may add to it at once.
+
+    With ``readonly`` nothing is made or written. Raises ``SinkUnavailable`` when the folder cannot be written or
+    another run is writing into it.
+    """
+
+    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+        self.path = folder / NAME
+        self._folder, self._readonly = folder.absolute(), readonly
+        self._entries: dict[str, list[_Entry]] = {}
+        self._unfinished: tuple[str, Maker] | None = None  # a run with overwrite that did not come to its end
+        self._run = ""
+        self._descriptor = -1
+        self._writing, self._syncing = threading.Lock(), threading.Lock()
+        self._written = self._synced = 0
+
+    def __enter__(self) -> Journal:
+        try:
+            if not self._readonly:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+                self._lock()
+            self._read()
+        except OSError as error:
+            self.close()
+            raise SinkUnavailable(f"cannot write {self.path}: {error.strerror or error}; choose another -o") from error
+        except SinkUnavailable:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets the folder go for another run."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def begin(self, maker: Maker, *, overwrite: bool) -> None:
+        """A run begins. With ``overwrite``, one that was killed is taken up again: what it had done counts."""
+        if overwrite and self._unfinished and self._unfinished[1] == maker:
+            self._run = self._unfinished[0]
+            return
+        self._run = uuid.uuid4().hex[:12]
+        self._unfinished = (self._run, maker) if overwrite else None
+        self._add({"status": "begin", "run": self._run, "overwrite": overwrite, **asdict(maker)})
+
+    def end(self) -> None:
+        """The run has tried all its jobs."""
+        self._unfinished = None
+        self._add({"status": "end", "run": self._run})
+
+    def state(self, source: Path, target: Path, maker: Maker, *, overwrite: bool) -> State:
+        """What is to be done with a job.
+
+        Done is what is there exactly as an earlier run left it, by the same maker from the same content of the source.
+        A result of this source by another maker or from an earlier content is open, and so is replaced. Any other file
+        under the target's name is kept, unless ``overwrite``; then only what a killed run with ``overwrite`` has done
+        counts as done.
+        """
+        there = stamp_of(target)
+        if there is None:
+            return State.OPEN
+        mine = [entry for entry in self._entries.get(self._key(target), ()) if entry.result == there]
+        if overwrite:
+            resumed = self._unfinished[0] if self._unfinished and self._unfinished[1] == maker else None
+            mine = [entry for entry in mine if entry.run == resumed]
+        stamp, name = stamp_of(source), str(source.resolve())
+        if any(entry.maker == maker and entry.stamp == stamp for entry in mine):
+            return State.DONE
+        if overwrite or any(entry.source == name for entry in mine):
+            return State.OPEN
+        return State.KEPT
+
+    def done(self, source: Path, stamp: Stamp, target: Path, result: Path, maker: Maker) -> None:
+        """``result`` is complete and about to take the name of ``target``, or has it. Returns when this is on the disk.
+
+        stamp: of the source before it was read. Raises ``OSError`` when the line cannot be written; then none is."""
+        made = stamp_of(result)
+        if made is None:
+            return
+        key, name = self._key(target), str(source.resolve())
+        line = {"source": name, **_flat(stamp), "target": key, "result": _flat(made), "run": self._run}
+        self._add({"status": "done", **line, **asdict(maker)})
+        self._entries.setdefault(key, []).append(_Entry(name, stamp, made, maker, self._run))
+
+    def failed(self, source: Path, target: Path, reason: str) -> None:
+        """A job failed; it is tried again by the next run."""
+        key = self._key(target)
+        line = {"status": "failed", "source": str(source), "target": key, "reason": reason, "run": self._run}
+        self._add(line, sync=False)  # nothing depends on it
+
+    def _key(self, target: Path) -> str:
+        path = target.absolute()
+        return path.relative_to(self._folder).as_posix() if path.is_relative_to(self._folder) else path.as_posix()
+
+    def _add(self, line: dict[str, Any], *, sync: bool = True) -> None:
+        data = json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+        with self._writing:
+            end = os.fstat(self._descriptor).st_size
+            if os.write(self._descriptor, data) < len(data):
+                os.ftruncate(self._descriptor, end)
+                raise OSError(28, "No space left on device")
+            self._written += 1
+            mine = self._written
+        if not sync:
+            return
+        with self._syncing:
+            if self._synced < mine:  # else another thread has synced this line with its own
+                upto = self._written
+                os.fsync(self._descriptor)
+                self._synced = upto
+
+    def _read(self) -> None:
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        for line in text.split(b"\n"):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue  # cut off by a kill, or not ours: it says nothing
+        if text and not text.endswith(b"\n") and not self._readonly:
+            os.write(self._descriptor, b"\n")
+
+    def _take(self, line: dict[str, Any]) -> None:
+        if line["status"] == "end":
+            self._unfinished = None
+        if line["status"] not in ("begin", "done"):
+            return
+        maker = Maker(line["model"], line["sha256"], line["options"])
+        if line["status"] == "begin":
+            self._unfinished = (line["run"], maker) if line["overwrite"] else None
+            return
+        result = Stamp(**line["result"])
+        entry = _Entry(line["source"], Stamp(line["size"], line["mtime_ns"]), result, maker, line["run"])
+        self._entries.setdefault(line["target"], []).append(entry)
+
+    def _lock(self) -> None:
+        try:
+            import fcntl
+        except ImportError:  # not on Windows, where a second run is not noticed
+            return
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SinkUnavailable(
+                f"another nitido run is writing into {self.path.parent}; wait for it or choose another -o"
+            ) from error
+        except OSError:
+            return  # a file system without locks
+
+
+def _flat(stamp: Stamp) -> dict[str, int]:
+    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns}

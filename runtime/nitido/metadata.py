@@ -1,0 +1,159 @@
+"""What travels in a picture file beside the pixels: EXIF, colour profile, XMP, resolution, texts."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+_log = logging.getLogger(__name__)
+
+ORIENTATION = 0x0112
+SOFTWARE = 0x0131
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+_PIXELS_ACROSS, _PIXELS_DOWN = 0xA002, 0xA003
+_XMP, _PHOTOSHOP = 700, 34377
+# A TIFF keeps these beside the tags that lay out its pixels, which must not be copied: names, texts, dates, rating.
+DESCRIPTIVE = frozenset(
+    {269, 270, 271, 272, 285, SOFTWARE, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), EXIF_IFD, GPS_IFD}
+)
+_TURNED = re.compile(rb"""(tiff:Orientation(?:=["']|>))[0-9]""")
+_HEADER = b"Exif\x00\x00"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """exif: a TIFF block after ``Exif\\0\\0``, without orientation and thumbnail. icc: colour profile. xmp: the packet.
+    dpi: across and down. texts: of a PNG. comment: of a JPEG. photoshop: image resources, where captions (IPTC) are.
+    gamma: of a PNG without profile. Each ``None`` or empty when there is none."""
+
+    exif: bytes | None = None
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    comment: bytes | None = None
+    photoshop: bytes | None = None
+    gamma: float | None = None
+
+    def exif_for(self, width: int, height: int, software: str | None) -> bytes | None:
+        """The EXIF block for a result of that size in pixels, with ``software`` added to the names of programs that
+        wrote the picture; ``None`` when there is nothing to say."""
+        exif = _parsed(self.exif)
+        if software:
+            exif[SOFTWARE] = after(exif.get(SOFTWARE), software)
+        if not len(exif):
+            return None
+        try:
+            inner = exif.get_ifd(EXIF_IFD)
+            if _PIXELS_ACROSS in inner:
+                inner[_PIXELS_ACROSS], inner[_PIXELS_DOWN] = width, height
+            return _block(exif)
+        except Exception as error:  # whatever is wrong in a tag shows as whatever exception
+            _log.warning("EXIF data cannot be written back (%s); left out", error)
+            return Metadata().exif_for(width, height, software)
+
+
+def after(earlier: object, software: str) -> str:
+    """The program's name behind those that are there: who edited a picture before is not forgotten."""
+    known = str(earlier).strip("\0 ") if isinstance(earlier, str) else ""
+    return f"{known}; {software}" if known and not known.endswith(software) else known or software
+
+
+def read_metadata(image: Image.Image) -> Metadata:
+    """What an opened and decoded Pillow image carries. What is damaged is left out with a warning in the log."""
+    info: Mapping[Any, Any] = image.info
+    icc = info.get("icc_profile")
+    if image.mode in ("CMYK", "LAB"):
+        icc = None  # it does not describe the RGB pixels that are written
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or _tag(image, _XMP)
+    texts = getattr(image, "text", None) if image.format == "PNG" else None
+    return Metadata(
+        exif=_read_exif(image),
+        icc=icc if isinstance(icc, bytes) else None,
+        xmp=_upright(xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
+        dpi=_dpi(info.get("dpi")),
+        texts={
+            key: str(value)
+            for key, value in (texts if isinstance(texts, dict) else {}).items()
+            if not key.startswith(("Raw profile type", "XML:com.adobe.xmp"))
+        },
+        comment=info.get("comment") if isinstance(info.get("comment"), bytes) else None,
+        photoshop=_photoshop(image),
+        gamma=info.get("gamma") if isinstance(info.get("gamma"), float) else None,
+    )
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation 1..8 of an image; 1 when there is none or it is damaged."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception as error:  # a damaged block shows as whatever exception
+        _log.debug("no orientation: %s", error)
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _read_exif(image: Image.Image) -> bytes | None:
+    try:
+        exif = image.getexif()
+        if image.format == "TIFF":
+            kept = Image.Exif()
+            for tag in DESCRIPTIVE & set(exif):
+                kept[tag] = exif.get_ifd(tag) if tag in (EXIF_IFD, GPS_IFD) else exif[tag]
+            exif = kept
+        elif ORIENTATION in exif:
+            kept = _parsed(_block(exif))
+            del kept[ORIENTATION]
+            exif = kept
+        return _block(exif) if len(exif) else None
+    except Exception as error:  # a damaged block shows as whatever exception
+        _log.warning("%s: EXIF data cannot be read (%s); left out", getattr(image, "filename", "picture"), error)
+        return None
+
+
+def _block(exif: Image.Exif) -> bytes:
+    data = exif.tobytes()
+    return data if data.startswith(_HEADER) else _HEADER + data
+
+
+def _parsed(block: bytes | None) -> Image.Exif:
+    exif = Image.Exif()
+    if block:
+        try:
+            exif.load(block)
+        except Exception as error:  # as above
+            _log.warning("EXIF data cannot be read (%s); left out", error)
+            return Image.Exif()
+    return exif
+
+
+def _upright(xmp: object) -> bytes | None:
+    """The packet without another opinion on which side is up."""
+    return _TURNED.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) else None
+
+
+def _dpi(value: object) -> tuple[float, float] | None:
+    try:
+        across, down = (float(v) for v in value)  # pyright: ignore[reportGeneralTypeIssues]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
+
+
+def _tag(image: Image.Image, tag: int) -> bytes | None:
+    value = getattr(image, "tag_v2", {}).get(tag)
+    if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
+        return bytes(v & 255 for v in value)
+    return value if isinstance(value, bytes) else None
+
+
+def _photoshop(image: Image.Image) -> bytes | None:
+    segments = getattr(image, "applist", ())
+    header = b"Photoshop 3.0\x00"
+    parts = [data[len(header) :] for name, data in segments if name == "APP13" and data.startswith(header)]
+    return b"".join(parts) or _tag(image, _PHOTOSHOP)
