@@ -28,7 +28,7 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.data import PatchStream, PictureStore, Remaining, find_pictures, to_tensor
 from nitido_train.losses import LOSSES
 from nitido_train.recipe import Recipe, Schedule
-from nitido_train.start import RunOptions, begin, first_net, teacher_of
+from nitido_train.start import RunOptions, begin, first_net
 from nitido_train.validate import ValidationSet, to_pictures
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,6 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
         raw_optimizer.load_state_dict(state.optimizer)
     net, optimizer = fabric.setup(raw_net, raw_optimizer)
     averaged.to(fabric.device)
-    teacher = teacher_of(state, options)
-    if teacher is not None:
-        teacher.to(fabric.device)
     loss_of = LOSSES[recipe.schedule.loss]
 
     first = state.step
@@ -86,9 +83,6 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
             for group in raw_optimizer.param_groups:
                 group["lr"] = lr
             given, target = to_tensor(given).to(fabric.device), to_tensor(target).to(fabric.device)  # N 3 H W
-            if teacher is not None:
-                with torch.no_grad():
-                    target = teacher(given)
             loss = loss_of(net(given), target)
             fabric.backward(loss)
             fabric.clip_gradients(net, optimizer, max_norm=recipe.schedule.clip, error_if_nonfinite=False)

@@ -50,7 +50,7 @@ def begin(recipe: Recipe, options: RunOptions) -> Checkpoint:
     if options.qat:
         if recipe.qat is None:
             raise RecipeError(f"recipe '{recipe.name}' has no [qat] table with a schedule for --qat; add one")
-        if options.start is None:
+        if options.start is None and not options.resume:
             raise CheckpointError("--qat fine-tunes a trained network: name its run or checkpoint with --from")
         recipe = replace(recipe, schedule=recipe.qat)
     last = options.out / "last.pt"
@@ -99,14 +99,6 @@ def first_net(state: Checkpoint, options: RunOptions, store: PictureStore) -> Fr
     net.body = equalize(net.body, cells)
     state.quantization = percentile_ranges(net.body, cells)
     return quantize_net(net, state.quantization).requires_grad_(True).train()
-
-
-def teacher_of(state: Checkpoint, options: RunOptions) -> FrameNet | None:
-    """What a quantization-aware training imitates: the float network it began with. Its results are better targets than
-    clean pictures: what they leave to learn is the rounding alone, without the noise that no network can take away."""
-    if not state.quantization or options.start is None:
-        return None
-    return cast(FrameNet, collapse(options.start.averaged_net())).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _warm_started(net: FrameNet, recipe: Recipe, start: Checkpoint) -> FrameNet:
