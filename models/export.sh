@@ -20,5 +20,5 @@ for name in "${names[@]}"; do
     quantized=models/checkpoints/$name.qat.pt
     [[ -f $quantized ]] || quantized=models/checkpoints/$name.pt
     nitido export "$quantized" -o "models/$name.int8.onnx" "${common[@]}" --int8 --against "models/$name.onnx" \
-        --calib "$data/val/cid22" --holdout "$data/eval/${sets[1]}"
+        --calib "$data/val/cid22"
 done
