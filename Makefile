@@ -15,7 +15,8 @@ lint: .venv/.installed
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-.venv-demo/.installed: pyproject.toml constraints.txt
+# Not an editable install, so whatever goes into the wheel is looked at.
+.venv-demo/.installed: pyproject.toml constraints.txt $(shell find runtime train models -name '*.py' -o -name '*.onnx')
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python -m pip install --quiet --upgrade pip
 	.venv-demo/bin/python -m pip install --quiet -c constraints.txt .

@@ -10,6 +10,7 @@ Importing this package loads neither onnxruntime nor OpenCV; the first use does.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# Newer ONNX Runtimes write usage events to a cache in the home folder and send them, unless this is set before they are
+# loaded. A tool for other people's pictures asks first; who wants them sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Card": "card",

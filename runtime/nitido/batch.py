@@ -28,6 +28,8 @@ from nitido.whole import replacing
 
 _log = logging.getLogger(__name__)
 
+COMPLETE = 0.9  # of the frames that a video promises: containers count by duration, to a frame or two
+
 
 @dataclass
 class Report:
@@ -250,6 +252,11 @@ class _Run:
                     raise _Stopped
             if sink.frames == 0:
                 raise SourceUnavailable(f"{job.source} holds no decodable frame")
+            if sink.frames < COMPLETE * source.count:
+                raise SourceUnavailable(
+                    f"{job.source} ends after {sink.frames} of the {source.count} frames it promises; is the file "
+                    "complete? 'nitido live --every-frame' takes what there is"
+                )
 
 
 @contextmanager

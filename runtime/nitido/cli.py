@@ -119,9 +119,12 @@ def main() -> None:
             raise
         click.echo(f"Error: {error.name} is not installed; run: pip install 'nitido[{extra}]'", err=True)
         raise SystemExit(1) from None
+    except ImportError as error:  # a wheel whose system libraries are missing
+        click.echo(f"Error: {error}; 'nitido doctor' says what is missing on this machine", err=True)
+        raise SystemExit(1) from None
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted: finished files are kept, the unfinished one was removed", err=True)
+        click.echo("Interrupted: what was finished is kept, nothing is left half-written", err=True)
         raise SystemExit(130) from None

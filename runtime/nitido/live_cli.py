@@ -87,7 +87,7 @@ def live(
 
     controls = Controls(strength=strength, split=split)
     with _messages(), _stopping(controls):
-        from nitido.errors import SinkUnavailable
+        from nitido.errors import SinkUnavailable, SourceUnavailable
         from nitido.live import run
         from nitido.sinks import open_sink
         from nitido.sources import open_source
@@ -113,6 +113,8 @@ def live(
                     controls=controls,
                     progress=_status_line(),
                 )
+            if report.captured == 0 and not controls.stopping:
+                raise SourceUnavailable(f"{source} ended without a frame: expected a video, a stream or raw frames")
         _clear()
         click.echo(report.line(), err=True)
         if stats is not None:

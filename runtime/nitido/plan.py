@@ -73,6 +73,11 @@ def plan_jobs(inputs: Sequence[Path], output: Path, choice: Choice = Choice()) -
     into_file = is_file_name(output)
     if into_file and (len(inputs) > 1 or inputs[0].is_dir()):
         raise PlanMismatch(f"expected a folder for several inputs, found the file name {output}")
+    if output.suffix and not into_file and not output.is_dir() and len(inputs) == 1 and not inputs[0].is_dir():
+        raise PlanMismatch(
+            f"{output} is neither a folder nor the name of a file that can be written; expected one of "
+            f"{' '.join(sorted(pictures.SUFFIXES | video.SUFFIXES))}, or create the folder first"
+        )
     if into_file and choice.named(output) != output:
         raise PlanMismatch(f"{output} does not name a {choice.kind} file; change the name or leave out --format")
     jobs: list[Job] = []

@@ -124,7 +124,8 @@ def _open(
                 f"device '{provider.device}' could not be started: {_first_line(error)}; it needs {provider.needs}"
             ) from error
         raise CardMismatch(
-            f"{path} cannot be loaded as an ONNX model by onnxruntime {ort.__version__}: {_first_line(error)}"
+            f"{path} cannot be loaded as an ONNX model by onnxruntime {ort.__version__}: {_first_line(error)}; "
+            "get the file again, or export it again"
         ) from error
     session.disable_fallback()  # older releases do not know the argument
     active = session.get_providers()

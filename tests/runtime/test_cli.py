@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from nitido.pictures import Picture, read_picture, write_picture
+from nitido.video import VideoSink
 
 
 def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -110,3 +112,43 @@ def test_alpha_grey_icc_and_orientation_survive(tmp_path: Path) -> None:
     assert alpha is not None and alpha[3, 3] == 7
     Image.new("L", (8, 8), 99).save(tmp_path / "l.png")
     assert read_picture(tmp_path / "l.png").grey
+
+
+def test_a_video_that_breaks_off_is_a_failure(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    whole, cut, out = tmp_path / "whole.mkv", tmp_path / "cut.mkv", tmp_path / "out"
+    noise = np.random.default_rng(0)
+    with VideoSink(whole, 25) as sink:
+        for _ in range(30):
+            sink.write(noise.integers(0, 256, (96, 128, 3), np.uint8))
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 3])
+    result = nitido("denoise", cut, "-o", out, "--model", tiny_models["denoise"])
+    assert result.returncode == 1
+    assert "of the 30 frames it promises" in result.stderr
+    assert not (out / "cut.mkv").exists()
+
+
+def test_a_misspelt_file_name_does_not_become_a_folder(
+    tiny_models: dict[str, Path], photos: Path, tmp_path: Path
+) -> None:
+    photo = next(photos.glob("*.png"))
+    result = nitido("denoise", photo, "-o", tmp_path / "x.gif", "--model", tiny_models["denoise"])
+    assert result.returncode == 2 and "x.gif is neither a folder nor" in result.stderr
+    assert not (tmp_path / "x.gif").exists()
+
+
+def test_usage_events_of_the_runtime_are_off_unless_asked_for() -> None:
+    code = "import os, nitido; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    for given, expected in (({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0")):
+        environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | given
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert found.stdout.strip() == expected
+
+
+def test_a_source_without_frames_is_an_error(tiny_models: dict[str, Path]) -> None:
+    arguments = ["live", "--source", "-", "--size", "64x48", "--sink", "none", "--model", str(tiny_models["denoise"])]
+    command = [sys.executable, "-c", "from nitido.cli import main; main()", *arguments]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 1
+    assert "ended without a frame" in result.stderr
