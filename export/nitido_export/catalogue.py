@@ -41,8 +41,11 @@ def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
+    """The index as it is, without models whose file or card somebody has deleted."""
     path = folder / INDEX
-    return json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
+    rows = json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
+    files = [folder / row["file"] for row in rows]
+    return [r for r, file in zip(rows, files, strict=True) if file.is_file() and file.with_suffix(".json").is_file()]
 
 
 def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:

@@ -60,11 +60,11 @@ class Draft:
 
     @contextmanager
     def opened(self) -> Iterator[Model]:
-        """The draft as a model on the CPU."""
+        """The draft as a model on the CPU, fit to be timed beside another (no spinning threads)."""
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / f"{self.card.name}.onnx"
             path.write_bytes(self.to_bytes())
-            yield Model(path, "cpu")
+            yield Model(path, "cpu", spinning=False)
 
 
 def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement, precision: str = "fp32") -> Draft:
@@ -133,7 +133,7 @@ def opened_reference(checkpoint: Checkpoint, against: Path | None, statement: St
     """
     net = checkpoint.averaged_net()
     if against is not None:
-        model = load(str(against), "cpu")
+        model = load(str(against), "cpu", spinning=False)
         model.card.require_task(checkpoint.recipe.task, str(against))
         if model.card.scale != net.scale:
             raise CardMismatch(f"{against} has scale {model.card.scale}, this run has scale {net.scale}")

@@ -32,7 +32,8 @@ class Comparison:
 
 
 def compare(reference: Model, candidate: Model, rounds: int = ROUNDS) -> Comparison:
-    """Runs both in turn on the same noisy frame."""
+    """Runs both in turn on the same noisy frame. Open them with ``spinning=False``: threads of the one that wait busily
+    would slow the other."""
     frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     for model in (reference, candidate):
         model(frame)

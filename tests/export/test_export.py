@@ -68,6 +68,11 @@ def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
     export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
     rows = json.loads((tmp_path / "index.json").read_text())["models"]
     assert [(row["name"], row["default"]) for row in rows] == [("m", True), ("n", False)]
+    assert "| n | for tests |" in (tmp_path / "README.md").read_text()
+    (tmp_path / "m.onnx").unlink()
+    export_checkpoint(random_checkpoint("denoise"), tmp_path / "o.onnx", statement)
+    rows = json.loads((tmp_path / "index.json").read_text())["models"]
+    assert [(row["name"], row["default"]) for row in rows] == [("n", False), ("o", True)]
 
 
 @pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)
