@@ -210,7 +210,7 @@ def activations(body: nn.Module, batches: Iterable[Tensor]) -> Iterator[dict[str
         yield recorder.seen
 
 
-def percentile_ranges(body: nn.Module, batches: Iterable[Tensor], percentile: float = 99.998) -> Quantization:
+def percentile_ranges(body: nn.Module, batches: Iterable[Tensor], percentile: float = 99.9995) -> Quantization:
     """Ranges that leave out the same share of outliers at each end, the mean over batches; 100 is min-max."""
     tail = (100 - percentile) / 100
     ends: dict[str, list[tuple[float, float]]] = {}
