@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
 
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets import build
+from nitido_train.nets.blocks import CollapsibleConv2d
 from nitido_train.recipe import recipe_from_dict
 
 
@@ -33,3 +35,16 @@ def random_checkpoint(task: str) -> Checkpoint:
     with torch.no_grad():
         net.body.convs[-1].plain.add_(torch.randn_like(net.body.convs[-1].plain) * 0.05)
     return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())
+
+
+class RememberingBody(nn.Module):
+    """A body whose state is the features of the frame before: 12 and 8 channels in, 12 and 8 out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.take = CollapsibleConv2d(12 + 8, 8)
+        self.give = CollapsibleConv2d(8, 12)
+
+    def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
+        return self.give(features), features

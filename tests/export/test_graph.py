@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
+from tiny import RememberingBody
 from torch import Tensor, nn
 
 from nitido.errors import ExportError
@@ -19,7 +20,7 @@ from nitido_export.parity import check_parity, quiet_session
 from nitido_export.writer import GraphWriter
 from nitido_train.data import to_tensor
 from nitido_train.nets import build
-from nitido_train.nets.blocks import CollapsibleConv2d, space_to_depth
+from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
 from nitido_train.quantize import percentile_ranges, quantize_net
 from nitido_train.validate import to_pictures
@@ -85,22 +86,9 @@ def test_strength_blends_and_need_not_be_given() -> None:
         assert not np.array_equal(full, off)
 
 
-class _Memory(nn.Module):
-    """A body with a state: what the last frame's features were."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.take = CollapsibleConv2d(12 + 8, 8)
-        self.give = CollapsibleConv2d(8, 12)
-
-    def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
-        return self.give(features), features
-
-
 def test_a_recurrent_model_remembers_the_frame_before() -> None:
     torch.manual_seed(0)
-    net = RecurrentFrameNet(_Memory(), cell=2, state_channels=8).eval()
+    net = RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8).eval()
     model = frame_graph(net)
     first, second = frame_of(1, 8, 6, 3), frame_of(1, 8, 6, 3)[:, ::-1].copy()
     nothing = np.zeros((1, 8, 4, 3), np.float32)

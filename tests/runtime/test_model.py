@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch import Tensor, nn
+from tiny import RememberingBody
+from torch import nn
 
 import nitido
 from nitido import zoo
@@ -19,7 +20,6 @@ from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, NitidoErro
 from nitido.model import Model, load
 from nitido_export.graph import decoder_graph, frame_graph
 from nitido_train.data import to_tensor
-from nitido_train.nets.blocks import CollapsibleConv2d
 from nitido_train.nets.frame import RecurrentFrameNet
 from nitido_train.validate import to_pictures
 
@@ -93,19 +93,6 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         load(tmp_path / "text.onnx", "cpu")
 
 
-class _Remembering(nn.Module):
-    """A body whose state is the features of the frame before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.take = CollapsibleConv2d(12 + 8, 8)
-        self.give = CollapsibleConv2d(8, 12)
-
-    def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
-        return self.give(features), features
-
-
 def write_model(graph: onnx.ModelProto, path: Path, multiple: int) -> Path:
     """A graph as a model file with the least of a card."""
     card = Card(CONTRACT, path.stem, "denoise", "for tests", 1, multiple, 4, "bgr", 1, 1.0, 17, 8, "1.17", "none")
@@ -120,7 +107,7 @@ def write_model(graph: onnx.ModelProto, path: Path, multiple: int) -> Path:
 def recurrent_net() -> RecurrentFrameNet:
     torch.manual_seed(0)
     # The state has a position for every 2 pixels, frames are padded to 8: its size does not follow from the card.
-    return RecurrentFrameNet(_Remembering(), cell=2, state_channels=8, coarsest=4).eval()
+    return RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8, coarsest=4).eval()
 
 
 @pytest.fixture(scope="module")
