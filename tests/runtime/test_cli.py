@@ -144,11 +144,3 @@ def test_usage_events_of_the_runtime_are_off_unless_asked_for() -> None:
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
         )
         assert found.stdout.strip() == expected
-
-
-def test_a_source_without_frames_is_an_error(tiny_models: dict[str, Path]) -> None:
-    arguments = ["live", "--source", "-", "--size", "64x48", "--sink", "none", "--model", str(tiny_models["denoise"])]
-    command = [sys.executable, "-c", "from nitido.cli import main; main()", *arguments]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
-    assert result.returncode == 1
-    assert "ended without a frame" in result.stderr

@@ -108,6 +108,6 @@ def test_a_reader_that_goes_away_ends_the_run_well(tiny_models: dict[str, Path])
     assert "the reader of the frames has gone" in text and "Traceback" not in text
 
 
-def test_an_empty_pipe_ends_at_once(tiny_models: dict[str, Path]) -> None:
+def test_an_empty_pipe_ends_at_once_and_is_an_error(tiny_models: dict[str, Path]) -> None:
     done = live("--source", "-", "--size", "16x12", "--sink", "none", "--model", tiny_models["denoise"])
-    assert done.returncode == 0 and b"0 of 0 frames shown" in done.stderr
+    assert done.returncode == 1 and b"ended without a frame" in done.stderr
