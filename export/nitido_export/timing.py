@@ -22,7 +22,6 @@ class Comparison:
     reference_ms: float
     candidate_ms: float
     speedup: float
-    threads: str = "physical cores"
 
     def describe(self) -> str:
         return (

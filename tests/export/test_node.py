@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from npm import keep, npm
@@ -37,14 +36,6 @@ def example(pytestconfig: pytest.Config) -> Path:
     folder = keep(pytestconfig, f"node-{hashlib.sha256(lock).hexdigest()[:12]}", install)
     shutil.copy(EXAMPLE / "run.mjs", folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def frame() -> NDArray[np.uint8]:
-    """Part of a photograph of odd height and width, so that padding and cropping are at work."""
-    picture = cv2.imread(str(ROOT / "samples" / "chelsea.webp"))
-    assert picture is not None
-    return np.ascontiguousarray(picture[30:151, 60:257], np.uint8)
 
 
 def run(example: Path, *arguments: object) -> subprocess.CompletedProcess[str]:

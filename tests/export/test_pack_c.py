@@ -81,14 +81,6 @@ def program(onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path_facto
     return build(folder, onnxruntime_root)
 
 
-@pytest.fixture(scope="module")
-def frame() -> NDArray[np.uint8]:
-    """Part of a photograph of odd height and width, so that padding and cropping are at work."""
-    picture = cv2.imread(str(ROOT / "samples" / "chelsea.webp"))
-    assert picture is not None
-    return np.ascontiguousarray(picture[30:151, 60:257], np.uint8)
-
-
 def run(program: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
 
