@@ -71,11 +71,19 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def with_unit(row: dict[str, Any], key: str) -> str:
+    """A figure of an evaluation row for people."""
+    unit = {"SSIM": "", "accuracy": "", "ELBO": " nats"}.get(row["metric"], " dB")
+    return f"{row[key]:.{2 if unit else 4}f}{unit}"
+
+
 def _quality(evaluation: Sequence[dict[str, Any]]) -> str:
     """The first set's conditions in one cell."""
     first = [r for r in evaluation if r["set"] == evaluation[0]["set"]]
     if not first:
         return "not measured"
+    if len({r["metric"] for r in first}) > 1:
+        return f"{first[0]['set']}: " + ", ".join(f"{r['metric']} {with_unit(r, 'value')}" for r in first)
     what = ", ".join(r["condition"].removeprefix("gaussian sigma ") for r in first)
     values = " / ".join(f"{r['value']:.2f}" for r in first)
     return f"{first[0]['set']} {what}: {values} dB"

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from nitido.certificate import Vector, difference, run
+from nitido.certificate import Arrays, Vector, difference, run
 from nitido.errors import ExportError, SourceUnavailable
 from nitido_export.parity import quiet_session
-from nitido_train import degrade
+from nitido_train import blots, degrade
 from nitido_train.degrade import Picture
+from nitido_train.recipe import BlotRecipe
 
 CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
 COUNT = 2  # a file should not grow much by its proof
 
 SIGMA = 25  # of the noise on a denoiser's vectors
+BLOTS = BlotRecipe(clean=0.0)  # on those of a net that takes blots away
 
 
 def frames_from(pictures: Sequence[Picture], task: str, scale: int) -> list[Picture]:
@@ -41,6 +43,8 @@ def frames_from(pictures: Sequence[Picture], task: str, scale: int) -> list[Pict
         crop = max(crops, key=lambda c: float(np.abs(np.diff(c.astype(int), axis=1)).mean()))
         if task == "denoise":
             crop = degrade.add_gaussian(crop, SIGMA, rng)
+        elif task == "reconstruct":
+            crop = blots.blemish(crop, BLOTS, rng)
         else:
             crop = degrade.shrink(degrade.crop_to_multiple(crop, scale), scale)
         frames.append(np.ascontiguousarray(crop[None]))
@@ -58,34 +62,41 @@ def drawn_picture() -> Picture:
     return picture
 
 
-def certify(model: bytes, frames: Sequence[Picture], precision: str) -> tuple[list[Vector], dict[str, object]]:
-    """(test vectors, the card's ``certificate``: largest and mean difference allowed elsewhere, in 8-bit levels).
+def certify(model: bytes, feeds: Sequence[Arrays], precision: str) -> tuple[list[Vector], dict[str, object]]:
+    """(test vectors, the card's ``certificate``: largest and mean difference allowed elsewhere, in 8-bit levels for
+    pictures, in their own unit for latents). feeds: inputs by name, one dict for each vector.
 
-    In fp32 one level is allowed, and a third of one in the mean, which leaves room for the shorter mantissas that GPUs
-    multiply with. In int8 and fp16 a value that falls the other way inside may move several levels of a pixel or two:
+    In fp32 one level of a picture is allowed, and a third of one in the mean, which leaves room for the shorter
+    mantissas that GPUs multiply with; for latents, for the same reason, a fiftieth of the largest, and a hundredth in
+    the mean. In int8 and fp16 a value that falls the other way inside may move several levels of a pixel or two:
     allowed is twice what lies between the graph as ONNX Runtime fuses it and the same graph operator by operator, two
     right executions, and a little more. Raises ``ExportError`` when those two are a level apart in the mean: no
     tolerance would then tell right from wrong.
     """
     fused, plain = quiet_session(model), quiet_session(model, optimised=False)
     vectors: list[Vector] = []
-    gap = mean_gap = 0.0
-    for frame in frames:
-        inputs = {"frame": frame}
+    gap = mean_gap = size = 0.0
+    for inputs in feeds:
         outputs = run(fused, inputs)
         largest, mean, _ = difference(outputs, run(plain, inputs))
         gap, mean_gap = max(gap, largest), max(mean_gap, mean)
+        size = max(size, *(float(np.abs(array).max()) for array in outputs.values() if array.dtype == np.float32), 0.0)
         vectors.append(Vector(inputs, outputs))
     if mean_gap > 1 or (precision == "fp32" and gap > 1):
         raise ExportError(
             f"two executions of the same graph differ by {gap:g} levels ({mean_gap:.2f} in the mean): its "
             "rounding is too coarse to be certified; allow less loss, or fine-tune with 'nitido train --qat'"
         )
-    exact = precision == "fp32"
+    if size:
+        allowed = (0.02 * size, 0.01 * size)
+    elif precision == "fp32":
+        allowed = (1.0, 0.35)
+    else:
+        allowed = (2 * gap + 2, 2 * mean_gap + 0.1)
     return vectors, {
         "vectors": len(vectors),
-        "tolerance": 1.0 if exact else 2 * gap + 2,
-        "mean_tolerance": 0.35 if exact else round(2 * mean_gap + 0.1, 3),
-        "gap_without_fusion": gap,
-        "mean_gap_without_fusion": round(mean_gap, 4),
+        "tolerance": round(allowed[0], 4),
+        "mean_tolerance": round(allowed[1], 4),
+        "gap_without_fusion": round(gap, 7),
+        "mean_gap_without_fusion": round(mean_gap, 7),
     }

@@ -27,6 +27,13 @@ FOLDER = click.Path(path_type=Path)
 )
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(["encoder", "decoder", "whole"]),
+    help="Autoencoders: files to write beside the output, NAME.encoder.onnx and so on.  [default: encoder, decoder]",
+)
 @click.option("--report", type=FOLDER, help="--int8: folder for the report.  [default: reports beside the output]")
 def export(
     run: Path,
@@ -41,6 +48,7 @@ def export(
     holdout: tuple[Path, ...],
     max_drop: float,
     against: Path | None,
+    parts: tuple[str, ...],
     report: Path | None,
 ) -> None:
     """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network.
@@ -64,6 +72,23 @@ def export(
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     checkpoint = load(run)
+    if checkpoint.recipe.task == "autoencode":
+        if int8 or fp16:
+            raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")
+        from nitido_export.publish import export_parts
+
+        statement = Statement(licence, data_note, folders)
+        cards = export_parts(checkpoint, output, statement, parts or ("encoder", "decoder"))
+        for card in cards:
+            unit = "levels of 255" if card.task != "encode" else "in its own units"
+            click.echo(
+                f"{output.with_name(card.name)}.onnx: {card.parameters} parameters, differs from the network by at "
+                f"most {card.parity['max_error']:g} {unit}"
+            )
+        _print_rows(cards[0].evaluation)
+        return
+    if parts:
+        raise click.UsageError("--part is for autoencoders; this run trained a network from frame to frame")
     sources = vectors or (folders[0] if folders else None)
     statement = Statement(licence, data_note, folders, read_pictures(sources) if sources else [])
     if not (int8 or fp16):
@@ -107,8 +132,11 @@ def evaluate(model: str, folders: tuple[Path, ...]) -> None:
 
 
 def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    from nitido_export.catalogue import with_unit
+
     for row in rows:
+        known = f"without a model {with_unit(row, 'baseline')}, " if row["baseline"] is not None else ""
         click.echo(
-            f"{row['set']!s:12} {row['condition']!s:18} {row['metric']!s:7} {row['value']:6.2f} dB   "
-            f"(input or bicubic {row['baseline']:6.2f} dB, {row['pictures']} pictures)"
+            f"{row['set']!s:12} {row['condition']!s:18} {row['metric']!s:7} {with_unit(row, 'value'):>11}   "
+            f"({known}{row['pictures']} pictures)"
         )

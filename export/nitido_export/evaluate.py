@@ -11,7 +11,7 @@ import numpy as np
 
 from nitido.errors import SourceUnavailable
 from nitido.model import Model
-from nitido_train import degrade
+from nitido_train import blots, degrade
 from nitido_train.data import decode, find_pictures
 from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr, psnr_y
@@ -36,7 +36,8 @@ class Condition:
 
 def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Condition]:
     """Denoising: colour PSNR at Gaussian σ 15, 25, 50; the baseline is the noisy picture. Upscaling: luma PSNR without
-    ``scale`` border pixels against antialiased bicubic shrinking; the baseline is bicubic enlargement."""
+    ``scale`` border pixels against antialiased bicubic shrinking; the baseline is bicubic enlargement. Reconstructing:
+    colour PSNR of what is made of pictures with drawn blots; the baseline is the picture with the blots."""
     if task == "denoise":
         return [
             Condition(
@@ -44,6 +45,8 @@ def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Conditio
             )
             for sigma in degrade.SIGMAS
         ]
+    if task == "reconstruct":
+        return [Condition("blots", "PSNR", blots.blemished(clean), list(clean), psnr, lambda given: given)]
     whole = [degrade.crop_to_multiple(p, scale) for p in clean]
     return [
         Condition(

@@ -32,7 +32,10 @@ def write_layers(w: GraphWriter, net: nn.Module, inputs: list[str], prefix: str 
         given = [names[a] for a in node.all_input_nodes]
         name = prefix + node.name
         if node.op == "placeholder":
-            names[node] = queue.pop(0)
+            if queue:
+                names[node] = queue.pop(0)
+            elif node.users:
+                raise ExportError(f"the network wants an input '{node.name}' that the graph does not have")
         elif node.op == "output":
             result = node.args[0]
             return [names[n] for n in (result if isinstance(result, (tuple, list)) else [result])]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -19,8 +20,10 @@ from nitido.whole import write_whole
 from nitido_export.catalogue import add_to_catalogue
 from nitido_export.certify import certify, frames_from
 from nitido_export.evaluate import evaluate
+from nitido_export.evaluate_latent import evaluate_network
 from nitido_export.facts import oldest_runtime, read_facts
 from nitido_export.graph import frame_graph
+from nitido_export.latent_parts import check_part, part_of
 from nitido_export.parity import check_parity
 from nitido_export.writer import IR_VERSION, OPSET
 from nitido_train.checkpoint import Checkpoint
@@ -74,7 +77,8 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement
     facts = read_facts(graph, cell=net.cell)
     recipe = checkpoint.recipe
     plain = graph.SerializeToString()
-    vectors, certificate = certify(plain, frames_from(statement.vectors, recipe.task, net.scale), precision)
+    frames = frames_from(statement.vectors, recipe.task, net.scale)
+    vectors, certificate = certify(plain, [{"frame": frame} for frame in frames], precision)
     card = Card(
         contract=CONTRACT,
         name=name,
@@ -90,12 +94,7 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement
         ir_version=IR_VERSION,
         min_onnxruntime=oldest_runtime(graph),
         licence=statement.licence,
-        training={
-            "data": statement.data,
-            "steps": checkpoint.step,
-            "recipe": asdict(recipe),
-            "provenance": checkpoint.provenance,
-        },
+        training=_training(checkpoint, statement),
         parity=check_parity(net, plain, precision),
         precision=precision,
         certificate=certificate,
@@ -103,10 +102,19 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement
     return Draft(graph, card, vectors)
 
 
+def _training(checkpoint: Checkpoint, statement: Statement) -> dict[str, Any]:
+    return {
+        "data": statement.data,
+        "steps": checkpoint.step,
+        "recipe": asdict(checkpoint.recipe),
+        "provenance": checkpoint.provenance,
+    }
+
+
 def publish(finished: Draft, target: Path, statement: Statement) -> Card:
     """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card, and enters it into the catalogue.
     Raises ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
-    if statement.evaluation:
+    if statement.evaluation and not finished.card.evaluation:
         with finished.opened() as model:
             rows = evaluate(model, statement.evaluation)
         finished = replace(finished, card=replace(finished.card, evaluation=rows))
@@ -121,8 +129,52 @@ def export_checkpoint(checkpoint: Checkpoint, target: Path, statement: Statement
     """A float32 model from a checkpoint. Raises ``ExportError`` or ``SinkUnavailable``."""
     if checkpoint.quantization:
         raise ExportError("this checkpoint was trained for 8 bits (--qat): export it with --int8")
-    finished = draft(checkpoint.averaged_net(), checkpoint, target.stem, statement)
+    finished = draft(checkpoint.frame_net(), checkpoint, target.stem, statement)
     return publish(finished, target, statement)
+
+
+def draft_part(checkpoint: Checkpoint, part: str, name: str, statement: Statement) -> Draft:
+    """A part of an autoencoder (``latent_parts.PARTS``), proven. Raises ``ExportError`` when its graph does not equal
+    its network."""
+    made = part_of(checkpoint, part)
+    facts = read_facts(made.graph)
+    vectors, certificate = certify(made.graph.SerializeToString(), made.feeds, "fp32")
+    card = Card(
+        contract=CONTRACT,
+        name=name if part == "whole" else f"{name}.{part}",
+        task=made.task,
+        summary=f"{checkpoint.recipe.summary} ({part})",
+        scale=1,
+        multiple=1,
+        halo=0,
+        colour_order="bgr" if made.latent["medium"] == "picture" else "",
+        parameters=facts.parameters,
+        macs_per_pixel=round(facts.macs_per_pixel, 1),
+        opset=OPSET,
+        ir_version=IR_VERSION,
+        min_onnxruntime=oldest_runtime(made.graph),
+        licence=statement.licence,
+        training=_training(checkpoint, statement),
+        parity=check_part(made),
+        certificate=certificate,
+        latent=made.latent,
+    )
+    return Draft(made.graph, card, vectors)
+
+
+def export_parts(checkpoint: Checkpoint, target: Path, statement: Statement, parts: Sequence[str]) -> list[Card]:
+    """``NAME.encoder.onnx`` and so on, for ``target`` ``NAME.onnx``, evaluated together. All parts are proven before
+    the first is written. Raises ``ExportError`` or ``SinkUnavailable``."""
+    drafts = [draft_part(checkpoint, part, target.stem, statement) for part in parts]
+    rows = evaluate_network(checkpoint, statement.evaluation)
+    return [
+        publish(
+            replace(finished, card=replace(finished.card, evaluation=rows)),
+            target.with_name(f"{finished.card.name}.onnx"),
+            statement,
+        )
+        for finished in drafts
+    ]
 
 
 @contextmanager
@@ -131,7 +183,7 @@ def opened_reference(checkpoint: Checkpoint, against: Path | None, statement: St
 
     Raises ``ModelNotFound``, or ``CardMismatch`` when the file is for another task or scale.
     """
-    net = checkpoint.averaged_net()
+    net = checkpoint.frame_net()
     if against is not None:
         model = load(str(against), "cpu", spinning=False)
         model.card.require_task(checkpoint.recipe.task, str(against))

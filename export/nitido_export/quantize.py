@@ -88,9 +88,9 @@ def quantize(
     Raises ``ExportError`` when the loss cannot be met with any convolution in 8 bits, or the file is not faster.
     """
     if checkpoint.quantization:
-        plain, tried = unquantized(checkpoint.averaged_net()), [checkpoint.quantization]
+        plain, tried = unquantized(checkpoint.frame_net()), [checkpoint.quantization]
     else:
-        plain = cast(FrameNet, collapse(checkpoint.averaged_net()))
+        plain = cast(FrameNet, collapse(checkpoint.frame_net()))
         cells = calibration_cells(plain, checkpoint.recipe.task, calibration)
         plain.body = equalize(plain.body, cells)
         tried = candidates(plain, cells)
@@ -153,8 +153,8 @@ def halve(checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard)
     """
     if checkpoint.quantization:
         raise ExportError("this checkpoint was trained for 8 bits (--qat): export it with --int8")
-    finished = draft(checkpoint.averaged_net(), checkpoint, name, statement, "fp16")
-    judge = _Judge(checkpoint.averaged_net(), checkpoint, name, statement, guard)
+    finished = draft(checkpoint.frame_net(), checkpoint, name, statement, "fp16")
+    judge = _Judge(checkpoint.frame_net(), checkpoint, name, statement, guard)
     with finished.opened() as model:
         scores = judge.scores(model)
     drop = max(row["drop"] for row in scores)

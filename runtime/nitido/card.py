@@ -23,7 +23,7 @@ class Card:
 
     contract: version of the model contract, see docs/contract.md.
     name: as in the file name, such as ``denoise-n``.
-    task: ``denoise`` or ``upscale``.
+    task: ``denoise``, ``upscale``, ``encode``, ``decode`` or ``reconstruct``.
     summary: one line for people.
     scale: output size ÷ input size.
     multiple: the grid of the network in input pixels; tiles must start on it. The graph itself takes any size.
@@ -39,6 +39,8 @@ class Card:
     precision: ``fp32``, ``fp16`` or ``int8``: what the body computes in.
     certificate: ``tolerance``: how far another machine may be off on the file's test vectors, and what was seen here.
     quantization: how an int8 or fp16 file was made: layers left in float, loss against fp32, speed measured.
+    latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels, prior,
+    mean and std of the training set's latents; see docs/contract.md.
     """
 
     contract: int
@@ -61,6 +63,7 @@ class Card:
     precision: str = "fp32"
     certificate: dict[str, Any] = field(default_factory=dict)
     quantization: dict[str, Any] = field(default_factory=dict)
+    latent: dict[str, Any] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """The card as ONNX metadata: ``nitido.<field>`` → JSON."""

@@ -19,6 +19,11 @@ _OWN = {
     "live": "nitido.live_cli:live",
     "cameras": "nitido.live_cli:cameras",
     "doctor": "nitido.doctor_cli:doctor",
+    "sample": "nitido.latent_cli:sample",
+    "interpolate": "nitido.latent_cli:interpolate",
+    "embed": "nitido.embed_cli:embed",
+    "anomaly": "nitido.anomaly_cli:anomaly",
+    "explore": "nitido.explore_cli:explore",
 }
 _EXTRAS = {"train": "train", "export": "export", "evaluate": "export", "pack": "export"}
 

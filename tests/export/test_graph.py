@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nitido.errors import ExportError
 from nitido_export.facts import oldest_runtime, read_facts
-from nitido_export.graph import decoder_graph, encoder_graph, frame_graph
+from nitido_export.graph import frame_graph
 from nitido_export.layers import write_layers
 from nitido_export.parity import check_parity, quiet_session
 from nitido_export.writer import GraphWriter
@@ -102,43 +102,6 @@ def test_a_recurrent_model_remembers_the_frame_before() -> None:
         expected, _ = net(to_tensor(torch.from_numpy(second)), state)
     assert np.abs(to_pictures(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
     assert not np.array_equal(with_past["image"], without["image"])
-
-
-def test_encoder_and_decoder_equal_their_networks() -> None:
-    torch.manual_seed(0)
-
-    class Encoder(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.features = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten())
-            self.mean, self.log_var = nn.Linear(4 * 8 * 8, 5), nn.Linear(4 * 8 * 8, 5)
-
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            features = self.features(x)
-            return self.mean(features), self.log_var(features)
-
-    encoder = Encoder().eval()
-    model = encoder_graph(encoder, ["z_mean", "z_log_var"], height=16, width=16, latent=5)
-    frames = frame_of(3, 16, 16, 3)
-    found = run(model, frame=frames)
-    with torch.no_grad():
-        expected = encoder(to_tensor(torch.from_numpy(frames)))
-    for one, other in zip(found, expected, strict=True):
-        assert np.abs(one - other.numpy()).max() < 1e-4
-
-    decoder = nn.Sequential(
-        nn.Linear(5, 4 * 8 * 8),
-        nn.ReLU(),
-        nn.Unflatten(1, (4, 8, 8)),
-        nn.ConvTranspose2d(4, 3, 4, stride=2, padding=1),
-        nn.Tanh(),
-    ).eval()
-    z = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
-    (image,) = run(decoder_graph(decoder, latent=5, height=16, width=16), z=z)
-    with torch.no_grad():
-        pictures = to_pictures(decoder(torch.from_numpy(z)))
-    assert image.shape == (2, 16, 16, 3)
-    assert np.abs(image.astype(int) - np.stack(pictures)).max() <= 1
 
 
 def test_half_precision_is_smaller_and_close() -> None:

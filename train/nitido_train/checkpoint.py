@@ -5,13 +5,16 @@ from __future__ import annotations
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import nn
 
 from nitido.errors import CheckpointError, RecipeError, SinkUnavailable
 from nitido.whole import replacing
-from nitido_train.nets import NETS, FrameNet, build
+from nitido_train.nets import NETS, build
+from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.latent import LatentNet
 from nitido_train.quantize import Quantization, quantize_net
 from nitido_train.recipe import Recipe, recipe_from_dict
 
@@ -21,8 +24,9 @@ FORMAT = 1
 @dataclass
 class Checkpoint:
     """``net``: weights being trained. ``ema``: their moving average, the ones to use. ``step``: steps done.
-    ``best``: best validation PSNR in dB so far. ``history``: one dict per validation. ``quantization``: of a
-    quantization-aware training, which trains the collapsed network."""
+    ``best``: best validation score so far, in the unit of the job. ``history``: one dict per validation. ``loss_sum``:
+    of the training loss since the last validation. ``quantization``: of a quantization-aware training, which trains the
+    collapsed network. ``facts``: what an exported file should know of the training set, see ``Job.describe``."""
 
     recipe: Recipe
     step: int
@@ -33,8 +37,10 @@ class Checkpoint:
     history: list[dict[str, float]] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     quantization: Quantization | None = None
+    loss_sum: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
 
-    def fresh_net(self) -> FrameNet:
+    def fresh_net(self) -> nn.Module:
         """The untrained network that the weights belong to."""
         try:
             net = build(self.recipe.net.kind, self.recipe.net.options)
@@ -43,9 +49,9 @@ class Checkpoint:
                 f"unknown network '{self.recipe.net.kind}' {self.recipe.net.options}: expected one of "
                 f"{', '.join(sorted(NETS))} with options of its own; was it trained by a newer nitido?"
             ) from error
-        return quantize_net(net, self.quantization) if self.quantization else net
+        return quantize_net(cast(FrameNet, net), self.quantization) if self.quantization else net
 
-    def averaged_net(self) -> FrameNet:
+    def averaged_net(self) -> nn.Module:
         """The network with the averaged weights, in eval mode, still with its training-time branches."""
         net = self.fresh_net()
         try:
@@ -53,6 +59,24 @@ class Checkpoint:
         except RuntimeError as error:
             raise CheckpointError(f"these weights do not fit the network of recipe '{self.recipe.name}'") from error
         return net.eval()
+
+    def frame_net(self) -> FrameNet:
+        """:meth:`averaged_net` of a network from frame to frame. Raises ``CheckpointError`` for another one."""
+        net = self.averaged_net()
+        if not isinstance(net, FrameNet):
+            raise CheckpointError(
+                f"recipe '{self.recipe.name}' trains a {self.recipe.net.kind}; expected a network from frame to frame"
+            )
+        return net
+
+    def latent_net(self) -> LatentNet:
+        """:meth:`averaged_net` of an autoencoder. Raises ``CheckpointError`` for another network."""
+        net = self.averaged_net()
+        if not isinstance(net, LatentNet):
+            raise CheckpointError(
+                f"recipe '{self.recipe.name}' trains a {self.recipe.net.kind}; expected an autoencoder"
+            )
+        return net
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

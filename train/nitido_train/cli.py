@@ -26,8 +26,8 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
 
 @click.command(short_help="Train a model on folders of pictures.")
 @click.argument("recipe", required=False)
-@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="Folder of clean pictures; repeatable.")
-@click.option("--val", multiple=True, type=click.Path(path_type=Path), help="Folder for validation; repeatable.")
+@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="Folder of pictures, digit files or a font; repeatable.")
+@click.option("--val", multiple=True, type=click.Path(path_type=Path), help="The same, for validation; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
 @click.option("--from", "start", type=click.Path(path_type=Path), help="Run or checkpoint whose weights to train on.")
@@ -38,6 +38,7 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
 @click.option("--workers", default=1, show_default=True, help="Processes that prepare patches.")
 @click.option("--threads", type=int, help="CPU threads of the training itself.  [default: all]")
 @click.option("--accelerator", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--devices", default=1, show_default=True, help="Processes (or GPUs) that share each batch.")
 @click.option("--precision", default="32-true", show_default=True, help="32-true, bf16-mixed or 16-mixed.")
 def train(
     recipe: str | None,
@@ -53,6 +54,7 @@ def train(
     workers: int,
     threads: int | None,
     accelerator: str,
+    devices: int,
     precision: str,
 ) -> None:
     """Train RECIPE (a name from --list, or a .toml file) on the pictures in the --data folders.
@@ -63,7 +65,7 @@ def train(
 
     if list_recipes:
         for name in recipe_names():
-            click.echo(f"{name:16} {load_recipe(name).summary}")
+            click.echo(f"{name:22} {load_recipe(name).summary}")
         return
     if recipe is None or not data or out is None:
         raise click.UsageError("expected: nitido train RECIPE --data FOLDER --out RUN (recipes: nitido train --list)")
@@ -91,9 +93,10 @@ def train(
             workers=min(workers, os.cpu_count() or 1),
             accelerator=accelerator,
             precision=precision,
+            devices=devices,
         ),
     )
     click.echo(
-        f"{result.step} of {result.recipe.schedule.steps} steps, best validation {result.best:.2f} dB, in {out}\n"
+        f"{result.step} of {result.recipe.schedule.steps} steps, best validation {result.best:.2f}, in {out}\n"
         f"next: nitido export {out} -o {loaded.name}.onnx"
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from nitido.errors import SourceUnavailable
-from nitido_train import degrade
+from nitido_train import blots, degrade
 from nitido_train.degrade import Picture
 from nitido_train.recipe import Recipe
 
@@ -99,7 +99,9 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         rng = np.random.default_rng([self.recipe.seed, index])
         side = self.recipe.data.patch
-        target = _turn(_cut(self.store.draw(rng), side + 2 * self._margin, self.recipe.data.edges, rng), rng)
+        target = _cut(self.store.draw(rng), side + 2 * self._margin, self.recipe.data.edges, rng)
+        if self.recipe.data.turn:
+            target = _turn(target, rng)
         given, target = degrade_for(self.recipe, target, rng)
         trim = self._margin
         if trim:
@@ -116,21 +118,25 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         return 4 * self.recipe.scale if self.recipe.scale > 1 else 0
 
 
-class Remaining(Sampler[int]):
-    """Indices from where a resumed run goes on."""
+class Share(Sampler[int]):
+    """Of each step's ``batch`` patches from step ``first`` on, those of process ``rank`` among ``world``: together all
+    processes see what a single one would."""
 
-    def __init__(self, first: int, end: int) -> None:
-        self._range = range(first, end)
+    def __init__(self, first: int, steps: int, batch: int, rank: int = 0, world: int = 1) -> None:
+        self._steps, self._batch = range(first, steps), batch
+        self._own = range(rank * (batch // world), (rank + 1) * (batch // world))
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._range)
+        return (step * self._batch + i for step in self._steps for i in self._own)
 
     def __len__(self) -> int:
-        return len(self._range)
+        return len(self._steps) * len(self._own)
 
 
 def degrade_for(recipe: Recipe, target: Picture, rng: np.random.Generator) -> tuple[Picture, Picture]:
     """(what the network is given, what it should return) for one clean picture, by the recipe's task."""
+    if recipe.blots is not None:
+        return blots.blemish(target, recipe.blots, rng), target
     if recipe.noise is None:
         return degrade.shrink(target, recipe.scale), target
     noise = recipe.noise

@@ -2,117 +2,111 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
+import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from nitido.errors import RecipeError
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data import PatchStream, PictureStore, Remaining, find_pictures, to_tensor
-from nitido_train.losses import LOSSES
+from nitido_train.jobs import open_job
 from nitido_train.recipe import Recipe, Schedule
-from nitido_train.start import RunOptions, begin, first_net
-from nitido_train.validate import ValidationSet, to_pictures
+from nitido_train.records import Records
+from nitido_train.start import RunOptions, begin, claim, scheduled
 
 log = logging.getLogger(__name__)
 
-HELD_OUT = 16  # pictures kept for validation when no validation folder is given
-
 
 def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
-    """Trains until the recipe's last step or a first Ctrl-C / SIGTERM, and returns the last checkpoint.
+    """Trains until the recipe's last step, the end of its patience, or a first Ctrl-C / SIGTERM, and returns the last
+    checkpoint.
 
-    Writes to ``options.out``: ``last.pt``, ``best.pt`` (highest validation PSNR of the averaged weights),
-    ``log.csv`` and ``tensorboard/``. Raises ``SourceUnavailable``, ``RecipeError`` or ``CheckpointError``.
+    Writes to ``options.out``: ``last.pt``, ``best.pt`` (highest validation score of the averaged weights), ``log.csv``,
+    ``tensorboard/``, ``figures/`` and ``report.html``. Raises ``SourceUnavailable``, ``RecipeError`` or
+    ``CheckpointError``.
     """
-    state = begin(recipe, options)
-    recipe = state.recipe
-    fabric = Fabric(accelerator=options.accelerator, devices=1, precision=cast(Any, options.precision))
-    paths, held_out = _split(options)
-    store = PictureStore(paths, smallest=recipe.data.patch + 8 * recipe.scale)
-    validation = ValidationSet(held_out, recipe)
-    log.info("%d pictures, %d left out, %d for validation", len(store), store.skipped, len(held_out))
+    fabric = _launched(options)
+    recipe = scheduled(recipe, options)
+    if fabric.is_global_zero:
+        claim(options)
+    fabric.barrier()
+    job = open_job(recipe, options)
+    state = begin(job.recipe, options)
+    recipe, schedule = state.recipe, state.recipe.schedule
+    if recipe.data.batch % fabric.world_size:
+        raise RecipeError(
+            f"[data] batch expects a multiple of {fabric.world_size} processes; found {recipe.data.batch}"
+        )
+    log.info("%s", job.summary)
 
     torch.manual_seed(recipe.seed)
-    raw_net = first_net(state, options, store).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if recipe.data.patch % (raw_net.multiple * raw_net.scale):
-        raise RecipeError(
-            f"[data] patch must be a multiple of {raw_net.multiple * raw_net.scale} for this network; "
-            f"found {recipe.data.patch}"
-        )
+    raw_net = job.first_net(state, options).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averaged = state.fresh_net().requires_grad_(False)
     averaged.load_state_dict(raw_net.state_dict())
-    raw_optimizer = torch.optim.Adam(raw_net.parameters(), lr=recipe.schedule.lr, fused=True)
+    # The fused optimizer undoes the loss scaling of float16 itself, after which gradients cannot be clipped.
+    raw_optimizer = torch.optim.Adam(raw_net.parameters(), lr=schedule.lr, fused=options.precision != "16-mixed")
     if state.step:
         raw_net.load_state_dict(state.net)
         averaged.load_state_dict(state.ema)
         raw_optimizer.load_state_dict(state.optimizer)
     net, optimizer = fabric.setup(raw_net, raw_optimizer)
     averaged.to(fabric.device)
-    loss_of = LOSSES[recipe.schedule.loss]
 
-    first = state.step
-    board = SummaryWriter(str(options.out / "tensorboard"), purge_step=first + 1 if first else None)
-    bar = tqdm(total=recipe.schedule.steps, initial=first, unit="step", disable=not options.progress, file=sys.stderr)
-    saved_at = time.monotonic()
-    running = 0.0
-
-    def capture() -> Checkpoint:
-        return replace(state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict())
-
-    with _stop_on_signal() as stop, board, bar:
-        for given, target in _batches(store, recipe, first, options.workers):
-            lr = learning_rate(recipe.schedule, state.step)
+    with Records(options, state, schedule, job.unit, fabric.is_global_zero) as records, _stop_on_signal() as stop:
+        for batch in job.batches(state.step, fabric.global_rank, fabric.world_size, options.workers):
+            lr = learning_rate(schedule, state.step)
             for group in raw_optimizer.param_groups:
                 group["lr"] = lr
-            given, target = to_tensor(given).to(fabric.device), to_tensor(target).to(fabric.device)  # N 3 H W
-            loss = loss_of(net(given), target)
+            loss = job.loss(net, batch, state.step, fabric.device)
             fabric.backward(loss)
-            fabric.clip_gradients(net, optimizer, max_norm=recipe.schedule.clip, error_if_nonfinite=False)
+            fabric.clip_gradients(net, optimizer, max_norm=schedule.clip, error_if_nonfinite=False)
             optimizer.step()
             optimizer.zero_grad()
             state.step += 1
-            _average(averaged, raw_net, recipe.schedule.ema, state.step)
+            _average(averaged, raw_net, schedule.ema, state.step)
+            value = loss.item()
+            state.loss_sum += value
+            records.step(state.step, value, lr)
 
-            running += loss.item()
-            if state.step % 100 == 0:
-                board.add_scalar("train/loss", running / 100, state.step)
-                board.add_scalar("train/lr", lr, state.step)
-                bar.set_postfix(loss=f"{running / 100:.5f}", best=f"{state.best:.2f} dB", refresh=False)
-                running = 0.0
-            bar.update()
-
-            last = state.step == recipe.schedule.steps
-            if state.step % recipe.schedule.validate_every == 0 or last:
-                scores = _validate(validation, averaged, fabric, board, state, lr)
-                _append(options.out / "log.csv", state.history[-1])
-                if scores["psnr"] > state.best:
-                    state.best = scores["psnr"]
-                    checkpoints.save(replace(capture(), optimizer={}), options.out / "best.pt")
-            if last or stop.is_set() or time.monotonic() - saved_at > 60 * options.checkpoint_minutes:
-                checkpoints.save(capture(), options.out / "last.pt")
-                saved_at = time.monotonic()
-            if stop.is_set():
+            over = state.step == schedule.steps
+            best = False
+            if state.step % schedule.validate_every == 0 or over:
+                since = state.step - int(state.history[-1]["step"] if state.history else 0)
+                scores = {"loss": _mean(fabric, state.loss_sum / since), **job.validate(averaged.eval(), fabric.device)}
+                state.loss_sum = 0.0
+                state.history.append({"step": float(state.step), "lr": lr, **scores})
+                best = scores[job.score] > state.best
+                state.best = max(state.best, scores[job.score])
+                state.facts = job.describe(averaged, fabric.device)
+                records.validated(state, job.pictures(averaged, fabric.device))
+                over = over or _out_of_patience(state.history, job.score, schedule.patience)
+            asked = _any(fabric, stop.is_set())
+            if fabric.is_global_zero and (best or over or asked or records.save_is_due):
+                now = replace(
+                    state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict()
+                )
+                if best:
+                    checkpoints.save(replace(now, optimizer={}), options.out / "best.pt")
+                if over or asked or records.save_is_due:
+                    checkpoints.save(now, options.out / "last.pt")
+                    records.saved()
+            if over:
+                break
+            if asked:
                 log.warning("stopped at step %d; go on with --resume", state.step)
                 break
-    return capture()
+        records.finished(job, fabric.device)
+    return replace(state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict())
 
 
 def learning_rate(schedule: Schedule, step: int) -> float:
@@ -123,31 +117,32 @@ def learning_rate(schedule: Schedule, step: int) -> float:
     return schedule.final_lr + (schedule.lr - schedule.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
-    """Training and validation files; without a validation folder, evenly spaced training files are held out."""
-    paths = find_pictures(options.data)
-    if options.val:
-        return paths, find_pictures(options.val)
-    stride = max(2, len(paths) // HELD_OUT)
-    held_out = paths[::stride] if len(paths) > 1 else paths
-    apart = set(held_out)
-    kept = [p for p in paths if p not in apart]
-    return kept or paths, held_out
-
-
-def _batches(store: PictureStore, recipe: Recipe, step: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    stream = PatchStream(store, recipe)
-    size = recipe.data.batch
-    loader = DataLoader(
-        stream,
-        batch_size=size,
-        sampler=Remaining(step * size, len(stream)),
-        num_workers=workers,
-        prefetch_factor=8 if workers else None,
-        # Forked workers share the decoded pictures; spawned ones would each get a copy.
-        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+def _launched(options: RunOptions) -> Fabric:
+    fabric = Fabric(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        strategy="ddp" if options.devices > 1 or "TORCHELASTIC_RUN_ID" in os.environ else "auto",
+        precision=cast(Any, options.precision),
     )
-    return iter(loader)
+    fabric.launch()
+    return fabric
+
+
+def _mean(fabric: Fabric, value: float) -> float:
+    """The mean over all processes."""
+    if fabric.world_size == 1:
+        return value
+    return float(cast(Tensor, fabric.all_reduce(torch.tensor(value, device=fabric.device), reduce_op="mean")))
+
+
+def _any(fabric: Fabric, asked: bool) -> bool:
+    """Whether any process was asked to stop: all stop after the same step, or none."""
+    return _mean(fabric, float(asked)) > 0
+
+
+def _out_of_patience(history: list[dict[str, float]], score: str, patience: int) -> bool:
+    values = [row[score] for row in history]
+    return patience > 0 and len(values) - 1 - values.index(max(values)) >= patience
 
 
 @torch.no_grad()
@@ -156,36 +151,6 @@ def _average(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> No
     decay = min(decay, (1 + step) / (10 + step))
     for kept, new in zip(averaged.parameters(), net.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-
-
-def _validate(
-    validation: ValidationSet,
-    net: nn.Module,
-    fabric: Fabric,
-    board: SummaryWriter,
-    state: Checkpoint,
-    lr: float,
-) -> dict[str, float]:
-    scores = validation.score(net.eval(), fabric.device)
-    for name, value in scores.items():
-        board.add_scalar(f"val/{name}", value, state.step)
-    given, clean = validation.examples()
-    with torch.no_grad():
-        restored = to_pictures(net(given.to(fabric.device)))
-    for i, (r, c) in enumerate(zip(restored, clean, strict=True)):
-        pair = torch.cat([torch.from_numpy(r), torch.from_numpy(c.copy())], dim=1)  # H 2W 3
-        board.add_image(f"restored_and_clean/{i}", pair.flip(-1), state.step, dataformats="HWC")
-    state.history.append({"step": float(state.step), "lr": lr, **scores})
-    return scores
-
-
-def _append(path: Path, row: dict[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row)
-        if new:
-            writer.writeheader()
-        writer.writerow({k: f"{v:.6g}" for k, v in row.items()})
 
 
 @contextmanager

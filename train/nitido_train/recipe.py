@@ -12,6 +12,8 @@ from typing import Any
 
 from nitido.errors import RecipeError
 
+TASKS = ("denoise", "upscale", "reconstruct", "autoencode")
+
 
 @dataclass(frozen=True)
 class NetRecipe:
@@ -24,11 +26,13 @@ class NetRecipe:
 @dataclass(frozen=True)
 class DataRecipe:
     """How patches are cut. ``patch``: side of the target patch in pixels. ``batch``: patches per step. ``edges``: share
-    of patches, 0..1, that are the most detailed of three draws instead of the first."""
+    of patches, 0..1, that are the most detailed of three draws instead of the first. ``turn``: flip and turn patches at
+    random; not for pictures whose upside-down is another thing."""
 
     patch: int = 96
     batch: int = 16
     edges: float = 0.5
+    turn: bool = True
 
     def __post_init__(self) -> None:
         if self.patch < 16 or self.batch < 1 or not 0 <= self.edges <= 1:
@@ -59,10 +63,71 @@ class NoiseRecipe:
 
 
 @dataclass(frozen=True)
+class LatentRecipe:
+    """What an autoencoder is asked for, see :mod:`nitido_train.latent_job`.
+
+    reconstruction: ``bce`` (pixels as probabilities) or ``mse``. beta: weight of the KL divergence (Higgins et al.,
+    beta-VAE, 2017), reached linearly over the first ``beta_warmup`` steps. binarize: draw each pixel black or white
+    with its own brightness as the chance, anew every time (Salakhutdinov and Murray, 2008), which makes the likelihood
+    of a VAE a proper one. noise: standard deviation, in 0..1 of full scale, of Gaussian noise on what a denoising
+    autoencoder is given. masked: largest share of the picture that a random rectangle on top of it hides. adversary:
+    weight of the discriminator's verdict in an adversarial autoencoder. leave_out: labels whose examples are not
+    trained on.
+    """
+
+    reconstruction: str = "bce"
+    beta: float = 1.0
+    beta_warmup: int = 0
+    binarize: bool = False
+    noise: float = 0.0
+    masked: float = 0.0
+    adversary: float = 0.05
+    leave_out: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.reconstruction not in ("bce", "mse"):
+            raise RecipeError(f"[latent] reconstruction expects 'bce' or 'mse'; found '{self.reconstruction}'")
+        if min(self.beta, self.beta_warmup, self.noise, self.adversary) < 0 or not 0 <= self.masked < 1:
+            raise RecipeError("[latent] expects beta, beta_warmup, noise, adversary >= 0 and 0 <= masked < 1")
+
+
+@dataclass(frozen=True)
+class BlotRecipe:
+    """The blemishes that a network for finding anomalies learns to take away, see :mod:`nitido_train.blots`.
+
+    count: fewest and most on a patch. size: shortest and longest in pixels. clean: share of patches without any.
+    rooted: share of blots that grow from an edge of the picture: spurs, bites, bridges, gaps.
+    foreign: share of blots in a colour that the picture need not have. sigma: range of the standard deviation of
+    Gaussian noise on all of it, in 8-bit levels.
+    """
+
+    count: tuple[int, int] = (1, 4)
+    size: tuple[float, float] = (4.0, 48.0)
+    clean: float = 0.1
+    rooted: float = 0.4
+    foreign: float = 0.1
+    sigma: tuple[float, float] = (0.0, 4.0)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count[0] <= self.count[1]:
+            raise RecipeError(f"[blots] count expects [low, high] with 1 <= low <= high; found {list(self.count)}")
+        if not 2 <= self.size[0] <= self.size[1]:
+            raise RecipeError(f"[blots] size expects [low, high] with 2 <= low <= high; found {list(self.size)}")
+        if not (0 <= self.clean < 1 and 0 <= self.rooted <= 1 and 0 <= self.foreign <= 1):
+            raise RecipeError(
+                f"[blots] clean, rooted and foreign are shares in 0..1, not all clean; found {self.clean}, {self.rooted} "
+                f"and {self.foreign}"
+            )
+        if not 0 <= self.sigma[0] <= self.sigma[1]:
+            raise RecipeError(f"[blots] sigma expects [low, high] with 0 <= low <= high; found {list(self.sigma)}")
+
+
+@dataclass(frozen=True)
 class Schedule:
     """How long and how fast. Learning rate: linear warm-up over ``warmup`` steps, then a cosine from ``lr`` to
     ``final_lr`` at ``steps``. ``ema``: decay of the averaged weights, which are the ones kept. ``clip``: largest norm
-    of the gradient. ``validate_every``: steps between validations."""
+    of the gradient. ``validate_every``: steps between validations. ``patience``: validations without
+    a better score after which the training ends early; 0: never."""
 
     steps: int
     lr: float = 1e-3
@@ -72,18 +137,20 @@ class Schedule:
     ema: float = 0.999
     clip: float = 1.0
     validate_every: int = 2000
+    patience: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.validate_every < 1 or self.warmup < 0:
-            raise RecipeError("[schedule] expects steps >= 1, validate_every >= 1 and warmup >= 0")
+        if self.steps < 1 or self.validate_every < 1 or min(self.warmup, self.patience) < 0:
+            raise RecipeError("[schedule] expects steps, validate_every >= 1 and warmup, patience >= 0")
         if not 0 < self.final_lr <= self.lr:
             raise RecipeError(f"[schedule] expects 0 < final_lr <= lr; found lr={self.lr}, final_lr={self.final_lr}")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training. ``name`` becomes the model's name, ``task`` the job it does (``denoise`` or ``upscale``).
-    ``qat``: the schedule of quantization-aware fine-tuning (``nitido train --qat``)."""
+    """One training. ``name`` becomes the model's name, ``task`` the job it does: ``denoise``, ``upscale``, or
+    ``autoencode`` for all that go through a latent space. ``qat``: the schedule of quantization-aware fine-tuning
+    (``nitido train --qat``)."""
 
     name: str
     task: str
@@ -93,13 +160,16 @@ class Recipe:
     seed: int = 0
     data: DataRecipe = field(default_factory=DataRecipe)
     noise: NoiseRecipe | None = None
+    blots: BlotRecipe | None = None
+    latent: LatentRecipe | None = None
     qat: Schedule | None = None
 
     def __post_init__(self) -> None:
-        if self.task not in ("denoise", "upscale"):
-            raise RecipeError(f"task expects 'denoise' or 'upscale'; found '{self.task}'")
-        if (self.task == "denoise") != (self.noise is not None):
-            raise RecipeError("a recipe has a [noise] table exactly when its task is 'denoise'")
+        if self.task not in TASKS:
+            raise RecipeError(f"task expects one of {', '.join(TASKS)}; found '{self.task}'")
+        for table, task in (("noise", "denoise"), ("blots", "reconstruct"), ("latent", "autoencode")):
+            if (self.task == task) != (getattr(self, table) is not None):
+                raise RecipeError(f"a recipe has a [{table}] table exactly when its task is '{task}'")
 
     @property
     def scale(self) -> int:
@@ -177,6 +247,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         inner = typing.get_args(hint)
         if isinstance(value, (list, tuple)) and len(value) == len(inner):
             return tuple(_convert(h, v, where) for h, v in zip(inner, value, strict=True))
+    elif origin is list:
+        inner = typing.get_args(hint)[0]
+        if isinstance(value, (list, tuple)):
+            return [_convert(inner, v, where) for v in value]
     elif origin is dict:
         if isinstance(value, dict):
             return dict(value)

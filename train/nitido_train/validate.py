@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nitido_train import degrade
+from nitido_train import blots, degrade
 from nitido_train.data import ZERO_POINT, PictureStore, to_tensor
 from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr, psnr_y
@@ -19,8 +19,8 @@ from nitido_train.recipe import Recipe
 class ValidationSet:
     """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
 
-    A denoiser is scored at Gaussian σ 15, 25 and 50 (PSNR of all channels), an upscaler against antialiased bicubic
-    shrinking (PSNR of luma, border = scale).
+    A denoiser is scored at Gaussian σ 15, 25 and 50 (PSNR of all channels), a net that takes blots away on pictures with
+    blots, an upscaler against antialiased bicubic shrinking (PSNR of luma, border = scale).
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:
@@ -31,6 +31,8 @@ class ValidationSet:
         if recipe.task == "denoise":
             for sigma in degrade.SIGMAS:
                 self._given[f"psnr_s{sigma}"] = degrade.noisy(self._clean, sigma)
+        elif recipe.blots is not None:
+            self._given["psnr_blots"] = blots.blemished(self._clean, recipe.blots)
         else:
             self._given["psnr_y"] = [degrade.shrink(p, recipe.scale) for p in self._clean]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from torch import nn
 
 from nitido_train.nets.bodies import ConvStack, Pyramid
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.latent import KINDS, LatentNet
 
 
 def denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
@@ -31,13 +35,14 @@ def pyramid_denoiser(
     return FrameNet(body, cell=grid, coarsest=2 ** (len(widths) - 1))
 
 
-NETS: dict[str, Callable[..., FrameNet]] = {
+NETS: dict[str, Callable[..., nn.Module]] = {
     "denoiser": denoiser,
     "superres": superres,
     "pyramid-denoiser": pyramid_denoiser,
+    **{kind: partial(LatentNet, kind) for kind in KINDS},
 }
 
 
-def build(kind: str, options: dict[str, Any]) -> FrameNet:
+def build(kind: str, options: dict[str, Any]) -> nn.Module:
     """An untrained network of that kind. Raises ``KeyError`` on an unknown kind, ``TypeError`` on unknown options."""
     return NETS[kind](**options)

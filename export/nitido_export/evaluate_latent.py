@@ -1,0 +1,57 @@
+"""Quality of an autoencoder on examples it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.examples import Examples, Shape, read_examples
+from nitido_train.latent_job import measure, passes
+from nitido_train.metrics import psnr
+from nitido_train.nets.latent import LatentNet
+from nitido_train.recipe import LatentRecipe
+
+
+def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[dict[str, Any]]:
+    """Rows {set, condition, metric, value, baseline, pictures} of an autoencoder on each source that
+    ``examples.read_examples`` takes, such as MNIST's test file. Reconstructions pass through the mean; the baseline is
+    the mean picture of the set. The bound of a variational net is in nats a picture, one draw each, on pixels binarized
+    as in training.
+
+    Measured on the network in torch, which the exported files equal to one 8-bit level (their ``parity``): a bound
+    cannot be computed from bytes.
+    """
+    net = checkpoint.averaged_net()
+    if not isinstance(net, LatentNet):
+        return []
+    asked = checkpoint.recipe.latent
+    assert asked is not None
+    rows: list[dict[str, Any]] = []
+    for source in sources:
+        examples = read_examples([source], Shape(net.height, net.width, net.channels))
+        rows += _rows(net, asked, examples, source.name.split(".")[0], checkpoint.recipe.seed)
+    return rows
+
+
+def _rows(net: LatentNet, asked: LatentRecipe, examples: Examples, name: str, seed: int) -> list[dict[str, Any]]:
+    plain = LatentRecipe(reconstruction=asked.reconstruction)
+    device = torch.device("cpu")
+    through = measure(net, passes(examples, plain, net.latent, seed), plain, device)
+    pictures = examples.pictures(np.arange(len(examples)))
+    mean = np.round(pictures.mean(0)).astype(np.uint8)
+    baseline = float(np.mean([psnr(mean, picture) for picture in pictures]))
+    row = {"set": name, "condition": "reconstruction", "pictures": len(examples)}
+    rows: list[dict[str, Any]] = [
+        {**row, "metric": "PSNR", "value": round(through["psnr"], 2), "baseline": round(baseline, 2)},
+        {**row, "metric": "SSIM", "value": round(through["ssim"], 4), "baseline": None},
+    ]
+    if "elbo" in through:
+        bound = measure(net, passes(examples, asked, net.latent, seed), asked, device)
+        what = "binarized pixels" if asked.binarize else "pixels"
+        rows.append({**row, "condition": what, "metric": "ELBO", "value": round(bound["elbo"], 2), "baseline": None})
+    return rows

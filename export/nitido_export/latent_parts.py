@@ -1,0 +1,129 @@
+"""The files that an autoencoder is shipped in: encoder, decoder, and where wanted both in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor
+
+from nitido.certificate import Arrays, difference, run
+from nitido.errors import ExportError
+from nitido_export.graph import decoder_graph, encoder_graph, reconstruction_graph
+from nitido_export.parity import quiet_session
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.data import ZERO_POINT
+from nitido_train.latent_job import from_unit
+from nitido_train.nets.latent import VARIATIONAL, LatentNet
+
+PARTS = ("encoder", "decoder", "whole")
+# Of float outputs relative to their size: what summing in another order may change in float32.
+FLOAT_GAP = 1e-4
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file to be. task: of its card. feeds: inputs for the certificate. expected: what the network in torch makes
+    of them."""
+
+    task: str
+    graph: onnx.ModelProto
+    feeds: list[Arrays]
+    expected: Callable[[Arrays], Arrays]
+    latent: dict[str, Any]
+
+
+def part_of(checkpoint: Checkpoint, part: str) -> Part:
+    """``encoder``, ``decoder`` or ``whole`` of an autoencoder. Raises ``CheckpointError`` for another network."""
+    if checkpoint.recipe.net.kind == "melody-vae":
+        from nitido_export.melody_parts import melody_part
+
+        return melody_part(checkpoint, part)
+    net = checkpoint.latent_net()
+    facts = checkpoint.facts
+    if not facts:
+        raise ExportError("this checkpoint has no validation behind it: train at least to the first one, then export")
+    examples = facts["examples"].numpy()  # 2 H W C
+    frames = np.broadcast_to(examples, (*examples.shape[:3], 3)).copy()  # torch warns of arrays it may not write
+    label = {"label": np.array(facts["example_labels"], np.int64)} if net.kind == "cvae" else {}
+    encoded = _encode(net, {"frame": frames, **label})
+    names = list(encoded)
+    latent = {
+        "kind": net.kind,
+        "medium": "picture",
+        "size": net.latent,
+        "height": net.height,
+        "width": net.width,
+        "channels": net.channels,
+        "labels": net.labels,
+        "mean": facts["mean"],
+        "std": facts["std"],
+        "prior": "normal" if net.kind in (*VARIATIONAL, "aae") else "none",
+    }
+    if part == "encoder":
+        feeds = [{"frame": frames[i : i + 1], **_rows(label, i)} for i in range(len(frames))]
+        return Part("encode", encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
+    if part == "decoder":
+        feeds = [{"z": encoded[names[0]][i : i + 1], **_rows(label, i)} for i in range(len(frames))]
+        return Part("decode", decoder_graph(net), feeds, lambda feed: _decode(net, feed), latent)
+    feeds = [{"frame": frames[i : i + 1], **_rows(label, i)} for i in range(len(frames))]
+
+    def through(feed: Arrays) -> Arrays:
+        return _decode(net, {**feed, "z": _encode(net, feed)[names[0]]})
+
+    return Part("reconstruct", reconstruction_graph(net), feeds, through, latent)
+
+
+def check_part(part: Part) -> dict[str, Any]:
+    """Runs a part's graph and its network on the part's feeds; returns the card's ``parity``.
+
+    Raises ``ExportError`` when a byte differs by more than one, or a float by more than ``FLOAT_GAP`` of the largest.
+    """
+    session = quiet_session(part.graph.SerializeToString())
+    worst, size = 0.0, 1.0
+    for feed in part.feeds:
+        expected, found = part.expected(feed), run(session, feed)
+        gap, _, _ = difference(expected, found)
+        is_bytes = all(array.dtype == np.uint8 for array in expected.values())
+        size = 1.0 if is_bytes else max(1.0, *(float(np.abs(array).max()) for array in expected.values()))
+        if gap > (1.0 if is_bytes else FLOAT_GAP * size):
+            raise ExportError(
+                f"the exported {part.task} graph differs from the network by {gap:g}, allowed is "
+                f"{1 if is_bytes else FLOAT_GAP * size:g}; nothing written"
+            )
+        worst = max(worst, gap)
+    return {
+        "max_error": round(worst, 7),
+        "sizes": [list(next(iter(feed.values())).shape) for feed in part.feeds],
+        "provider": "CPUExecutionProvider",
+        "onnxruntime": ort.__version__,
+    }
+
+
+def _rows(label: Arrays, i: int) -> Arrays:
+    return {name: values[i : i + 1] for name, values in label.items()}
+
+
+def _condition(net: LatentNet, feed: Arrays) -> Tensor | None:
+    return net.condition(torch.from_numpy(feed["label"])) if "label" in feed else None
+
+
+@torch.no_grad()
+def _encode(net: LatentNet, feed: Arrays) -> Arrays:
+    frames = feed["frame"][..., :1] if net.channels == 1 else feed["frame"]  # the examples of grey nets are grey
+    pictures = (torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() - ZERO_POINT) / 255
+    encoded = net.encoder(pictures, _condition(net, feed))
+    if isinstance(encoded, tuple):
+        return {"z_mean": encoded[0].numpy(), "z_log_var": encoded[1].numpy()}
+    return {"z": encoded.numpy()}
+
+
+@torch.no_grad()
+def _decode(net: LatentNet, feed: Arrays) -> Arrays:
+    pictures = from_unit(torch.sigmoid(net.decoder(torch.from_numpy(feed["z"]), _condition(net, feed))))
+    return {"image": np.broadcast_to(pictures, (*pictures.shape[:3], 3)).copy()}

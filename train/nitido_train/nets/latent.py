@@ -1,0 +1,155 @@
+"""Autoencoders of all kinds: pictures to a small latent vector and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+VARIATIONAL = ("vae", "cvae")
+KINDS = ("autoencoder", "denoising-autoencoder", "aae", *VARIATIONAL)
+
+
+class Passage(NamedTuple):
+    """What became of a batch on its way. logits: N×C×H×W, before the sigmoid. mean, log_var: N×d, the latter ``None``
+    for kinds that are not variational. real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator on
+    the prior, on the latents as they are, and on the latents with the discriminator held still."""
+
+    logits: Tensor
+    mean: Tensor
+    log_var: Tensor | None
+    real: Tensor | None = None
+    fake: Tensor | None = None
+    fooled: Tensor | None = None
+
+
+class Encoder(nn.Module):
+    """Convolutions of stride 2 to ``widths`` channels, one hidden layer, and ``heads`` linear ones of size ``latent``.
+
+    forward: pictures N×C×H×W, -0.5..0.5, and for a conditional net ``condition`` N×K one-hot → N×d, or (mean N×d,
+    log-variance N×d).
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        channels: int,
+        widths: list[int],
+        hidden: int,
+        latent: int,
+        heads: int,
+        labels: int,
+    ) -> None:
+        super().__init__()
+        self.heads, self.labels = heads, labels
+        sizes = [channels, *widths]
+        layers: list[nn.Module] = []
+        for a, b in zip(sizes, widths, strict=False):
+            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU()]
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        cells = (height >> len(widths)) * (width >> len(widths))
+        self.hidden = nn.Sequential(nn.Linear(widths[-1] * cells + labels, hidden), nn.ReLU())
+        self.mean = nn.Linear(hidden, latent)
+        if heads == 2:
+            self.log_var = nn.Linear(hidden, latent)
+
+    def forward(self, pictures: Tensor, condition: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        features = self.features(pictures)  # N C'·h·w
+        if self.labels:
+            features = torch.cat([features, condition], dim=1)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        features = self.hidden(features)
+        return self.mean(features) if self.heads == 1 else (self.mean(features), self.log_var(features))
+
+
+class Decoder(nn.Module):
+    """The way back: two hidden layers and transposed convolutions. forward: z N×d, and for a conditional net
+    ``condition`` N×K one-hot → N×C×H×W logits."""
+
+    def __init__(
+        self, height: int, width: int, channels: int, widths: list[int], hidden: int, latent: int, labels: int
+    ) -> None:
+        super().__init__()
+        self.labels = labels
+        grid = (widths[-1], height >> len(widths), width >> len(widths))
+        self.hidden = nn.Sequential(
+            nn.Linear(latent + labels, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, grid[0] * grid[1] * grid[2]),
+            nn.ReLU(),
+            nn.Unflatten(1, grid),  # N C' h w
+        )
+        layers: list[nn.Module] = []
+        for a, b in zip(widths[::-1], [*widths[-2::-1], channels], strict=True):
+            layers += [nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), nn.ReLU()]
+        self.picture = nn.Sequential(*layers[:-1])
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        if self.labels:
+            z = torch.cat([z, condition], dim=1)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return self.picture(self.hidden(z))
+
+
+class LatentNet(nn.Module):
+    """An encoder and a decoder, and for an adversarial autoencoder the discriminator of its latents.
+
+    kind: ``autoencoder``; ``denoising-autoencoder`` (Vincent et al., 2008: given a damaged picture, asked for the clean
+    one); ``vae`` (Kingma and Welling, Auto-Encoding Variational Bayes, 2014); ``cvae`` (Sohn, Lee, Yan, 2015: both
+    halves are told the label); ``aae`` (Makhzani et al., Adversarial Autoencoders, 2015). Pictures are N×C×H×W, H and W
+    multiples of 2^len(widths). labels: what the label numbers of a ``cvae`` mean.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        height: int = 64,
+        width: int = 64,
+        channels: int = 3,
+        latent: int = 32,
+        widths: list[int] | None = None,
+        hidden: int = 256,
+        labels: list[str] | None = None,
+    ) -> None:
+        super().__init__()
+        widths = widths or [32, 64, 128]
+        cell = 2 ** len(widths)
+        if height % cell or width % cell or channels not in (1, 3):
+            raise TypeError(f"sides must be multiples of {cell} and channels 1 or 3")
+        self.kind, self.latent, self.labels = kind, latent, list(labels or [])
+        self.height, self.width, self.channels = height, width, channels
+        count = len(self.labels) if kind == "cvae" else 0
+        shape = (height, width, channels, widths, hidden, latent)
+        self.encoder = Encoder(*shape, 2 if kind in VARIATIONAL else 1, count)
+        self.decoder = Decoder(*shape, count)
+        self.critic = _critic(latent) if kind == "aae" else None
+
+    def condition(self, label: Tensor) -> Tensor | None:
+        """Label numbers N as one-hot N×K float32; ``None`` for a net that is not told."""
+        if self.kind != "cvae":
+            return None
+        return nn.functional.one_hot(label, len(self.labels)).to(torch.float32)
+
+    def forward(self, pictures: Tensor, label: Tensor, draw: Tensor) -> Passage:
+        """pictures: N×C×H×W, -0.5..0.5. label: N int64, used by a ``cvae`` only. draw: N×d from a standard normal
+        distribution; it is what a VAE samples with and the prior of an ``aae``; zeros take the mean."""
+        condition = self.condition(label)
+        encoded = self.encoder(pictures, condition)
+        if isinstance(encoded, tuple):
+            mean, log_var = encoded
+            z = mean + draw * torch.exp(0.5 * log_var)
+            return Passage(self.decoder(z, condition), mean, log_var)
+        logits = self.decoder(encoded, condition)
+        if self.critic is None:
+            return Passage(logits, encoded, None)
+        # One backward pass for both players: the discriminator learns from latents without a past, the encoder from a
+        # discriminator whose weights are constants.
+        still = {name: value.detach() for name, value in self.critic.named_parameters()}
+        fooled = functional_call(self.critic, still, (encoded,))
+        return Passage(logits, encoded, None, self.critic(draw), self.critic(encoded.detach()), fooled)
+
+
+def _critic(latent: int, hidden: int = 256) -> nn.Module:
+    layers = [nn.Linear(latent, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, hidden), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Linear(hidden, 1))
