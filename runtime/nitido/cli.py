@@ -69,14 +69,19 @@ def models_command() -> None:
 
 @cli.command("info", short_help="Show a model's card.")
 @click.argument("model")
-def info_command(model: str) -> None:
-    """Show the card of MODEL, a name or an .onnx file, as JSON."""
-    import json
-    from dataclasses import asdict
+@click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
+def info_command(model: str, as_json: bool) -> None:
+    """Show what MODEL, a name or an .onnx file, says of itself."""
+    from nitido.card_page import read_card, summary
 
-    from nitido.model import load
+    card = read_card(model)
+    if as_json:
+        import json
+        from dataclasses import asdict
 
-    click.echo(json.dumps(asdict(load(model, "cpu").card), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))
+    else:
+        click.echo(summary(card))
 
 
 @cli.command("verify", short_help="Replay a model's certificate on this device.")

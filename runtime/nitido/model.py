@@ -201,11 +201,10 @@ def _require_frames(session: ort.InferenceSession, path: Path) -> None:
     if (inputs, outputs) == (["frame"], ["image"]):
         return
     found = f"{', '.join(inputs)} → {', '.join(outputs)}"
-    kind = " (half of an autoencoder)" if any(n.split("_")[0] == "z" for n in (*inputs, *outputs)) else ""
-    raise CardMismatch(
-        f"{path} is not a model from frame to image: expected frame → image, found {found}{kind}; "
-        "run it with onnxruntime itself"
-    )
+    half = any(n.split("_")[0] == "z" for n in (*inputs, *outputs))
+    kind = " (half of an autoencoder)" if half else ""
+    way = "'nitido embed', 'sample', 'interpolate' and 'explore' take it" if half else "run it with onnxruntime itself"
+    raise CardMismatch(f"{path} is not a model from frame to image: expected frame → image, found {found}{kind}; {way}")
 
 
 def _as_batch(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -187,12 +187,18 @@ def _preload_cuda() -> str:
     return "; ".join(line for line in said.getvalue().splitlines() if line.startswith("Failed to load"))
 
 
+_TYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32, "tensor(int64)": np.int64}
+
+
 def _try_frame(session: ort.InferenceSession) -> None:
-    """Runs a small frame: some libraries are looked for only then. Raises ``NitidoError``."""
-    inputs = [i.name for i in session.get_inputs()]
-    if inputs != ["frame"]:
+    """Runs the model once, on zeros, on a small frame where it takes any size: some libraries are looked for only then.
+    Raises ``NitidoError``."""
+    inputs = session.get_inputs()
+    if any(i.type not in _TYPES or i.name.startswith("state_in") for i in inputs):
         return
-    feeds: dict[str, Any] = {"frame": np.zeros((1, 16, 16, 3), np.uint8)}
+    # Names stand for free sizes, the first of which is the batch.
+    sizes = {i.name: [n if isinstance(n, int) else 16 if axis else 1 for axis, n in enumerate(i.shape)] for i in inputs}
+    feeds: dict[str, Any] = {i.name: np.zeros(sizes[i.name], _TYPES[i.type]) for i in inputs}
     try:
         session.run(None, feeds)
     except Exception as error:  # onnxruntime's exceptions share no base but Exception

@@ -63,7 +63,8 @@ class VideoSource:
 class VideoSink:
     """Writes frames to a video file that appears under its name only when complete, synced to the disk.
 
-    ``.mp4``/``.mov``: MPEG-4; ``.mkv``: lossless FFV1; ``.avi``: Motion JPEG. Without sound.
+    ``.mp4``/``.mov``: MPEG-4; ``.mkv``: lossless FFV1; ``.avi``: Motion JPEG. Without sound. OpenCV's writers cut odd
+    sides; here the last row or column is written twice instead.
 
     Leaving the context with an exception removes what was written; with ``keep`` the frames so far are finished into a
     playable file instead, as for a recording that cannot be repeated. Raises ``SinkUnavailable``, also when the disk
@@ -83,13 +84,15 @@ class VideoSink:
 
     def write(self, frame: Frame) -> None:
         """Appends a frame uint8 H×W×3 BGR; the first one sets the size."""
+        bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
         if self._writer is None:
-            self._writer = self._open(frame.shape[1], frame.shape[0])
+            self._writer = self._open(frame.shape[1] + right, frame.shape[0] + bottom)
             self._shape = frame.shape
         if frame.shape != self._shape:
             raise FrameMismatch(f"{self.path}: expected frames of {self._shape}, found {frame.shape}")
         self._check_room(frame.nbytes)
-        self._writer.write(frame)
+        even = cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE) if bottom or right else frame
+        self._writer.write(even)
         self.frames += 1
 
     def __enter__(self) -> VideoSink:

@@ -10,15 +10,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from latents import write_latent_model
 from tiny import RememberingBody
-from torch import nn
 
 import nitido
 from nitido import zoo
 from nitido.card import CONTRACT, Card
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, NitidoError
 from nitido.model import Model, load
-from nitido_export.graph import decoder_graph, frame_graph
+from nitido_export.graph import frame_graph
 from nitido_train.data import to_tensor
 from nitido_train.nets.frame import RecurrentFrameNet
 from nitido_train.validate import to_pictures
@@ -204,10 +204,9 @@ def test_a_state_without_its_return_is_refused(recurrent_net: RecurrentFrameNet,
 
 
 def test_a_latent_model_is_told_from_an_image_model(tmp_path: Path) -> None:
-    decoder = nn.Sequential(nn.Linear(5, 3 * 8 * 8), nn.Unflatten(1, (3, 8, 8))).eval()
-    path = write_model(decoder_graph(decoder, latent=5, height=8, width=8), tmp_path / "decoder.onnx", 8)
-    with pytest.raises(CardMismatch, match="expected frame → image, found z → image"):
-        load(path, "cpu")
+    model = write_latent_model(tmp_path)
+    with pytest.raises(CardMismatch, match=r"expected frame → image, found z → image .*'nitido embed'"):
+        load(f"{model}.decoder.onnx", "cpu")
 
 
 def test_leaving_the_block_frees_the_session(tiny_models: dict[str, Path]) -> None:
