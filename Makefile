@@ -1,7 +1,7 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
@@ -14,6 +14,10 @@ lint: .venv/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+
+# ONNX Runtime for browsers, into the package: a wheel that is built afterwards carries it.
+explorer: .venv/.installed
+	.venv/bin/nitido explore --install --into runtime/nitido/pages/engine
 
 # Not an editable install, so whatever goes into the wheel is looked at.
 .venv-demo/.installed: pyproject.toml constraints.txt $(shell find runtime train models -name '*.py' -o -name '*.onnx')

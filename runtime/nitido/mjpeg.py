@@ -6,21 +6,18 @@ is newest when that client is ready, and a client that takes nothing for a while
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import socket
 import threading
 from dataclasses import asdict
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
-from socketserver import TCPServer
 from typing import cast
 
 import cv2
 
 from nitido.errors import SinkUnavailable
+from nitido.page_server import PageHandler, PageServer, is_loopback, pages
 from nitido.shot import Controls, Frame, Shot, Status
 
 _log = logging.getLogger(__name__)
@@ -101,12 +98,11 @@ class MjpegSink:
                 f"cannot serve on {host}:{port}: {error.strerror or error}; choose another address or port"
             ) from error
         self.address: tuple[str, int] = self._server.server_address[0], self._server.server_address[1]  # type: ignore[assignment]
-        shown = f"[{self.address[0]}]" if ":" in self.address[0] else self.address[0]
-        self.url = f"http://{shown}:{self.address[1]}/"
+        self.url = self._server.url
         self._thread = threading.Thread(target=self._server.serve_forever, name="mjpeg", args=(0.1,), daemon=True)
         self._thread.start()
         _log.info("open %s in a browser", self.url)
-        if not _is_loopback(self.address[0]):
+        if not is_loopback(self.address[0]):
             _log.warning("%s is not loopback: whoever reaches it sees the picture, without a password", self.url)
 
     def write(self, frame: Frame) -> None:
@@ -130,86 +126,42 @@ class MjpegSink:
         self._thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_port = False  # a second server on the same port must fail, not share it
-
+class _Server(PageServer):
     def __init__(self, host: str, port: int, board: Board, patience: float) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.board, self.patience = board, patience
+        self.board = board
         self.streams = threading.BoundedSemaphore(_STREAMS_AT_ONCE)
-        super().__init__((host, port), _Handler)
-
-    def server_bind(self) -> None:
-        # Not the direct base class, which looks up the host's name; that can take seconds.
-        TCPServer.server_bind(self)
-        name, port, *_ = cast(tuple[str, int], self.server_address)
-        self.server_name, self.server_port = name, port
+        super().__init__(host, port, _Handler, patience=patience)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    disable_nagle_algorithm = True
+class _Handler(PageHandler):
+    policy = "default-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 
     def setup(self) -> None:
         super().setup()
-        self.connection.settimeout(self._ours.patience)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        try:
-            if not self._is_for_us():
-                self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"this page answers to its own address only\n")
-            elif path == "/":
-                page = (files("nitido") / "pages" / "live.html").read_bytes()
-                self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page)
-            elif path == "/stats.json":
-                self._answer(HTTPStatus.OK, "application/json", json.dumps(self._ours.board.stats).encode())
-            elif path in ("/before.mjpg", "/after.mjpg"):
-                self._stream(path[1:].removesuffix(".mjpg"))
-            elif path == "/favicon.ico":
-                self._answer(HTTPStatus.NO_CONTENT, "image/x-icon", b"")
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not here; the page is at /\n")
-        except OSError as error:  # timed out, reset, closed: it is the client's own affair
-            _log.debug("%s has gone: %s", self.client_address, error)
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        _log.debug(f"%s {format}", self.address_string(), *args)
+    def respond(self, path: str) -> None:
+        if path == "/":
+            self.answer_file(pages() / "live.html")
+        elif path == "/base.css":
+            self.answer_file(pages() / "base.css")
+        elif path == "/stats.json":
+            self.answer(HTTPStatus.OK, "application/json", json.dumps(self._ours.board.stats).encode())
+        elif path in ("/before.mjpg", "/after.mjpg"):
+            self._stream(path[1:].removesuffix(".mjpg"))
+        else:
+            self.answer_missing()
 
     @property
     def _ours(self) -> _Server:
         return cast(_Server, self.server)
 
-    def _is_for_us(self) -> bool:
-        """On loopback, a page of another name that resolves to this machine must not read the camera."""
-        given = self.headers.get("Host", "localhost")
-        host = given.partition("]")[0].strip("[") if given.startswith("[") else given.partition(":")[0]
-        return not _is_loopback(self._ours.server_name) or _is_loopback(host)
-
-    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
-        self._head(status, kind, length=len(body))
-        self.wfile.write(body)
-
-    def _head(self, status: HTTPStatus, kind: str, *, length: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.send_header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; frame-ancestors 'none'")
-        self.end_headers()
-
     def _stream(self, side: str) -> None:
         if not self._ours.streams.acquire(blocking=False):
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"too many viewers\n")
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"too many viewers\n")
             return
         try:
-            self._head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+            self.head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
             self.wfile.write(f"--{_BOUNDARY}\r\n".encode())
             number = 0
             while True:
@@ -222,10 +174,3 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(head + data + f"\r\n--{_BOUNDARY}\r\n".encode())
         finally:
             self._ours.streams.release()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

@@ -73,6 +73,7 @@ def test_page_statistics_and_both_streams(sink: MjpegSink) -> None:
     status, page = get(sink, "/")
     assert status == 200 and b"/after.mjpg" in page and b"/stats.json" in page
     assert b"http://" not in page and b"https://" not in page  # nothing from elsewhere
+    assert b"/base.css" in page and get(sink, "/base.css")[0] == 200
     assert get(sink, "/stats.json") == (200, b"{}")
     show(sink, 3)
     assert json.loads(get(sink, "/stats.json")[1])["rung"] == "denoise-n"

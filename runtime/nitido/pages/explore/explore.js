@@ -1,0 +1,218 @@
+// The page: one place z in the latent space, which everything here shows and moves.
+
+import { Numbers, showClasses } from "/controls.js";
+import { Decoding, startWorker } from "/decoding.js";
+import { Melody, Player } from "/melody.js";
+import { Picture } from "/picture.js";
+import { Plane } from "/plane.js";
+import { Space } from "/space.js";
+import { Walk } from "/walk.js";
+
+const FEW = 4; // dimensions whose sliders fit beside the plane
+const SETTLED = 150; // ms without a change after which the plane's pictures are made anew
+const byId = (id) => document.getElementById(id);
+
+function say(text, kind) {
+  byId("state").textContent = text;
+  byId("state").className = kind;
+}
+
+function broken(error) {
+  say(`cannot decode in this browser: ${error.message}`, "broken");
+}
+
+class Page {
+  #model;
+  #medium; // how what is decoded is drawn
+  #space;
+  #decoding;
+  #plane;
+  #numbers;
+  #walk;
+  #z;
+  #label = 0;
+  #decoded = null; // what was decoded last
+  #costs = [];
+  #asked = false;
+  #source = null; // the control that moved last
+  #settling = 0;
+
+  constructor(model, worker) {
+    this.#model = model;
+    this.#medium = model.medium === "melody" ? new Melody(model) : new Picture(model);
+    this.#space = new Space(model);
+    this.#z = this.#space.centre.slice();
+    this.#decoding = new Decoding(worker.decode, broken);
+    this.#plane = new Plane(byId("plane"), this.#space, {
+      ...this.#medium.cells,
+      move: (shares) => this.#go(this.#plane.placeAt(this.#z, shares)),
+      begin: () => { this.#walk.stop(); this.#decoding.hold(true); },
+      end: () => this.#decoding.hold(false),
+    });
+    const moved = (place, source) => { this.#walk.stop(); this.#go(place, source); };
+    this.#numbers = new Numbers(this.#space, { place: () => this.#z, moved });
+    this.#walk = new Walk({
+      arc: model.normal && model.size > 2,
+      place: () => this.#z,
+      go: (place) => this.#go(place),
+      changed: () => this.#plane.mark(this.#walk.pins, this.#walk.way),
+      pinned: () => this.#thumbs(),
+    });
+    showClasses(model.labels, (chosen) => {
+      this.#label = chosen;
+      this.#relay();
+      this.#thumbs();
+      this.#go(this.#z);
+    });
+    byId("random").addEventListener("click", () => moved(this.#space.random()));
+    byId("reset").addEventListener("click", () => moved(this.#space.centre.slice()));
+    byId("save").addEventListener("click", () => this.#save());
+    if (model.medium === "melody") this.#offerSound();
+    this.#describe();
+    this.#chooseAxes();
+    this.#showAxes();
+    this.#show();
+    new ResizeObserver(() => this.#fit()).observe(byId("picture").parentElement);
+  }
+
+  begin() {
+    this.#go(this.#z);
+    this.#lay();
+  }
+
+  // Moving: everything follows in the next frame of the screen, whatever came in between.
+  #go(place, source = null) {
+    const shown = Object.values(this.#plane.axes);
+    if (place.some((value, axis) => !shown.includes(axis) && value !== this.#z[axis])) this.#relay();
+    this.#z = place;
+    this.#source = source;
+    if (this.#asked) return;
+    this.#asked = true;
+    requestAnimationFrame(() => {
+      this.#asked = false;
+      this.#show();
+      this.#decoding.show(this.#z, this.#label, (data, ms) => this.#draw(data, ms));
+    });
+  }
+
+  #show() {
+    this.#plane.show(this.#z);
+    this.#numbers.show(this.#z, this.#source);
+  }
+
+  #draw(data, ms) {
+    this.#decoded = data;
+    this.#medium.draw(byId("picture"), data);
+    this.#costs = [...this.#costs.slice(-14), ms];
+    const middle = [...this.#costs].sort((a, b) => a - b)[this.#costs.length >> 1];
+    byId("cost").textContent = `${middle.toFixed(middle < 10 ? 1 : 0)} ms`;
+    byId("per").textContent = ` per ${this.#medium.one}`;
+  }
+
+  // The plane's pictures, anew once nothing has changed for a while.
+  #relay() {
+    this.#plane.old = true;
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#lay(), SETTLED);
+  }
+
+  #lay() {
+    const cells = this.#plane.places(this.#z);
+    const canvas = document.createElement("canvas");
+    this.#decoding.fill("grid", cells.map((cell) => cell.z), this.#label, (index, data) => {
+      this.#plane.old = false;
+      this.#medium.drawSmall(canvas, data);
+      this.#plane.paint(cells[index], canvas);
+    });
+  }
+
+  #thumbs() {
+    for (const [name, place] of Object.entries(this.#walk.pins)) {
+      if (!place) continue;
+      const canvas = byId(`thumb-${name}`);
+      this.#decoding.fill(name, [place], this.#label, (_, data) => this.#medium.drawSmall(canvas, data));
+    }
+  }
+
+  #chooseAxes() {
+    const { size } = this.#model;
+    byId("axes").classList.toggle("fixed", size < 3);
+    for (const [name, other] of [["across", "up"], ["up", "across"]]) {
+      byId(name).append(...Array.from({ length: size }, (_, axis) => new Option(`z${axis}`, axis)));
+      byId(name).disabled = size < 3;
+      byId(name).addEventListener("change", () => {
+        const axes = { ...this.#plane.axes, [name]: Number(byId(name).value) };
+        if (axes[name] === axes[other]) axes[other] = this.#plane.axes[name]; // they change places
+        this.#plane.axes = axes;
+        this.#showAxes();
+        this.#plane.mark(this.#walk.pins, this.#walk.way);
+        this.#relay();
+        this.#go(this.#z);
+      });
+    }
+  }
+
+  #showAxes() {
+    const { across, up } = this.#plane.axes;
+    [byId("across").value, byId("up").value] = [across, up];
+    this.#numbers.axes = [across, up];
+    const reach = (axis) => `${this.#space.shown(axis, this.#space.low(axis))} … ${this.#space.shown(axis, this.#space.high(axis))}`;
+    byId("reach").textContent = [...new Set([reach(across), reach(up)])].join(" × ");
+  }
+
+  #describe() {
+    const { name, kind, size, summary, engine, file, bytes } = this.#model;
+    document.title = `${name} – Nítido explore`;
+    byId("desk").classList.toggle("few", size <= FEW);
+    byId("desk").classList.add(this.#medium.one);
+    byId("about").textContent = [name, kind, `${size} dimension${size > 1 ? "s" : ""}`, this.#medium.described].join(" · ");
+    byId("footer").textContent =
+      `${summary}. Decoded in this browser by ${engine.name} from ${file}, ${Math.ceil(bytes / 1000)} KB. Nothing leaves this machine.`;
+  }
+
+  // The picture as large as there is room.
+  #fit() {
+    const frame = byId("picture").parentElement;
+    const narrow = matchMedia("(max-width: 860px)").matches; // where its height is given
+    this.#medium.fit(byId("picture"), { width: frame.clientWidth, height: narrow ? frame.clientHeight : frame.clientWidth });
+    if (this.#decoded) this.#medium.draw(byId("picture"), this.#decoded);
+  }
+
+  #save() {
+    const { name, labels, size } = this.#model;
+    const parts = [name];
+    if (labels.length) parts.push(labels[this.#label].replace(/[^\p{L}\p{N}]+/gu, "-"));
+    if (size <= FEW) parts.push(...Array.from(this.#z, (value) => value.toFixed(2)));
+    byId("picture").toBlob((blob) => {
+      const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${parts.join("_")}.png` });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    }, "image/png");
+  }
+
+  #offerSound() {
+    const heard = (step) => {
+      this.#medium.step = step;
+      this.#medium.draw(byId("picture"), this.#decoded);
+    };
+    const player = new Player(this.#medium, () => this.#decoded, heard);
+    byId("listen").hidden = false;
+    byId("listen").addEventListener("click", () => {
+      if (player.playing) player.stop();
+      else player.start();
+      byId("listen").setAttribute("aria-pressed", String(player.playing));
+      byId("listen").textContent = player.playing ? "Stop" : "Listen";
+    });
+  }
+}
+
+try {
+  const model = await (await fetch("/model.json")).json();
+  const worker = startWorker(model.engine);
+  const page = new Page(model, worker);
+  await worker.opened;
+  say("ready", "live");
+  page.begin();
+} catch (error) {
+  broken(error);
+}

@@ -1,0 +1,44 @@
+// Opens the decoder and runs it, beside the page, which so stays free to move. One request at a time.
+
+let ort, session, labelled;
+
+async function open({ script, binary }) {
+  ort = await import(script);
+  ort.env.wasm.numThreads = 1; // more make decoders of this size slower
+  ort.env.wasm.wasmPaths = { wasm: binary };
+  const answer = await fetch("/decoder.onnx");
+  if (!answer.ok) throw new Error(`the decoder cannot be had (${answer.status})`);
+  session = await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
+  labelled = session.inputNames.includes("label");
+}
+
+// z: the places one after the other. Pictures come back as RGBA, notes as they are.
+async function decode({ z, count, label }) {
+  const start = performance.now();
+  const feeds = { z: new ort.Tensor("float32", z, [count, z.length / count]) };
+  if (labelled) feeds.label = new ort.Tensor("int64", new BigInt64Array(count).fill(BigInt(label)), [count]);
+  const [name] = session.outputNames;
+  const found = (await session.run(feeds))[name];
+  const data = name === "image" ? rgba(found.data) : found.data.slice();
+  return { data, ms: performance.now() - start };
+}
+
+function rgba(bgr) {
+  const pixels = new Uint8ClampedArray((bgr.length / 3) * 4);
+  for (let from = 0, to = 0; from < bgr.length; from += 3, to += 4) {
+    pixels[to] = bgr[from + 2];
+    pixels[to + 1] = bgr[from + 1];
+    pixels[to + 2] = bgr[from];
+    pixels[to + 3] = 255;
+  }
+  return pixels;
+}
+
+onmessage = async ({ data: { id, open: engine, ...request } }) => {
+  try {
+    const answer = engine ? await open(engine) : await decode(request);
+    postMessage({ id, ...answer }, answer ? [answer.data.buffer] : []);
+  } catch (error) {
+    postMessage({ id, error: String(error?.message ?? error).split("\n")[0] });
+  }
+};
