@@ -25,7 +25,7 @@ _OWN = {
     "anomaly": "nitido.anomaly_cli:anomaly",
     "explore": "nitido.explore_cli:explore",
 }
-_EXTRAS = {"train": "train", "export": "export", "evaluate": "export", "pack": "export"}
+_EXTRAS = {"train": "train", "report": "train", "export": "export", "evaluate": "export", "pack": "export"}
 
 
 class _Commands(click.Group):

@@ -102,6 +102,7 @@ class Records:
     def finished(self, job: Job, device: torch.device) -> None:
         """When the training ends, however that comes, and its last checkpoint is written: draws the report. What goes
         wrong in that is said in one line; it takes nothing from the training."""
+        self._bar.close()
         if self._board is None:
             return
         try:

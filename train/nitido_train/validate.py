@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nitido_train import blots, degrade
 from nitido_train.data import ZERO_POINT, PictureStore, to_tensor
 from nitido_train.degrade import Picture
-from nitido_train.metrics import psnr, psnr_y
+from nitido_train.metrics import luma, psnr, psnr_y
 from nitido_train.recipe import Recipe
 
 
@@ -38,16 +40,20 @@ class ValidationSet:
 
     @torch.no_grad()
     def score(self, net: nn.Module, device: torch.device | str = "cpu") -> dict[str, float]:
-        """Mean PSNR in dB by name, and their mean under ``psnr``."""
+        """Mean PSNR in dB by name, their mean under ``psnr``, and the mean SSIM of the same pictures under ``ssim``."""
         scores: dict[str, float] = {}
+        similar: list[float] = []
         for name, given in self._given.items():
             values: list[float] = []
             for start in range(0, len(given), 4):
                 batch = np.stack(given[start : start + 4])  # n h w 3
                 restored = to_pictures(net(to_tensor(torch.from_numpy(batch)).to(device)))
-                values += [self._psnr(r, c) for r, c in zip(restored, self._clean[start : start + 4], strict=True)]
+                clean = self._clean[start : start + 4]
+                values += [self._psnr(r, c) for r, c in zip(restored, clean, strict=True)]
+                similar += [self._ssim(r, c) for r, c in zip(restored, clean, strict=True)]
             scores[name] = float(np.mean(values))
         scores["psnr"] = float(np.mean(list(scores.values())))
+        scores["ssim"] = float(np.mean(similar))
         return scores
 
     def examples(self, count: int = 4) -> tuple[Tensor, list[Picture]]:
@@ -57,6 +63,16 @@ class ValidationSet:
 
     def _psnr(self, restored: Picture, clean: Picture) -> float:
         return psnr(restored, clean) if self.recipe.scale == 1 else psnr_y(restored, clean, self.recipe.scale)
+
+    def _ssim(self, restored: Picture, clean: Picture) -> float:
+        """Of what :meth:`_psnr` looks at, see :func:`nitido_train.metrics.psnr_y`."""
+        pair = np.stack([restored, clean]).astype(np.float32)  # 2 h w 3
+        if self.recipe.scale > 1:
+            border = self.recipe.scale
+            inner = [luma(p)[border:-border, border:-border, None] for p in (restored, clean)]
+            pair = np.stack(inner).astype(np.float32)  # 2 h w 1
+        a, b = torch.from_numpy(pair).permute(0, 3, 1, 2).split(1)  # 1 c h w each
+        return float(cast(Tensor, structural_similarity_index_measure(a, b, data_range=255.0)))
 
 
 def to_pictures(frames: Tensor) -> list[Picture]:
