@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Makes the shipped model files from models/checkpoints: float first, then 8 bits guarded against it.
 #   models/export.sh DATA [NAME...]     DATA holds eval/{CBSD68,Kodak24,Set5,Set14} and val/cid22, see docs/training-log.md
+# Autoencoders, which train in minutes, are made from runs/NAME and have no checkpoint here:
+#   nitido train vae-digits --data DATA/digits --out runs/vae-digits
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=${1:?expected the folder of data sets}
@@ -9,6 +11,16 @@ names=("${@:-}")
 [[ -n ${names[0]} ]] || names=(denoise-n upscale-x2-n)
 note="83 desktop photos (CC0, public domain, CC BY, CC BY-SA) and 201 CID22 training references (CC BY-SA 4.0)"
 for name in "${names[@]}"; do
+    test=()
+    case $name in
+        *-digits)
+            test=(--eval "$data/digits/t10k-images-idx3-ubyte.gz" --data-note "MNIST training set (CC BY-SA 3.0)") ;;
+        vae-emoji) test=(--data-note "the bitmaps of Noto Color Emoji (SIL OFL 1.1), a tenth held out") ;;
+    esac
+    if [[ ${#test[@]} -gt 0 ]]; then
+        nitido export "runs/$name" -o "models/$name.onnx" "${test[@]}"
+        continue
+    fi
     # denoise-n keeps every layer in 8 bits for a little over the usual tenth of a decibel: docs/training-log.md.
     drop=0.1
     [[ $name == denoise-n ]] && drop=0.11

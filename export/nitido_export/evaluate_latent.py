@@ -34,8 +34,12 @@ def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[di
     rows: list[dict[str, Any]] = []
     for source in sources:
         examples = read_examples([source], Shape(net.height, net.width, net.channels))
-        rows += _rows(net, asked, examples, source.name.split(".")[0], checkpoint.recipe.seed)
+        rows += _rows(net, asked, examples, _set_name(source), checkpoint.recipe.seed)
     return rows
+
+
+def _set_name(source: Path) -> str:
+    return "MNIST test" if source.name.startswith("t10k-") else source.name.split(".")[0]
 
 
 def _rows(net: LatentNet, asked: LatentRecipe, examples: Examples, name: str, seed: int) -> list[dict[str, Any]]:

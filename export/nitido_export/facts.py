@@ -34,11 +34,13 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
     # For every tensor: pixels of the frame per step of its grid, and how far it sees beyond its own, in pixels.
     pitch: dict[str, float] = {"frame": 1.0, "levels": 1.0}
     reach: dict[str, float] = {}
-    area = 0
+    area, sides = 0, {}
     for value in (*model.graph.input, *model.graph.output):
         dims = value.type.tensor_type.shape.dim
         if value.name in ("frame", "image") and len(dims) == 4 and dims[1].HasField("dim_value"):
             area = area or dims[1].dim_value * dims[2].dim_value
+    if area:  # of fixed size, so that every tensor's own is known
+        sides = _sides(model)
     macs, parameters = 0.0, 0
     for node in model.graph.node:
         step = max((pitch[name] for name in node.input if name in pitch), default=1.0)
@@ -54,7 +56,10 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
             else:
                 step /= stride
             # A transposed convolution works once for each of its input's positions.
-            macs += count / (step if kind == "Conv" else step * stride) ** 2
+            if area:
+                macs += count * sides[node.output[0] if kind == "Conv" else node.input[0]] / area
+            else:
+                macs += count / (step if kind == "Conv" else step * stride) ** 2
             parameters += count + shapes[node.input[2]][0]
         elif kind == "Gemm":
             count = int(np.prod(shapes[node.input[1]]))
@@ -71,6 +76,13 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
         for name in node.output:
             pitch[name], reach[name] = step, seen
     return GraphFacts(halo=int(reach.get("bytes", 0.0)) if not area else 0, macs_per_pixel=macs, parameters=parameters)
+
+
+def _sides(model: onnx.ModelProto) -> dict[str, int]:
+    """Height × width of every N×C×H×W tensor of a graph of fixed size."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {v.name: v.type.tensor_type.shape.dim for v in (*inferred.value_info, *inferred.input, *inferred.output)}
+    return {name: dims[2].dim_value * dims[3].dim_value for name, dims in shapes.items() if len(dims) == 4}
 
 
 def oldest_runtime(model: onnx.ModelProto) -> str:

@@ -64,7 +64,7 @@ def models_command() -> None:
     for entry in entries():
         mark = "*" if entry.default else " "
         size = entry.path.stat().st_size / 1000 if entry.path.is_file() else 0
-        click.echo(f"{mark} {entry.name:16} {entry.task:8} ×{entry.scale}  {size:6.0f} KB  {entry.summary}")
+        click.echo(f"{mark} {entry.name:26} {entry.task:11} ×{entry.scale}  {size:6.0f} KB  {entry.summary}")
 
 
 @cli.command("info", short_help="Show a model's card.")

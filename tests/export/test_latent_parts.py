@@ -12,6 +12,8 @@ from latent_recipes import SIDE, random_latent_checkpoint
 from nitido.card import Card
 from nitido.certificate import verify
 from nitido.errors import ExportError
+from nitido_export.facts import read_facts
+from nitido_export.graph import decoder_graph, encoder_graph
 from nitido_export.latent_parts import check_part, part_of
 from nitido_export.publish import Statement, export_parts
 from nitido_train.nets.latent import KINDS
@@ -62,6 +64,16 @@ def test_a_part_that_differs_from_its_network_is_not_written(tmp_path: Path) -> 
     changed = part_of(checkpoint, "decoder")
     with pytest.raises(ExportError, match="differs from the network"):
         check_part(part.__class__(part.task, part.graph, part.feeds, changed.expected, part.latent))
+
+
+def test_work_is_counted_at_the_size_it_is_done_at() -> None:
+    net = random_latent_checkpoint("vae").latent_net()
+    area = SIDE * SIDE
+    # Strided convolutions count where they end, transposed ones where they begin; the two heads are linear layers.
+    encoder = 3 * area + 9 * 1 * 4 * 64 + 9 * 4 * 8 * 16 + 8 * 16 * 16 + 2 * 16 * 3
+    assert read_facts(encoder_graph(net)).macs_per_pixel == pytest.approx(encoder / area)
+    decoder = 3 * 16 + 16 * 128 + 16 * 8 * 4 * 16 + 16 * 4 * 1 * 64
+    assert read_facts(decoder_graph(net)).macs_per_pixel == pytest.approx(decoder / area)
 
 
 def test_an_unvalidated_checkpoint_is_not_exported(tmp_path: Path) -> None:

@@ -220,6 +220,17 @@ def test_senseless_recipes_are_refused(digits: Path, tmp_path: Path) -> None:
         LatentJob(tiny_latent("cvae", channels=3), options_for(tmp_path, single))
 
 
+def test_pictures_are_mirrored_in_training_only(digits: Path, tmp_path: Path) -> None:
+    job = LatentJob(tiny_latent("autoencoder", latent={"mirror": True}), options_for(tmp_path, digits))
+    known = {p.tobytes() for p in job.examples.pictures(range(len(job.examples)))}
+    seen = next(job.batches(0, 0, 1, 0)).target
+    turned = [p for p in seen if p.tobytes() not in known]
+    assert turned
+    assert all(np.ascontiguousarray(p[:, ::-1]).tobytes() in known for p in turned)
+    held_out = {p.tobytes() for p in job.held_out.pictures(range(len(job.held_out)))}
+    assert all(p.tobytes() in held_out for batch in job.passes(job.held_out) for p in batch.target)
+
+
 def test_damage_is_what_the_recipe_says() -> None:
     grey = np.full((64, 32, 32, 1), 128, np.uint8)
     noisy = damage(grey, LatentRecipe(noise=0.1), np.random.default_rng(0)).astype(float)

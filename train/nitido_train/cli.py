@@ -26,7 +26,12 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
 
 @click.command(short_help="Train a model on folders of pictures.")
 @click.argument("recipe", required=False)
-@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="Folder of pictures, digit files or a font; repeatable.")
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of pictures, digit files or a font; repeatable.",
+)
 @click.option("--val", multiple=True, type=click.Path(path_type=Path), help="The same, for validation; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")

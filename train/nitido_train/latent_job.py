@@ -99,7 +99,8 @@ class LatentJob:
                 order = np.random.default_rng([seed, 1, epoch]).permutation(count)
             numbers = order[step % per_epoch * self._size :][: self._size]
             rng = np.random.default_rng([seed, 2, step])
-            yield make_batch(self.examples, numbers, self._asked, self._latent, rng).share(rank, world)
+            mirrored = rng.random(len(numbers)) < 0.5 if self._asked.mirror else None
+            yield make_batch(self.examples, numbers, self._asked, self._latent, rng, mirrored).share(rank, world)
 
     def loss(self, net: nn.Module, batch: Batch, step: int, device: torch.device) -> Tensor:
         target = to_unit(batch.target).to(device)  # N C H W, 0..1
@@ -165,10 +166,18 @@ class LatentJob:
 
 
 def make_batch(
-    examples: Examples, numbers: NDArray[np.int64], asked: LatentRecipe, latent: int, rng: np.random.Generator
+    examples: Examples,
+    numbers: NDArray[np.int64],
+    asked: LatentRecipe,
+    latent: int,
+    rng: np.random.Generator,
+    mirrored: NDArray[np.bool_] | None = None,
 ) -> Batch:
-    """The numbered examples as the recipe gives them to a network with ``latent`` dimensions."""
+    """The numbered examples as the recipe gives them to a network with ``latent`` dimensions. mirrored: which of them
+    left to right."""
     target = examples.pictures(numbers)
+    if mirrored is not None:
+        target = np.where(mirrored[:, None, None, None], target[:, :, ::-1], target)
     if asked.binarize:
         target = (255 * (rng.random(target.shape) * 255 < target)).astype(np.uint8)
     draw = rng.standard_normal((len(numbers), latent), np.float32)

@@ -71,7 +71,8 @@ class LatentRecipe:
     with its own brightness as the chance, anew every time (Salakhutdinov and Murray, 2008), which makes the likelihood
     of a VAE a proper one. noise: standard deviation, in 0..1 of full scale, of Gaussian noise on what a denoising
     autoencoder is given. masked: largest share of the picture that a random rectangle on top of it hides. adversary:
-    weight of the discriminator's verdict in an adversarial autoencoder. leave_out: labels whose examples are not
+    weight of the discriminator's verdict in an adversarial autoencoder. mirror: whether every second picture, drawn at
+    random, is given and asked for mirrored left to right. leave_out: labels whose examples are not
     trained on.
     """
 
@@ -82,6 +83,7 @@ class LatentRecipe:
     noise: float = 0.0
     masked: float = 0.0
     adversary: float = 0.05
+    mirror: bool = False
     leave_out: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
