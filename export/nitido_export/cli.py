@@ -138,5 +138,5 @@ def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
         known = f"without a model {with_unit(row, 'baseline')}, " if row["baseline"] is not None else ""
         click.echo(
             f"{row['set']!s:12} {row['condition']!s:18} {row['metric']!s:7} {with_unit(row, 'value'):>11}   "
-            f"({known}{row['pictures']} pictures)"
+            f"({known}{row['pictures'] or 'some'} pictures)"
         )

@@ -23,6 +23,8 @@ def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[di
     the mean picture of the set. The bound of a variational net is in nats a picture, one draw each, on pixels binarized
     as in training.
 
+    Without sources the figures are those that the training ended with on the examples it held out.
+
     Measured on the network in torch, which the exported files equal to one 8-bit level (their ``parity``): a bound
     cannot be computed from bytes.
     """
@@ -31,11 +33,25 @@ def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[di
         return []
     asked = checkpoint.recipe.latent
     assert asked is not None
+    if not sources:
+        return _held_out(checkpoint)
     rows: list[dict[str, Any]] = []
     for source in sources:
         examples = read_examples([source], Shape(net.height, net.width, net.channels))
         rows += _rows(net, asked, examples, _set_name(source), checkpoint.recipe.seed)
     return rows
+
+
+def _held_out(checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    measured = checkpoint.history[-1] if checkpoint.history else {}
+    row = {"set": "held out in training", "condition": "reconstruction", "baseline": None}
+    count = {"pictures": checkpoint.facts.get("held_out")}
+    named = (("psnr", "PSNR", 2), ("ssim", "SSIM", 4), ("elbo", "ELBO", 2))
+    return [
+        {**row, "metric": metric, "value": round(measured[key], digits), **count}
+        for key, metric, digits in named
+        if key in measured
+    ]
 
 
 def _set_name(source: Path) -> str:

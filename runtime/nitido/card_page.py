@@ -51,4 +51,5 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
 
 def _row(row: dict[str, Any]) -> str:
     baseline = f" (without: {row['baseline']})" if row.get("baseline") is not None else ""
-    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}, {row['pictures']} pictures"
+    count = f", {row['pictures']} pictures" if row.get("pictures") else ""
+    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{count}"

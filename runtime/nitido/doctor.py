@@ -119,7 +119,7 @@ def examine(*, seconds: float = 3.0) -> Report:
         entries = zoo.entries()
     except NitidoError as error:
         return Report(**basis, model_error=str(error))
-    present = [entry for entry in entries if entry.path.is_file()]
+    present = [entry for entry in entries if entry.path.is_file() and entry.takes_frames]
     if not present:
         return Report(**basis, model_error="no models are installed")
     speeds = measure_speeds(present, seconds=seconds) if seconds > 0 else []

@@ -27,6 +27,11 @@ class Entry:
     sha256: str
     default: bool
 
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is a model from frame to frame, not a part of an autoencoder."""
+        return self.task not in ("encode", "decode")
+
 
 def shipped_folder() -> Path | None:
     """The folder of models that came with the package, or the checkout's; ``None`` when there is neither."""

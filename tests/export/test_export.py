@@ -10,6 +10,7 @@ from tiny import random_checkpoint
 
 from nitido import zoo
 from nitido.errors import ExportError, SinkUnavailable
+from nitido.card_page import read_card
 from nitido.model import load
 from nitido.whole import write_whole
 from nitido_export import parity
@@ -77,8 +78,8 @@ def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)
 def test_shipped_models_carry_their_evaluation_and_card_file(entry: zoo.Entry) -> None:
-    card = load(entry.name, "cpu").card
+    card = read_card(entry.name)
     assert card.evaluation and card.training["steps"] > 2000
     assert json.loads(entry.path.with_suffix(".json").read_text())["evaluation"] == card.evaluation
     for row in card.evaluation:
-        assert row["value"] > row["baseline"]
+        assert row["baseline"] is None or row["value"] > row["baseline"]

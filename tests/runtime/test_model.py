@@ -23,7 +23,7 @@ from nitido_train.data import to_tensor
 from nitido_train.nets.frame import RecurrentFrameNet
 from nitido_train.validate import to_pictures
 
-SHIPPED = [entry.name for entry in zoo.entries()]
+SHIPPED = [entry.name for entry in zoo.entries() if entry.takes_frames]
 
 
 def noise_frame(height: int, width: int) -> np.ndarray:

@@ -160,6 +160,7 @@ class LatentJob:
         return {
             "mean": [round(float(v), 5) for v in latents.mean(0)],
             "std": [round(float(v), 5) for v in latents.std(0)],
+            "held_out": len(self.held_out),
             "examples": torch.from_numpy(np.ascontiguousarray(two)),
             "example_labels": [int(self.held_out.labels[i]) for i in (0, len(self.held_out) // 2)],
         }
