@@ -1,7 +1,7 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo test lint explorer clean
+.PHONY: demo test lint bench explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
@@ -14,6 +14,13 @@ lint: .venv/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+
+# Every model beside its peers: docs/benchmarks.md. DATA: folder of the test sets, see benchmarks/run.py, whose further
+# options go into ARGS, such as ARGS="--quick" for a try. Goes on where it was interrupted; leave the machine alone.
+bench: .venv/.installed
+	@test -n "$(DATA)" || { echo "expected: make bench DATA=folder-of-test-sets"; exit 2; }
+	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	.venv/bin/python benchmarks/run.py --data "$(DATA)" $(ARGS)
 
 # ONNX Runtime for browsers, into the package: a wheel that is built afterwards carries it.
 explorer: .venv/.installed

@@ -78,7 +78,7 @@ def largest_loss(tested: list[Condition], reference: list[float], restore: Any) 
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the table here.")
 def main(sets: Path, calib: Path, json_path: Path | None) -> None:
     rows: list[dict[str, Any]] = []
-    for entry in zoo.entries():
+    for entry in filter(lambda entry: entry.takes_frames, zoo.entries()):
         if not entry.name.endswith(".int8"):
             continue
         name = entry.name.removesuffix(".int8")

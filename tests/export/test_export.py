@@ -9,8 +9,8 @@ import pytest
 from tiny import random_checkpoint
 
 from nitido import zoo
-from nitido.errors import ExportError, SinkUnavailable
 from nitido.card_page import read_card
+from nitido.errors import ExportError, SinkUnavailable
 from nitido.model import load
 from nitido.whole import write_whole
 from nitido_export import parity

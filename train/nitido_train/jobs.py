@@ -55,7 +55,11 @@ class Job(Protocol):
 
 
 def open_job(recipe: Recipe, options: RunOptions) -> Job:
-    """The job of a recipe's task, its data read. Raises ``SourceUnavailable`` or ``RecipeError``."""
+    """The job of a recipe's task and network, its data read. Raises ``SourceUnavailable`` or ``RecipeError``."""
+    if recipe.net.kind == "melody-vae":
+        from nitido_train.melody_job import MelodyJob
+
+        return MelodyJob(recipe, options)
     if recipe.task == "autoencode":
         from nitido_train.latent_job import LatentJob
 

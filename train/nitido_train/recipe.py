@@ -117,8 +117,8 @@ class BlotRecipe:
             raise RecipeError(f"[blots] size expects [low, high] with 2 <= low <= high; found {list(self.size)}")
         if not (0 <= self.clean < 1 and 0 <= self.rooted <= 1 and 0 <= self.foreign <= 1):
             raise RecipeError(
-                f"[blots] clean, rooted and foreign are shares in 0..1, not all clean; found {self.clean}, {self.rooted} "
-                f"and {self.foreign}"
+                f"[blots] clean, rooted and foreign are shares in 0..1, not all clean; found {self.clean}, "
+                f"{self.rooted} and {self.foreign}"
             )
         if not 0 <= self.sigma[0] <= self.sigma[1]:
             raise RecipeError(f"[blots] sigma expects [low, high] with 0 <= low <= high; found {list(self.sigma)}")

@@ -21,8 +21,8 @@ from nitido_train.recipe import Recipe
 class ValidationSet:
     """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
 
-    A denoiser is scored at Gaussian σ 15, 25 and 50 (PSNR of all channels), a net that takes blots away on pictures with
-    blots, an upscaler against antialiased bicubic shrinking (PSNR of luma, border = scale).
+    A denoiser is scored at Gaussian σ 15, 25 and 50 (PSNR of all channels), a net that takes blots away on pictures
+    with blots, an upscaler against antialiased bicubic shrinking (PSNR of luma, border = scale).
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:

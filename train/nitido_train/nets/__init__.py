@@ -11,6 +11,7 @@ from torch import nn
 from nitido_train.nets.bodies import ConvStack, Pyramid
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import KINDS, LatentNet
+from nitido_train.nets.melody import MelodyNet
 
 
 def denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
@@ -39,6 +40,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "denoiser": denoiser,
     "superres": superres,
     "pyramid-denoiser": pyramid_denoiser,
+    "melody-vae": MelodyNet,
     **{kind: partial(LatentNet, kind) for kind in KINDS},
 }
 

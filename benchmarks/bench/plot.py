@@ -1,0 +1,100 @@
+"""Quality over the time of a frame, as a picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.published import PUBLISHED, Published
+from bench.results import Results
+from bench.trials import HEADLINE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OURS, OTHERS, FAINT = "#2f7f9f", "#d98032", "#8a8a8a"
+# Panels: set, condition, title.
+PANELS = (
+    (*HEADLINE, f"Denoising, {' at '.join(HEADLINE)}"),
+    ("Set5", "×2 bicubic", "Upscaling ×2, Set5 (luma)"),
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    ms: float
+    psnr: float
+    ours: bool
+
+
+def points(results: Results, dataset: str, condition: str) -> list[Point]:
+    """Every method that was timed, on the pictures that all of them did."""
+    rows = [row for row in results.quality.values() if (row.dataset, row.condition) == (dataset, condition)]
+    common = min((row.pictures for row in rows), key=len, default=())
+    scale = condition.split()[0]
+    found: list[Point] = []
+    for row in rows:
+        speed = results.speed.get(row.method) or results.speed.get(f"{row.method} {scale}")
+        score = row.mean(common)
+        if speed and score and row.method != "input":
+            found.append(Point(row.method, speed["ms"], score[0], "parameters" in speed))
+    return found
+
+
+def draw(results: Results) -> bytes:
+    """A PNG with a panel for each of ``PANELS`` that has results."""
+    from matplotlib.figure import Figure
+
+    panels = [(panel, found) for panel in PANELS if (found := points(results, *panel[:2]))]
+    figure = Figure(figsize=(10.5, 4.6 * max(1, len(panels))), layout="constrained")
+    for axes, ((dataset, condition, title), found) in zip(
+        figure.subplots(max(1, len(panels)), squeeze=False)[:, 0], panels, strict=False
+    ):
+        _panel(axes, found, [p for p in PUBLISHED if (dataset, condition) in p.psnr], (dataset, condition))
+        axes.set_title(title, loc="left", fontsize=11)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=120)
+    return image.getvalue()
+
+
+def _panel(axes: Axes, found: Sequence[Point], published: Sequence[Published], column: tuple[str, str]) -> None:
+    axes.set_xscale("log")
+    axes.grid(True, color="#e4e4e4", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    for ours, label in ((True, "Nítido"), (False, "others")):
+        some = [p for p in found if p.ours == ours]
+        colour = OURS if ours else OTHERS
+        axes.scatter([p.ms for p in some], [p.psnr for p in some], s=46, color=colour, label=label, zorder=3)
+    above = True
+    for point in sorted(found, key=lambda p: (p.psnr, p.ms)):
+        colour = OURS if point.ours else OTHERS
+        place = (7, 5 if above else -11)
+        at = (point.ms, point.psnr)
+        axes.annotate(point.name, at, place, textcoords="offset points", fontsize=8.5, color=colour)
+        above = not above
+    axes.margins(x=0.16, y=0.14)
+    for row in published:
+        axes.axhline(row.psnr[column], color=FAINT, linewidth=0.9, linestyle=(0, (5, 4)), zorder=1)
+    edge = axes.get_yaxis_transform()
+    for row, height in zip(published, _apart([row.psnr[column] for row in published], axes), strict=True):
+        axes.text(1.01, height, f"{row.name} (published)", transform=edge, fontsize=8, color=FAINT, va="center")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.10g}")
+    axes.set_xlabel("milliseconds per 640×480 frame, 2 threads")
+    axes.set_ylabel("PSNR in dB")
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+
+
+def _apart(heights: Sequence[float], axes: Axes) -> list[float]:
+    """The heights moved so far up that texts at them do not overlap."""
+    low, high = axes.get_ylim()
+    least = 0.05 * (high - low)
+    moved: dict[int, float] = {}
+    last = -float("inf")
+    for i in sorted(range(len(heights)), key=lambda i: heights[i]):
+        last = max(heights[i], last + least)
+        moved[i] = last
+    return [moved[i] for i in range(len(heights))]

@@ -1,0 +1,149 @@
+"""What is measured on: sets of pictures, each degraded in a way that every method sees the very same bytes of.
+
+Pictures are uint8 H×W×3 BGR throughout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from nitido_export.evaluate import read_pictures
+from nitido_train import degrade
+from nitido_train.data import find_pictures
+from nitido_train.degrade import CameraNoise, Picture
+
+SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
+REAL = "PolyU-real-noise"
+SCALES = (2, 3, 4)
+FEW = 7  # slow methods do every so many-th picture of a set
+HEADLINE = ("CBSD68", "σ 25")  # but of this one all: it is what the plot shows
+QUICK_PICTURES, QUICK_SIDE = 2, 192
+
+# Poisson-Gaussian noise at three exposures: variance = shot · x + read in linear light (full scale 1). Read noise
+# belongs to shot noise as in Brooks et al., CVPR 2019: ln read = 2.18 · ln shot + 1.20. Then white balance (blue 1.6,
+# red 2.0), noise half shared with its neighbours as after demosaicing, the sRGB curve, and JPEG.
+JPEG_QUALITY = 90
+CAMERAS = {
+    f"camera {name}": CameraNoise(shot=shot, read=float(np.exp(2.18 * np.log(shot) + 1.20)))
+    for name, shot in (("low", 0.001), ("mid", 0.004), ("high", 0.012))
+}
+CONDITIONS = (*(f"σ {sigma}" for sigma in degrade.SIGMAS), *CAMERAS)
+
+SHRINKS: dict[str, Callable[[Picture, int], Picture]] = {
+    "bicubic": degrade.shrink,
+    "cv2 cubic": lambda p, scale: _cv2_shrink(p, scale, cv2.INTER_CUBIC),
+    "cv2 area": lambda p, scale: _cv2_shrink(p, scale, cv2.INTER_AREA),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Pictures of ``dataset`` as ``given`` and as they should be. level: of the noise as a standard deviation in
+    8-bit levels, where there is noise. scale: 1 for denoising."""
+
+    task: str
+    dataset: str
+    condition: str
+    names: tuple[str, ...]
+    given: list[Picture] = field(repr=False)
+    clean: list[Picture] = field(repr=False)
+    scale: int = 1
+    level: float = 0.0
+
+    @property
+    def key(self) -> str:
+        return f"{self.dataset} | {self.condition}"
+
+    @property
+    def few(self) -> tuple[int, ...]:
+        """Positions of the pictures that slow methods do."""
+        return self.all if (self.dataset, self.condition) == HEADLINE else self.all[::FEW]
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        return tuple(range(len(self.names)))
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with any byte of any picture."""
+        found = hashlib.sha256()
+        for picture in (*self.given, *self.clean):
+            found.update(np.ascontiguousarray(picture).data)
+        return found.hexdigest()[:12]
+
+
+def denoise_trials(data: Path, *, quick: bool = False) -> Iterator[Trial]:
+    """Gaussian and camera noise on the sets under ``data``, then pairs of real noise. Raises ``SourceUnavailable``."""
+    for dataset in SETS["denoise"]:
+        names, clean = _read(data / dataset, quick)
+        for condition in CONDITIONS:
+            yield _noisy_trial(dataset, condition, names, clean)
+    names, pictures = _read(data / REAL, quick, both=True)
+    given = [p for name, p in zip(names, pictures, strict=True) if name.endswith("_real")]
+    clean = [p for name, p in zip(names, pictures, strict=True) if name.endswith("_mean")]
+    real = tuple(name.removesuffix("_real") for name in names if name.endswith("_real"))
+    yield Trial("denoise", REAL, "real", real, given, clean, level=_level(given, clean))
+
+
+def upscale_trials(data: Path, *, quick: bool = False) -> Iterator[Trial]:
+    """Every set at every scale, shrunk in every way of ``SHRINKS``. Raises ``SourceUnavailable``."""
+    for dataset in SETS["upscale"]:
+        names, pictures = _read(data / dataset, quick)
+        for scale in SCALES:
+            clean = [degrade.crop_to_multiple(p, scale) for p in pictures]
+            for how, shrink in SHRINKS.items():
+                given = [shrink(p, scale) for p in clean]
+                yield Trial("upscale", dataset, f"×{scale} {how}", names, given, clean, scale)
+
+
+def first_picture(folder: Path) -> Picture:
+    """The picture whose name comes first. Raises ``SourceUnavailable``."""
+    return read_pictures(find_pictures([folder])[0])[0]
+
+
+def add_noise(picture: Picture, condition: str, position: int) -> Picture:
+    """A picture under one of ``CONDITIONS``: a function of the condition and its position in the set alone."""
+    if condition not in CAMERAS:
+        sigma = int(condition.removeprefix("σ "))
+        # As in nitido_train.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
+        return degrade.add_gaussian(picture, sigma, np.random.default_rng([sigma, position]))
+    rng = np.random.default_rng([1000 + list(CAMERAS).index(condition), position])
+    return degrade.compress(degrade.add_camera_noise(picture, CAMERAS[condition], rng), JPEG_QUALITY)
+
+
+def _noisy_trial(dataset: str, condition: str, names: tuple[str, ...], clean: list[Picture]) -> Trial:
+    given = [add_noise(p, condition, i) for i, p in enumerate(clean)]
+    level = _level(given, clean) if condition in CAMERAS else float(condition.removeprefix("σ "))
+    return Trial("denoise", dataset, condition, names, given, clean, level=level)
+
+
+def _level(given: Sequence[Picture], clean: Sequence[Picture]) -> float:
+    squares = [np.mean((a.astype(np.float32) - b) ** 2) for a, b in zip(given, clean, strict=True)]
+    return round(float(np.sqrt(np.mean(squares))), 2)
+
+
+def _read(folder: Path, quick: bool, *, both: bool = False) -> tuple[tuple[str, ...], list[Picture]]:
+    """Names and pictures of a folder; for ``quick`` the middle of the first ones, twice as many where they are in
+    pairs (``both``)."""
+    paths, pictures = find_pictures([folder]), read_pictures(folder)
+    if quick:
+        count = QUICK_PICTURES * (2 if both else 1)
+        paths, pictures = paths[:count], [_middle(p) for p in pictures[:count]]
+    return tuple(path.stem for path in paths), pictures
+
+
+def _middle(picture: Picture) -> Picture:
+    top, left = (max(0, (length - QUICK_SIDE) // 2) for length in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + QUICK_SIDE, left : left + QUICK_SIDE])
+
+
+def _cv2_shrink(picture: Picture, scale: int, how: int) -> Picture:
+    height, width = picture.shape[:2]
+    return np.asarray(cv2.resize(picture, (width // scale, height // scale), interpolation=how), np.uint8)
