@@ -2,9 +2,10 @@
 
     python benchmarks/run.py --data EVAL [--quick] [--only denoise|upscale] [--out FOLDER]
 
-EVAL (or its folder eval) holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality goes into FOLDER/benchmarks.json
-as it is measured: an interrupted run goes on, and after a new model only that model is measured. Times are all taken
-anew, so that they are of one run; do not run it beside other work.
+EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality goes into
+FOLDER/benchmarks.json as it is measured: an interrupted run goes on, and after a new model only that one is measured.
+Times are all taken anew, so that they are of one run; do not run it beside other work. OpenCV's dnn_superres takes part
+where opencv-contrib-python stands in for opencv-python and ``--superres`` names a folder of its networks.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def measure_speed(found: Sequence[Method], task: str, results: Results, frame: P
     """Replaces the task's times in the results; returns the ms of the fastest matrix product."""
     settings: dict[str, tuple[Method, float]] = {}
     for method in found:
+        if method.name == "input":
+            continue
         if method.scale == 0:
             settings |= {f"{method.name} ×{scale}": (method, float(scale)) for scale in trials.SCALES}
         else:
@@ -92,7 +95,9 @@ def main(
 ) -> None:  # fmt: skip
     out = out or ROOT / ("benchmarks/out" if quick else "docs")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    results = Results(out / "benchmarks.json")
+    data = data / "eval" if (data / "eval").is_dir() else data
+    stem = "quick" if quick else "benchmarks"
+    results = Results(out / f"{stem}.json")
     tasks = [only] if only else list(TASKS)
     results.missing = []
     products: list[float] = []
@@ -111,10 +116,11 @@ def main(
     if products:
         results.machine = speed.machine(min(products), load)
     results.save()
-    write_whole(out / "benchmarks.png", plot.draw(results))
-    command = f"make bench DATA={data.name}" if not quick else "python benchmarks/run.py --quick"
-    write_whole(out / "benchmarks.md", page.render(results, command=command, plot="benchmarks.png").encode())
-    print(f"wrote {out / 'benchmarks.md'}, .png and .json")
+    write_whole(out / f"{stem}.png", plot.draw(results))
+    command = f"make bench DATA={data.name}" + (" ARGS=--quick" if quick else "")
+    text = page.render(results, command=command, plot=f"{stem}.png", quick=quick)
+    write_whole(out / f"{stem}.md", text.encode())
+    print(f"wrote {out / stem}.md, .png and .json")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ for name in "${names[@]}"; do
     case $name in
         *-digits)
             test=(--eval "$data/digits/t10k-images-idx3-ubyte.gz" --data-note "MNIST training set (CC BY-SA 3.0)") ;;
+        vae-melody) test=(--data-note "Ryan's Mammoth Collection (1883, public domain) as music21 has it") ;;
         vae-emoji) test=(--data-note "the bitmaps of Noto Color Emoji (SIL OFL 1.1), a tenth held out") ;;
     esac
     if [[ ${#test[@]} -gt 0 ]]; then

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.methods import THREADS
 from bench.published import PUBLISHED, UNCLIPPED, Published
+from bench.quality import SLOW_TUNED_ON, TUNED_ON
 from bench.results import Results
-from bench.trials import CAMERAS, CONDITIONS, FEW, JPEG_QUALITY, REAL, SCALES, SETS, SHRINKS
+from bench.trials import CAMERAS, FEW, HEADLINE, JPEG_QUALITY, REAL, SCALES, SETS, SHRINKS
 from nitido_train.degrade import SIGMAS
 
 Column = tuple[str, str]  # set, condition
@@ -26,8 +28,9 @@ class Line:
     scores: Mapping[Column, tuple[float, float | None] | None]
 
 
-def render(results: Results, *, command: str, plot: str, task: str | None = None) -> str:
-    """The page. command: that made it. plot: the picture's path as seen from the page. task: only this one."""
+def render(results: Results, *, command: str, plot: str, task: str | None = None, quick: bool = False) -> str:
+    """The page. command: that made it. plot: the picture's path as seen from the page. task: only this one. quick: of
+    parts of few pictures."""
     parts = [
         "# Benchmarks",
         "",
@@ -35,7 +38,7 @@ def render(results: Results, *, command: str, plot: str, task: str | None = None
         "",
         f"![Quality over time]({plot})",
     ]
-    parts += ["", _READING]
+    parts += ["", *([_QUICK, ""] if quick else []), _READING]
     for title, wanted, sections in (("Denoising", "denoise", _denoising), ("Upscaling", "upscale", _upscaling)):
         if task in (None, wanted):
             parts += ["", f"## {title}", "", *sections(results)]
@@ -208,9 +211,16 @@ def _machine(facts: Mapping[str, Any]) -> str:
     )
 
 
+_QUICK = "**A try on parts of a few pictures: no figure here stands beside a published one.**"
 _READING = f"""\
-Every method got the very same bytes. Time: median of alternating rounds, {{threads}}; ffmpeg's filters by ffmpeg's own
-stop watch, without pipes and start. Memory: peak of a process of its own (of ffmpeg: of that program). Filters with a
-strength use the best one found on every eighth picture of the set they are then measured on, which favours them; models
-have no such help. hqdn3d is built for video and gets single frames here. Slow methods do every {FEW}th picture only.
-Conditions: {", ".join(CONDITIONS)}.""".replace("{threads}", "2 threads, no busy waiting")
+Every method got the very same bytes.
+
+- **Time**: median of alternating rounds over one photograph of 640×480 (for denoisers with noise of σ 25), at most
+  {THREADS} threads, none of them waiting busily; ffmpeg's filters by ffmpeg's own stop watch, without pipes and start.
+- **Of the sgemm peak**: multiply-accumulates per second ÷ those of the best float32 matrix product in the same rounds.
+  Models in 8 bits may exceed 1.
+- **Memory**: peak of a process that opens the method and restores one frame (of ffmpeg: of that program).
+- **Strength**: filters that have one use the best found on every {TUNED_ON}th picture of the very set that they are
+  then measured on (BM3D: every {SLOW_TUNED_ON}th), which favours them. Models have no such help: one file for all noise.
+- **BM3D** is slow: all pictures of {" at ".join(HEADLINE)}, every {FEW}th of the others.
+- **hqdn3d** is made for video and gets single frames here."""

@@ -26,9 +26,10 @@ SAME = 99.0  # dB of a picture that is restored without any error: JSON has no i
 
 def measure(method: Method, trial: Trial, results: Results) -> bool:
     """Adds the method's row for the trial unless it is there; says whether it had to measure."""
-    if results.done(method.name, method.identity, trial.dataset, trial.condition, trial.digest):
-        return False
     pictures = trial.few if method.slow else trial.all
+    there = results.find(method.name, trial.dataset, trial.condition)
+    if there and (there.identity, there.digest, there.pictures) == (method.identity, trial.digest, pictures):
+        return False
     strength, setting = None, float(trial.scale)
     if method.start:
         sample = trial.all[:: SLOW_TUNED_ON if method.slow else TUNED_ON]

@@ -71,11 +71,6 @@ class Results:
     def find(self, method: str, dataset: str, condition: str) -> Quality | None:
         return self.quality.get(_key(method, dataset, condition))
 
-    def done(self, method: str, identity: str, dataset: str, condition: str, digest: str) -> bool:
-        """Whether this very method was already measured on these very pictures."""
-        row = self.find(method, dataset, condition)
-        return row is not None and (row.identity, row.digest) == (identity, digest)
-
     def drop_others(self, dataset: str, condition: str, digest: str) -> None:
         """Forgets what was measured under these names on other pictures: it is no longer comparable."""
         self.quality = {

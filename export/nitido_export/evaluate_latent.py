@@ -30,7 +30,7 @@ def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[di
     """
     net = checkpoint.averaged_net()
     if not isinstance(net, LatentNet):
-        return []
+        return _held_out(checkpoint)
     asked = checkpoint.recipe.latent
     assert asked is not None
     if not sources:
@@ -46,7 +46,7 @@ def _held_out(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     measured = checkpoint.history[-1] if checkpoint.history else {}
     row = {"set": "held out in training", "condition": "reconstruction", "baseline": None}
     count = {"pictures": checkpoint.facts.get("held_out")}
-    named = (("psnr", "PSNR", 2), ("ssim", "SSIM", 4), ("elbo", "ELBO", 2))
+    named = (("accuracy", "accuracy", 4), ("psnr", "PSNR", 2), ("ssim", "SSIM", 4), ("elbo", "ELBO", 2))
     return [
         {**row, "metric": metric, "value": round(measured[key], digits), **count}
         for key, metric, digits in named

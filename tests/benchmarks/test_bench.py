@@ -99,6 +99,8 @@ def test_slow_methods_do_a_part_of_the_pictures(trial: Trial, tmp_path: Path) ->
     found = results.find("slow", "photos", "σ 25")
     assert found is not None
     assert found.pictures == (0, 7)
+    headline = replace(trial, dataset=trials.HEADLINE[0], condition=trials.HEADLINE[1])
+    assert headline.few == tuple(range(9))
     assert found.mean(range(9)) is None
     assert found.mean([7]) is not None
 

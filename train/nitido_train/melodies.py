@@ -135,17 +135,17 @@ def _read(files: Sequence[Path], grid: Grid) -> Melodies:
 
 def _scores(path: Path) -> Iterator[Any]:
     """The tunes of a file as music21 scores; ``None`` for one that it cannot read."""
-    converter = _music21().converter
-    texts: list[str | None] = [None]
-    if path.suffix.lower() == ".abc":
+    parse = _music21().converter.parse
+    suffix = path.suffix.lower()
+    sources: list[tuple[Any, dict[str, Any]]] = [(path, {"forceSource": True, "storePickle": False})]
+    if suffix == ".abc":
         head, *bodies = re.split(r"(?m)^(?=X:)", path.read_text(encoding="utf-8", errors="replace"))
-        texts = [body if body.startswith("X:") else f"X:1\n{body}" for body in (bodies or [head])]
-    for text in texts:
+        sources = [(body, {"format": "abc"}) for body in (bodies or [f"X:1\n{head}"])]
+    elif suffix in (".mid", ".midi"):
+        sources = [(path.read_bytes(), {"format": "midi"})]  # of a broken one music21 would leave the file open
+    for source, how in sources:
         try:
-            if text is None:
-                score = converter.parse(path, forceSource=True, storePickle=False)
-            else:
-                score = converter.parseData(text, format="abc")
+            score = parse(source, **how)
         except Exception:  # music21's parsers raise whatever their input makes them stumble over
             log.debug("left out a tune of %s", path, exc_info=True)
             yield None
@@ -170,7 +170,7 @@ def _cache_folder() -> Path:
 
 def _from_cache(path: Path) -> Melodies | None:
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             left_out = json.loads(str(kept["left_out"]))
             return Melodies(kept["notes"], kept["tunes"], int(kept["used"]), left_out)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
