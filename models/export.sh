@@ -15,7 +15,7 @@ for name in "${names[@]}"; do
     case $name in
         *-digits)
             test=(--eval "$data/digits/t10k-images-idx3-ubyte.gz" --data-note "MNIST training set (CC BY-SA 3.0)") ;;
-        vae-melody) test=(--data-note "Ryan's Mammoth Collection (1883, public domain) as music21 has it") ;;
+        vae-melody) test=(--data-note "Ryan's Mammoth Collection (1883), O'Neill's Music of Ireland (1903) and Aird's Airs (1782-1803), public domain, as music21 has them") ;;
         vae-emoji) test=(--data-note "the bitmaps of Noto Color Emoji (SIL OFL 1.1), a tenth held out") ;;
     esac
     if [[ ${#test[@]} -gt 0 ]]; then
