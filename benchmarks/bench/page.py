@@ -221,6 +221,7 @@ Every method got the very same bytes.
   Models in 8 bits may exceed 1.
 - **Memory**: peak of a process that opens the method and restores one frame (of ffmpeg: of that program).
 - **Strength**: filters that have one use the best found on every {TUNED_ON}th picture of the very set that they are
-  then measured on (BM3D: every {SLOW_TUNED_ON}th), which favours them. Models have no such help: one file for all noise.
+  then measured on (BM3D: every {SLOW_TUNED_ON}th), which favours them. Models have no such help: one file for all
+  noise.
 - **BM3D** is slow: all pictures of {" at ".join(HEADLINE)}, every {FEW}th of the others.
 - **hqdn3d** is made for video and gets single frames here."""

@@ -20,6 +20,21 @@ PANELS = (
     (*HEADLINE, f"Denoising, {' at '.join(HEADLINE)}"),
     ("Set5", "×2 bicubic", "Upscaling ×2, Set5 (luma)"),
 )
+# Of a name beside its point, in points across and up; the first one that is free.
+PLACES = (
+    (7, 6),
+    (7, -7),
+    (-7, 6),
+    (-7, -7),
+    (0, 12),
+    (0, -12),
+    (0, 22),
+    (0, -22),
+    (7, 20),
+    (7, -21),
+    (-7, 20),
+    (-7, -21),
+)
 
 
 @dataclass(frozen=True)
@@ -49,12 +64,15 @@ def draw(results: Results) -> bytes:
     from matplotlib.figure import Figure
 
     panels = [(panel, found) for panel in PANELS if (found := points(results, *panel[:2]))]
-    figure = Figure(figsize=(10.5, 4.6 * max(1, len(panels))), layout="constrained")
+    figure = Figure(figsize=(10.5, 5.4 * max(1, len(panels))), layout="constrained")
     for axes, ((dataset, condition, title), found) in zip(
         figure.subplots(max(1, len(panels)), squeeze=False)[:, 0], panels, strict=False
     ):
         _panel(axes, found, [p for p in PUBLISHED if (dataset, condition) in p.psnr], (dataset, condition))
         axes.set_title(title, loc="left", fontsize=11)
+    figure.draw_without_rendering()  # the layout: only now is known where a point lies
+    for axes, (_, found) in zip(figure.axes, panels, strict=False):
+        _name(axes, found)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120)
     return image.getvalue()
@@ -69,13 +87,6 @@ def _panel(axes: Axes, found: Sequence[Point], published: Sequence[Published], c
         some = [p for p in found if p.ours == ours]
         colour = OURS if ours else OTHERS
         axes.scatter([p.ms for p in some], [p.psnr for p in some], s=46, color=colour, label=label, zorder=3)
-    above = True
-    for point in sorted(found, key=lambda p: (p.psnr, p.ms)):
-        colour = OURS if point.ours else OTHERS
-        place = (7, 5 if above else -11)
-        at = (point.ms, point.psnr)
-        axes.annotate(point.name, at, place, textcoords="offset points", fontsize=8.5, color=colour)
-        above = not above
     axes.margins(x=0.16, y=0.14)
     for row in published:
         axes.axhline(row.psnr[column], color=FAINT, linewidth=0.9, linestyle=(0, (5, 4)), zorder=1)
@@ -86,6 +97,30 @@ def _panel(axes: Axes, found: Sequence[Point], published: Sequence[Published], c
     axes.set_xlabel("milliseconds per 640×480 frame, 2 threads")
     axes.set_ylabel("PSNR in dB")
     axes.legend(frameon=False, fontsize=9, loc="lower right")
+
+
+def _name(axes: Axes, found: Sequence[Point]) -> None:
+    """Writes the names beside the points, each at the first of a few places where it covers nothing else."""
+    from matplotlib.transforms import Bbox
+
+    spots = [axes.transData.transform((p.ms, p.psnr)) for p in found]
+    taken = [Bbox.from_extents(x - 7, y - 7, x + 7, y + 7) for x, y in spots]
+    for point, own in zip(found, list(taken), strict=True):
+        text = None
+        for across, up in PLACES:
+            if text is not None:
+                text.remove()
+            text = axes.annotate(
+                point.name, (point.ms, point.psnr), (across, up), textcoords="offset points", fontsize=8.5,
+                color=OURS if point.ours else OTHERS, ha="left" if across > 0 else "right" if across < 0 else "center",
+                va="center",
+            )  # fmt: skip
+            box = text.get_window_extent()
+            inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+            if inside and not any(box.overlaps(other) for other in taken if other is not own):
+                break
+        if text is not None:
+            taken.append(text.get_window_extent())
 
 
 def _apart(heights: Sequence[float], axes: Axes) -> list[float]:

@@ -264,6 +264,7 @@ def test_a_place_as_text_goes_both_ways(browser: Browser, engine_folder: Path, b
 def test_arrow_keys_move_and_say_where(browser: Browser, engine_folder: Path, bump: Decoder) -> None:
     with opened(browser, engine_folder, bump) as page:
         plane = page.get_by_role("slider", name=re.compile("Place in the latent space"))
+        until(lambda: shows(page, bump))  # ready, or the first key may be lost on a busy machine
         for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowDown"):
             plane.press(key)
         until(lambda: bool(np.abs(place(page) - [0.2, -0.4]).max() < 1e-5) and shows(page, bump))
