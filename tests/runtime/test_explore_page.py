@@ -265,10 +265,12 @@ def test_arrow_keys_move_and_say_where(browser: Browser, engine_folder: Path, bu
     with opened(browser, engine_folder, bump) as page:
         plane = page.get_by_role("slider", name=re.compile("Place in the latent space"))
         until(lambda: shows(page, bump))  # ready, or the first key may be lost on a busy machine
-        for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowDown"):
+        keys = {"ArrowRight": [0.1, 0.0], "ArrowUp": [0.1, 0.1], "Shift+ArrowRight": [0.6, 0.1]}
+        keys |= {"Shift+ArrowDown": [0.6, -0.4], "ArrowLeft": [0.5, -0.4]}
+        for key, expected in keys.items():
             plane.press(key)
-        until(lambda: bool(np.abs(place(page) - [0.2, -0.4]).max() < 1e-5) and shows(page, bump))
-        assert plane.get_attribute("aria-valuetext") == "z0 0.20, z1 −0.40"
+            until(lambda to=expected: bool(np.abs(place(page) - to).max() < 1e-5) and shows(page, bump))
+        assert plane.get_attribute("aria-valuetext") == "z0 0.50, z1 −0.40"
 
 
 def test_a_finger_drags_on_a_phone_and_nothing_is_wider_than_the_screen(
