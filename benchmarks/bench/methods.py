@@ -1,7 +1,7 @@
 """Everything that is compared: Nítido's model files and what people use today, each as a function on pictures.
 
 Pictures are uint8 H×W×3 BGR. Libraries are imported when a method is opened, so that the memory of one process tells
-of that method alone.
+of that method alone; those of the `bench` extra by name, because types are checked without them too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -123,29 +124,30 @@ def _filter(chain: str, strength: float) -> Restore:
 
 
 def _bm3d(sigma: float) -> Restore:
-    import bm3d
+    bm3d = import_module("bm3d")
 
     # It turns colours about as for RGB.
     return lambda p: to_bytes(np.asarray(bm3d.bm3d_rgb(p[..., ::-1].astype(np.float64), sigma)))[..., ::-1]
 
 
 def _wavelet(sigma: float) -> Restore:
-    from skimage.restoration import denoise_wavelet
+    restoration = import_module("skimage.restoration")
 
     def restore(picture: Picture) -> Picture:
         rgb = picture[..., ::-1].astype(np.float32) / 255
         options = {"method": "BayesShrink", "mode": "soft", "convert2ycbcr": True, "channel_axis": -1}
-        done = denoise_wavelet(rgb, sigma=sigma / 255, rescale_sigma=True, **options)  # pyright: ignore[reportArgumentType]
+        done = restoration.denoise_wavelet(rgb, sigma=sigma / 255, rescale_sigma=True, **options)
         return to_bytes(255 * np.asarray(done))[..., ::-1]
 
     return restore
 
 
 def _tv(strength: float) -> Restore:
-    from skimage.restoration import denoise_tv_chambolle
+    restoration = import_module("skimage.restoration")
 
     def restore(picture: Picture) -> Picture:
-        done = denoise_tv_chambolle(picture.astype(np.float32) / 255, weight=strength / 255, channel_axis=-1)
+        bgr = picture.astype(np.float32) / 255
+        done = restoration.denoise_tv_chambolle(bgr, weight=strength / 255, channel_axis=-1)
         return to_bytes(255 * np.asarray(done))
 
     return restore

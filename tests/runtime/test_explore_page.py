@@ -235,6 +235,8 @@ def test_a_walk_between_pins_is_that_of_the_runtime(browser: Browser, engine_fol
         on_the_way = set()
         until(lambda: on_the_way.add(place(page).tobytes()) or len(on_the_way) > 5)
         page.get_by_role("button", name="Stop").click()
+        # The last place of the walk is shown with the next frame of the screen.
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         until(lambda: shows(page, wide))
         still = place(page)
         time.sleep(0.2)
