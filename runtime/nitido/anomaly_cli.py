@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nitido.interrupts import quiet_libraries, stop_signals
-from nitido.live_cli import _messages, _Size, _status_line, _stopping  # one live command line, two commands
+from nitido.live_options import (
+    every_frame_option,
+    expect_frames,
+    messages,
+    pixel_format_option,
+    rate_option,
+    refuse_live,
+    refuse_own_source,
+    sink_option,
+    size_option,
+    snapshots_option,
+    source_option,
+    status_line,
+    stopping,
+)
 from nitido.options import device_option, threads_option
 
 if TYPE_CHECKING:
@@ -202,26 +216,21 @@ def check(
 
 
 @anomaly.command("live", short_help="Watch a camera, stream, clip or pipe.")
-@click.option("--source", default="0", show_default=True, help="Camera (0, /dev/video0), URL, video file, - (stdin).")
-@click.option(
-    "--sink",
-    default="window",
-    show_default=True,
-    help="window, clip.mp4, virtual, mjpeg://127.0.0.1:8080, - (stdout), or none.",
-)
+@source_option
+@sink_option
 @_model
 @click.option("--steady", type=click.IntRange(1), default=1, show_default=True, help="Frames that must agree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per inspected frame and line.")
 @click.option("--changes", is_flag=True, help="With --json: only frames at which the verdict changes.")
 @click.option("--until-anomaly", is_flag=True, help="End at the first anomaly.")
-@click.option("--every-frame", is_flag=True, help="Drop no frame, take the time it takes. For files and pipes.")
-@click.option("--size", type=_Size(), help="Size of piped frames, or asked of the camera.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Rate to read a pipe at, or asked of the camera.")
-@click.option("--pixel-format", metavar="FOURCC", help="Asked of the camera, such as MJPG or YUYV.")
+@every_frame_option
+@size_option
+@rate_option
+@pixel_format_option
 @device_option
 @threads_option
 @click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
-@click.option("--snapshots", type=click.Path(path_type=Path, file_okay=False), help="Folder for key s.  [default: .]")
+@snapshots_option
 def live(
     source: str,
     sink: str,
@@ -265,20 +274,18 @@ def live(
         elif sighting.changed and not as_json:
             click.echo(f"{row['seconds']:9.2f} s  {_line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
 
-    with _messages(), _stopping(controls):
+    with messages(), stopping(controls):
         from nitido.anomaly import open_inspector
         from nitido.anomaly_live import Numbered, Watcher
-        from nitido.errors import SinkUnavailable, SourceUnavailable
         from nitido.live import run
         from nitido.sinks import open_sink
         from nitido.sources import open_source
 
-        if Path(source).is_file() and Path(source).resolve() == Path(sink).resolve():
-            raise SinkUnavailable(f"{sink} would replace its own source; choose another --sink")
+        refuse_own_source(source, sink)
         inspector = open_inspector(model, device, threads=threads)
         with Numbered(open_source(source, size=size, rate=rate, pixel_format=pixel_format)) as frames:
-            if every_frame and frames.live and source != "-":
-                raise click.UsageError("--every-frame is for files and pipes: a camera does not wait")
+            if every_frame:
+                refuse_live(frames, source)
             watcher = Watcher(inspector, frames, tell, steady=steady)
             with open_sink(sink, fps=frames.fps, overwrite=overwrite, snapshots=snapshots) as out:
                 click.echo(f"{watcher.path.stem} on {watcher.device}: {source} -> {sink}", err=True)
@@ -288,10 +295,9 @@ def live(
                     out,
                     every_frame=every_frame,
                     controls=controls,
-                    progress=_status_line(),
+                    progress=status_line(),
                 )
-            if report.captured == 0 and not controls.stopping:
-                raise SourceUnavailable(f"{source} ended without a frame: expected a video, a stream or raw frames")
+            expect_frames(report, source, controls)
         click.echo(f"{watcher.seen} frames inspected, {watcher.anomalies} of them anomalies; {report.line()}", err=True)
     if alarms:
         raise SystemExit(FOUND)

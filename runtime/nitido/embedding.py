@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from nitido.budget import Budget
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
-from nitido.latent import Encoder, fit_picture
+from nitido.fitting import fit_picture
+from nitido.latent import Encoder
 from nitido.latent_space import Labels, LatentSpace, Vectors
 from nitido.pictures import MAX_PIXELS, Picture, PictureFile, read_picture
 from nitido.plan import Choice, plan_jobs

@@ -24,7 +24,8 @@ def explore(model: str | None, port: int, open_: bool, install: bool, archive: P
     A page on this machine: drag over a plane of the space and the decoded picture follows, at every step computed in
     the browser by the same .onnx file. Nobody else can reach it, and it needs no network. Ctrl-C ends it.
     """
-    from nitido.web_engine import PACKAGE, VERSION, find_engine, install_engine, user_folder
+    from nitido.user_folder import user_folder
+    from nitido.web_engine import PACKAGE, VERSION, find_engine, install_engine
 
     if install or archive or into:
         if model is not None:

@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from nitido.card import Card
 from nitido.errors import CardMismatch, FrameMismatch
+from nitido.fitting import fit_picture
 from nitido.latent_parts import TASKS, at_hand, find_part
 from nitido.latent_space import Labels, LatentSpace, Vectors
 from nitido.session import open_session, run_error
 
-__all__ = ["CHUNK", "Decoder", "Encoder", "Latents", "find_part", "fit_picture", "load_decoder", "load_encoder"]
+__all__ = ["CHUNK", "Decoder", "Encoder", "Latents", "find_part", "load_decoder", "load_encoder"]
 
 # How many go through the net at once: enough to keep the cores busy, and activations of bounded size.
 CHUNK = 256
@@ -196,21 +196,6 @@ class Decoder(_Part):
             raise FrameMismatch(f"{self.card.name} expected finite numbers, found infinite ones or NaN")
         (result,) = self._run(values.reshape(-1, self.size), label)
         return result if values.ndim == 2 else result[0]
-
-
-def fit_picture(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The middle of a picture uint8 h×w×3 BGR in the proportions of ``height`` × ``width`` pixels, brought to that
-    size: by area when it shrinks, bicubically when it grows. Raises ``FrameMismatch`` for another kind of array."""
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise FrameMismatch(f"expected a picture uint8 H×W×3 (BGR), found {picture.dtype} {_shape(*picture.shape)}")
-    tall, wide = picture.shape[:2]
-    scale = max(height / tall, width / wide)
-    rows = min(tall, max(1, round(height / scale)))
-    columns = min(wide, max(1, round(width / scale)))
-    top, left = (tall - rows) // 2, (wide - columns) // 2
-    middle = np.ascontiguousarray(picture[top : top + rows, left : left + columns])
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(middle, (width, height), interpolation=way), np.uint8)
 
 
 def _shape(*sides: object) -> str:

@@ -30,10 +30,12 @@ _COLOURS = [
 
 @dataclass(frozen=True)
 class Plane:
-    """points: float64 N×2, across and up. titles: what the two axes are."""
+    """points: float64 N×2, across and up. titles: what the two axes are. shares: of the variance, 0..1, that the two
+    have where they are principal components."""
 
     points: Points
     titles: tuple[str, str]
+    shares: tuple[float, float] | None = None
 
 
 def plane_of(z: NDArray[np.floating]) -> Plane:
@@ -50,9 +52,9 @@ def plane_of(z: NDArray[np.floating]) -> Plane:
     # By the d×d covariance: the SVD of a tall matrix is slower, and in OpenBLAS with threads it may not converge.
     variances, directions = np.linalg.eigh(centred.T @ centred)  # in ascending order
     points = centred @ directions[:, :-3:-1]
-    shares = variances[:-3:-1] / max(float(variances.sum()), 1e-300)
-    first, second = (f"component {i}, {max(0.0, share):.0%} of variance" for i, share in enumerate(shares, 1))
-    return Plane(points, (first, second))
+    first, second = (max(0.0, float(v)) / max(float(variances.sum()), 1e-300) for v in variances[:-3:-1])
+    titles = (f"component 1, {first:.0%} of variance", f"component 2, {second:.0%} of variance")
+    return Plane(points, titles, (first, second))
 
 
 def thumbnail_side(count: int) -> int:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from nitido import zoo
 from nitido.card import Card
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
-from nitido.latent import Decoder, Encoder, find_part, fit_picture
+from nitido.fitting import fit_picture, middle_window
+from nitido.latent import Decoder, Encoder, find_part
 from nitido.model import Model
 from nitido.shot import Frame
 
@@ -77,7 +78,7 @@ class Reconstruction:
             raise FrameMismatch(f"expected one picture uint8 H×W×3 (BGR), found {picture.dtype} {found}")
         window = slice(0, picture.shape[0]), slice(0, picture.shape[1])
         if self.size is not None:
-            window = _middle(picture, *self.size)
+            window = middle_window(picture.shape[0], picture.shape[1], *self.size)
             picture = fit_picture(picture, *self.size)
         if self._model is not None:
             returned = self._model(picture)
@@ -106,12 +107,3 @@ def _whole_file(name: str) -> Path | None:
             ) from None
         return None
     return None if any(part in path.name for part in _PARTS) else path
-
-
-def _middle(picture: NDArray[np.uint8], height: int, width: int) -> tuple[slice, slice]:
-    """What :func:`nitido.latent.fit_picture` takes of a picture for a net of ``height`` × ``width`` pixels."""
-    tall, wide = picture.shape[:2]
-    scale = max(height / tall, width / wide)
-    rows, columns = min(tall, max(1, round(height / scale))), min(wide, max(1, round(width / scale)))
-    top, left = (tall - rows) // 2, (wide - columns) // 2
-    return slice(top, top + rows), slice(left, left + columns)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from importlib.resources.abc import Traversable
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from nitido.errors import ProviderUnavailable, SinkUnavailable, SourceUnavailable
 from nitido.page_server import pages
+from nitido.user_folder import user_folder
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
@@ -43,17 +42,6 @@ def find_engine() -> Traversable:
         f"the browser engine is not installed; run: nitido explore --install (takes {PACKAGE} {VERSION} from npm, "
         "a download of 33 MB)"
     )
-
-
-def user_folder() -> Path:
-    """Where this system keeps what a program of the user can fetch again."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "nitido" / "Cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "nitido"
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if Path(given).is_absolute() else home / ".cache") / "nitido"
 
 
 def install_engine(root: Path, archive: Path | None = None) -> Path:

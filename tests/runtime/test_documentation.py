@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/python.md")
+PAGES = ("README.md", "docs/python.md", "docs/latent.md")
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _READ = re.compile(r"""(?:imread|VideoCapture|frames)\(["']([^"']+)["']\)""")
 _WRITTEN = re.compile(r"""imwrite\(["']([^"']+)["']""")

@@ -25,7 +25,8 @@ from nitido.cli import cli
 from nitido.errors import NitidoError, ProviderUnavailable, SinkUnavailable, SourceUnavailable
 from nitido.explore import Explorer, facts
 from nitido.latent import load_decoder
-from nitido.web_engine import BINARY, SCRIPT, VERSION, find_engine, install_engine, user_folder
+from nitido.user_folder import user_folder
+from nitido.web_engine import BINARY, SCRIPT, VERSION, find_engine, install_engine
 
 ROOT = Path(__file__).parents[2]
 WAIT = 30

@@ -22,7 +22,8 @@ from latents import (
 from onnx import TensorProto
 
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
-from nitido.latent import CHUNK, fit_picture, load_decoder, load_encoder
+from nitido.fitting import fit_picture
+from nitido.latent import CHUNK, load_decoder, load_encoder
 from nitido.latent_parts import default_name
 from nitido_export.writer import GraphWriter
 from nitido_train.nets.latent import LatentNet
