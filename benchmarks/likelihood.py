@@ -21,8 +21,10 @@ from torch import Tensor
 
 from nitido_train.checkpoint import load
 from nitido_train.examples import Shape, read_examples
-from nitido_train.latent_job import kl_nats, make_batch, reconstruction_nats, run, to_unit
+from nitido_train.latent_job import make_batch, reconstruction_nats, run
+from nitido_train.losses import kl_nats
 from nitido_train.nets.latent import LatentNet
+from nitido_train.pixels import to_unit
 from nitido_train.recipe import LatentRecipe
 
 

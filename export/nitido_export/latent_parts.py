@@ -17,9 +17,9 @@ from nitido.errors import ExportError
 from nitido_export.graph import decoder_graph, encoder_graph, reconstruction_graph
 from nitido_export.parity import quiet_session
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data import ZERO_POINT
-from nitido_train.latent_job import from_unit
-from nitido_train.nets.latent import VARIATIONAL, LatentNet
+from nitido_train.data import to_tensor
+from nitido_train.nets.latent import LatentNet
+from nitido_train.pixels import from_logits
 
 PARTS = ("encoder", "decoder", "whole")
 # Of float outputs relative to their size: what summing in another order may change in float32.
@@ -63,15 +63,14 @@ def part_of(checkpoint: Checkpoint, part: str) -> Part:
         "labels": net.labels,
         "mean": facts["mean"],
         "std": facts["std"],
-        "prior": "normal" if net.kind in (*VARIATIONAL, "aae") else "none",
+        "prior": "normal" if net.has_prior else "none",
     }
-    if part == "encoder":
-        feeds = [{"frame": frames[i : i + 1], **_rows(label, i)} for i in range(len(frames))]
-        return Part("encode", encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
     if part == "decoder":
-        feeds = [{"z": encoded[names[0]][i : i + 1], **_rows(label, i)} for i in range(len(frames))]
+        feeds = _one_by_one({"z": encoded[names[0]], **label})
         return Part("decode", decoder_graph(net), feeds, lambda feed: _decode(net, feed), latent)
-    feeds = [{"frame": frames[i : i + 1], **_rows(label, i)} for i in range(len(frames))]
+    feeds = _one_by_one({"frame": frames, **label})
+    if part == "encoder":
+        return Part("encode", encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
 
     def through(feed: Arrays) -> Arrays:
         return _decode(net, {**feed, "z": _encode(net, feed)[names[0]]})
@@ -105,8 +104,10 @@ def check_part(part: Part) -> dict[str, Any]:
     }
 
 
-def _rows(label: Arrays, i: int) -> Arrays:
-    return {name: values[i : i + 1] for name, values in label.items()}
+def _one_by_one(inputs: Arrays) -> list[Arrays]:
+    """Arrays of N rows as N dicts of one."""
+    count = len(next(iter(inputs.values())))
+    return [{name: values[i : i + 1] for name, values in inputs.items()} for i in range(count)]
 
 
 def _condition(net: LatentNet, feed: Arrays) -> Tensor | None:
@@ -116,8 +117,7 @@ def _condition(net: LatentNet, feed: Arrays) -> Tensor | None:
 @torch.no_grad()
 def _encode(net: LatentNet, feed: Arrays) -> Arrays:
     frames = feed["frame"][..., :1] if net.channels == 1 else feed["frame"]  # the examples of grey nets are grey
-    pictures = (torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() - ZERO_POINT) / 255
-    encoded = net.encoder(pictures, _condition(net, feed))
+    encoded = net.encoder(to_tensor(torch.from_numpy(np.ascontiguousarray(frames))), _condition(net, feed))
     if isinstance(encoded, tuple):
         return {"z_mean": encoded[0].numpy(), "z_log_var": encoded[1].numpy()}
     return {"z": encoded.numpy()}
@@ -125,5 +125,5 @@ def _encode(net: LatentNet, feed: Arrays) -> Arrays:
 
 @torch.no_grad()
 def _decode(net: LatentNet, feed: Arrays) -> Arrays:
-    pictures = from_unit(torch.sigmoid(net.decoder(torch.from_numpy(feed["z"]), _condition(net, feed))))
+    pictures = from_logits(net.decoder(torch.from_numpy(feed["z"]), _condition(net, feed)))
     return {"image": np.broadcast_to(pictures, (*pictures.shape[:3], 3)).copy()}

@@ -19,8 +19,9 @@ from latent_recipes import SIDE, tiny_latent, write_class_folders, write_digits
 from nitido.errors import RecipeError, SourceUnavailable
 from nitido_train import checkpoint
 from nitido_train.examples import Shape, fit, hold_out, read_examples
-from nitido_train.latent_job import LatentJob, damage, kl_nats, reconstruction_nats
+from nitido_train.latent_job import LatentJob, damage, reconstruction_nats
 from nitido_train.loop import train
+from nitido_train.losses import kl_nats
 from nitido_train.nets.latent import KINDS, LatentNet
 from nitido_train.recipe import LatentRecipe
 from nitido_train.start import RunOptions

@@ -41,10 +41,12 @@ def test_shipped_recipes_build_and_collapse_to_the_same(name: str) -> None:
     assert not torch.equal(net(frames)[..., :32, :16], frames)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_resumed_training_equals_an_uninterrupted_one(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
     recipe = recipe_from_dict(tiny_recipe())
+    recipe = replace(recipe, schedule=replace(recipe.schedule, optimizer=optimizer))
     options = RunOptions(
         out=tmp_path / "whole", data=(photos,), workers=0, accelerator="cpu", progress=False, checkpoint_minutes=0
     )

@@ -149,12 +149,12 @@ def degrade_for(recipe: Recipe, target: Picture, rng: np.random.Generator) -> tu
 
 
 def to_tensor(patches: Tensor) -> Tensor:
-    """N×H×W×3 uint8 → N×3×H×W float32, ``(byte - 128) / 255``: what networks see and return.
+    """N×H×W×C uint8 → N×C×H×W float32, ``(byte - 128) / 255``: what networks see and return.
 
     Centred, because nets without normalisation die on inputs that are all positive; at 128, because quantization
     operators subtract that zero point for nothing. The strides stay: the result is channels_last without a copy more.
     """
-    return (patches.permute(0, 3, 1, 2).to(torch.float32) - ZERO_POINT) / 255  # N 3 H W
+    return (patches.permute(0, 3, 1, 2).to(torch.float32) - ZERO_POINT) / 255  # N C H W
 
 
 def decode(path: Path) -> Picture | None:

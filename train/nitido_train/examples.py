@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import RecipeError, SourceUnavailable
+from nitido.fitting import fit_picture
 from nitido_train.data import decode, find_pictures
 from nitido_train.degrade import Picture
 
@@ -107,17 +108,11 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
 
 
 def fit(picture: Picture, shape: Shape) -> Bytes:
-    """A BGR picture as uint8 H×W×C of that shape: its middle, in the shape's proportions, resized by area."""
-    height, width = picture.shape[:2]
-    scale = max(shape.height / height, shape.width / width)
-    h, w = min(height, round(shape.height / scale)), min(width, round(shape.width / scale))
-    top, left = (height - h) // 2, (width - w) // 2
-    middle = picture[top : top + h, left : left + w]
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    resized = cv2.resize(middle, (shape.width, shape.height), interpolation=interpolation)
+    """A BGR picture as uint8 H×W×C of that shape, as the runtime brings pictures to a network's size."""
+    fitted = fit_picture(picture, shape.height, shape.width)
     if shape.channels == 1:
-        resized = cv2.cvtColor(resized, cv2.COLOR_BGR2GRAY)
-    return np.asarray(resized, np.uint8).reshape(shape.height, shape.width, shape.channels)
+        fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2GRAY), np.uint8)
+    return fitted.reshape(shape.height, shape.width, shape.channels)
 
 
 def _read(source: Path, shape: Shape) -> Examples:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nitido import latent_map
 from nitido_train.degrade import Picture
 
 if TYPE_CHECKING:
@@ -111,19 +112,11 @@ def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, b
 def plane_of(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
     """N×d latents as N×2 points and what the two axes are: two numbers as they are, one beside nothing, more as their
     first two principal components."""
-    values = np.asarray(latents, np.float64)
-    if values.shape[1] == 2:
-        return values, ("z_0", "z_1")
-    if values.shape[1] == 1:
-        return np.hstack([values, np.zeros_like(values)]), ("z_0", "")
-    centred = values - values.mean(0)
-    spread, directions = np.linalg.eigh(centred.T @ centred)  # ascending
-    shares = spread[::-1] / max(float(spread.sum()), 1e-12)
-    names = ("first principal component", "second principal component")
-    return centred @ directions[:, :-3:-1], (
-        f"{names[0]} ({shares[0]:.0%} of the variance)",
-        f"{names[1]} ({shares[1]:.0%} of the variance)",
-    )
+    plane = latent_map.plane_of(latents)
+    if plane.shares is None:
+        return plane.points, plane.titles
+    first, second = (f"{share:.0%} of the variance" for share in plane.shares)
+    return plane.points, (f"first principal component ({first})", f"second principal component ({second})")
 
 
 def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str]) -> Picture:

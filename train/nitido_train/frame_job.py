@@ -23,7 +23,7 @@ from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantize import percentile_ranges, quantize_net
 from nitido_train.recipe import Recipe
-from nitido_train.start import RunOptions, other_network, warm_started
+from nitido_train.start import RunOptions, first_weights, other_network
 from nitido_train.validate import ValidationSet, to_pictures
 
 HELD_OUT = 16  # pictures kept for validation when no validation folder is given
@@ -62,12 +62,10 @@ class FrameJob:
         return net
 
     def _start(self, state: Checkpoint, options: RunOptions) -> nn.Module:
-        if state.step or options.start is None:
-            return state.fresh_net().requires_grad_(True)
-        if options.start.quantization:
+        if options.start is not None and options.start.quantization and not state.step:
             raise CheckpointError("--from holds a network trained for 8 bits; choose the float one it was made from")
-        if not options.qat:
-            return warm_started(state.fresh_net(), state.recipe, options.start)
+        if state.step or options.start is None or not options.qat:
+            return first_weights(state, options)
         if state.recipe.net != options.start.recipe.net:
             raise other_network(state.recipe, options.start.recipe)
         net = cast(FrameNet, collapse(options.start.frame_net()))

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from nitido_train.data import ZERO_POINT
-from nitido_train.degrade import Picture
+from nitido_train.data import to_tensor
 from nitido_train.examples import Bytes, Examples
 from nitido_train.figures import Error, Figure, Table, pca_chart, scatter
 from nitido_train.nets.latent import LatentNet
@@ -25,6 +22,7 @@ from nitido_train.pca import (
     sizes_up_to,
     unit,
 )
+from nitido_train.pixels import from_logits, page
 
 AT_ONCE = 500
 PAGE = 1300  # pixels across a page of pictures, about
@@ -50,10 +48,10 @@ def passed(net: LatentNet, examples: Examples, device: torch.device) -> Iterator
     for start in range(0, len(examples), AT_ONCE):
         numbers = np.arange(start, min(len(examples), start + AT_ONCE))
         pictures = examples.pictures(numbers)
-        given = (torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device, torch.float32) - ZERO_POINT) / 255
+        given = to_tensor(torch.from_numpy(pictures)).to(device)
         still = torch.zeros(len(numbers), net.latent, device=device)
         passage = net(given, torch.from_numpy(examples.labels[numbers]).to(device), still)
-        yield Passed(pictures, passage.mean.cpu().numpy(), _bytes(passage.logits))
+        yield Passed(pictures, passage.mean.cpu().numpy(), from_logits(passage.logits))
 
 
 @torch.no_grad()
@@ -63,17 +61,8 @@ def decode(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.int64], de
     for start in range(0, len(z), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         condition = net.condition(torch.from_numpy(labels[part]).to(device))
-        parts.append(_bytes(net.decoder(torch.from_numpy(z[part]).to(device), condition)))
+        parts.append(from_logits(net.decoder(torch.from_numpy(z[part]).to(device), condition)))
     return np.concatenate(parts)
-
-
-def page(pictures: Bytes, columns: int) -> Picture:
-    """N×H×W×C pictures row by row, N a multiple of ``columns``, as one BGR picture."""
-    count, height, width, channels = pictures.shape
-    rows = count // columns
-    grid = pictures.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)  # R H N W C
-    whole = grid.reshape(rows * height, columns * width, channels)
-    return np.ascontiguousarray(np.broadcast_to(whole, (*whole.shape[:2], 3)))
 
 
 def latent_figures(net: LatentNet, examples: Examples, held_out: Examples, device: torch.device) -> dict[str, Figure]:
@@ -152,7 +141,7 @@ def comparison(pca: list[Error], nets: Mapping[str, list[Error]]) -> Table:
 
 
 def _manifold(net: LatentNet, latents: NDArray[np.float32], grid: int, device: torch.device) -> Figure:
-    centre = np.zeros(net.latent) if _has_prior(net) else latents.mean(0)
+    centre = np.zeros(net.latent) if net.has_prior else latents.mean(0)
     widest = np.argsort(latents.std(0))[::-1]
     levels = (np.arange(grid) + 0.5) / grid
     if net.kind == "cvae":
@@ -167,33 +156,28 @@ def _manifold(net: LatentNet, latents: NDArray[np.float32], grid: int, device: t
     z[:, :, up] = _quantiles(net, latents, up, levels)[::-1, None]
     z[:, :, across] = _quantiles(net, latents, across, levels)[None]
     pictures = decode(net, z.reshape(-1, net.latent), np.zeros(grid * grid, np.int64), device)
-    where = "the prior" if _has_prior(net) else "the pictures' own latents"
+    where = "the prior" if net.has_prior else "the pictures' own latents"
     caption = f"The decoder on a grid of quantiles of {where}: z_{across} grows to the right"
     caption += f", z_{up} upwards" if up != across else ""
     if net.latent > 2:
-        caption += f" (the two dimensions that vary the most; the others at {'0' if _has_prior(net) else 'their mean'})"
+        caption += f" (the two dimensions that vary the most; the others at {'0' if net.has_prior else 'their mean'})"
     return Figure(page(pictures, grid), f"{caption}.")
 
 
 def _samples(net: LatentNet, latents: NDArray[np.float32], number: int, device: torch.device) -> Figure:
     z = np.random.default_rng(SEED).standard_normal((number * number, net.latent), np.float32)
-    if not _has_prior(net):
+    if not net.has_prior:
         z = z * latents.std(0) + latents.mean(0)
     labels = np.repeat(np.arange(number) % max(1, len(net.labels)), number)
-    law = "the standard normal prior" if _has_prior(net) else "a normal distribution as wide as the pictures' latents"
+    law = "the standard normal prior" if net.has_prior else "a normal distribution as wide as the pictures' latents"
     caption = f"Pictures of latents drawn from {law}" + (", a row for each label." if net.kind == "cvae" else ".")
     return Figure(page(decode(net, z, labels, device), number), caption)
 
 
 def _quantiles(net: LatentNet, latents: NDArray[np.float32], axis: int, levels: NDArray[np.float64]) -> NDArray:
-    if _has_prior(net):
+    if net.has_prior:
         return np.array([NormalDist().inv_cdf(float(level)) for level in levels])
     return np.quantile(latents[:, axis], levels)
-
-
-def _has_prior(net: LatentNet) -> bool:
-    """Whether it was trained to fill a standard normal distribution."""
-    return net.kind in ("vae", "cvae", "aae")
 
 
 def _batches(examples: Examples) -> Iterator[Bytes]:
@@ -204,9 +188,3 @@ def _batches(examples: Examples) -> Iterator[Bytes]:
 def _thinned(examples: Examples, most: int = SCATTERED) -> Examples:
     stride = -(-len(examples) // most)
     return examples.where(np.arange(len(examples)) % stride == 0)
-
-
-def _bytes(logits: Tensor) -> Bytes:
-    """N×C×H×W logits → N×H×W×C bytes, rounded as the exported graph does."""
-    found = (torch.sigmoid(logits) * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    return cast(Bytes, found)

@@ -16,14 +16,18 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 
 from nitido.errors import RecipeError
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data import ZERO_POINT
+from nitido_train.data import to_tensor
 from nitido_train.degrade import Picture
+from nitido_train.epochs import numbers_by_step
 from nitido_train.examples import Bytes, Examples, Shape, hold_out, read_examples
 from nitido_train.figures import Figure
+from nitido_train.jobs import spread
 from nitido_train.latent_figures import decoded_figures, latent_figures
+from nitido_train.losses import kl_nats
 from nitido_train.nets.latent import VARIATIONAL, LatentNet, Passage
+from nitido_train.pixels import from_logits, page, to_unit
 from nitido_train.recipe import LatentRecipe, Recipe
-from nitido_train.start import RunOptions, warm_started
+from nitido_train.start import RunOptions, first_weights, refuse_qat
 
 DESCRIBED = 5000  # examples whose latents are averaged for the card
 SHOWN = 10  # columns of the reconstruction grid
@@ -71,7 +75,7 @@ class LatentJob:
             if len(examples.names) < 2:
                 raise RecipeError("a cvae expects labels: digit files, or a folder with a folder for each class")
             recipe = replace(recipe, net=replace(net, options={**net.options, "labels": examples.names}))
-        self.recipe, self._asked, self._shape = recipe, asked, shape
+        self.recipe, self._asked = recipe, asked
         self._latent = int(net.options.get("latent", 32))
         self._size = min(recipe.data.batch, len(self.examples))
         self.score, self.unit = ("elbo", "nats") if net.kind in VARIATIONAL else ("psnr", "dB")
@@ -81,23 +85,14 @@ class LatentJob:
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
         """Drawn, or with the weights of ``options.start``. Raises ``RecipeError``, ``CheckpointError``."""
-        if options.qat:
-            raise RecipeError("--qat is for networks from frame to frame; an autoencoder has no 8-bit form yet")
-        net = state.fresh_net()
-        if state.step or options.start is None:
-            return net.requires_grad_(True)
-        return warm_started(net, state.recipe, options.start)
+        refuse_qat(options)
+        return first_weights(state, options)
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Batch]:
         """Every example once an epoch, in an order of the epoch's own."""
         count, seed = len(self.examples), self.recipe.seed
-        per_epoch = count // self._size
-        epoch, order = -1, np.empty(0, np.int64)
-        for step in range(first, self.recipe.schedule.steps):
-            if step // per_epoch != epoch:
-                epoch = step // per_epoch
-                order = np.random.default_rng([seed, 1, epoch]).permutation(count)
-            numbers = order[step % per_epoch * self._size :][: self._size]
+        steps = range(first, self.recipe.schedule.steps)
+        for step, numbers in numbers_by_step(count, self._size, seed, steps):
             rng = np.random.default_rng([seed, 2, step])
             mirrored = rng.random(len(numbers)) < 0.5 if self._asked.mirror else None
             yield make_batch(self.examples, numbers, self._asked, self._latent, rng, mirrored).share(rank, world)
@@ -106,7 +101,7 @@ class LatentJob:
         target = to_unit(batch.target).to(device)  # N C H W, 0..1
         passage = run(net, batch, device)
         nats = reconstruction_nats(passage.logits, target, self._asked.reconstruction, passage.log_var is not None)
-        warm = min(1.0, (step + 1) / self._asked.beta_warmup) if self._asked.beta_warmup else 1.0
+        warm = self._asked.warmth(step)
         if passage.log_var is not None:
             nats = nats + warm * self._asked.beta * kl_nats(passage.mean, passage.log_var).mean()
         loss = nats / target[0].numel()  # a scale that the gradient clipping and the learning rate know
@@ -138,12 +133,13 @@ class LatentJob:
         rng = np.random.default_rng(self.recipe.seed)
         batch = make_batch(self.held_out, evenly, self._asked, self._latent, rng)
         still = replace(batch, draw=np.zeros_like(batch.draw))
-        restored = from_unit(torch.sigmoid(run(net, still, device).logits))
+        restored = from_logits(run(net, still, device).logits)
         rows = {"given": batch.given, "restored": restored}
         if not np.array_equal(batch.given, batch.target):
             rows["clean"] = batch.target
         decoded = decoded_figures(cast(LatentNet, net), self.held_out, device)
-        return {"_".join(rows): sheet(np.stack(list(rows.values())))} | {k: v.picture for k, v in decoded.items()}
+        shown = np.concatenate(list(rows.values()))
+        return {"_".join(rows): page(shown, len(evenly))} | {k: v.picture for k, v in decoded.items()}
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
         """The space, the pictures in it, and PCA of the same size for comparison."""
@@ -158,8 +154,7 @@ class LatentJob:
         latents = self.encode(cast(LatentNet, net), self.examples.where(evenly), device)
         two = self.held_out.pictures([0, len(self.held_out) // 2])
         return {
-            "mean": [round(float(v), 5) for v in latents.mean(0)],
-            "std": [round(float(v), 5) for v in latents.std(0)],
+            **spread(latents),
             "held_out": len(self.held_out),
             "examples": torch.from_numpy(np.ascontiguousarray(two)),
             "example_labels": [int(self.held_out.labels[i]) for i in (0, len(self.held_out) // 2)],
@@ -193,7 +188,7 @@ def passes(examples: Examples, asked: LatentRecipe, latent: int, seed: int) -> I
 
 
 def run(net: nn.Module, batch: Batch, device: torch.device) -> Passage:
-    given = (torch.from_numpy(batch.given).permute(0, 3, 1, 2).to(device, torch.float32) - ZERO_POINT) / 255
+    given = to_tensor(torch.from_numpy(batch.given)).to(device)
     return net(given, torch.from_numpy(batch.label).to(device), torch.from_numpy(batch.draw).to(device))
 
 
@@ -251,25 +246,3 @@ def reconstruction_nats(logits: Tensor, target: Tensor, kind: str, likelihood: b
     if not likelihood:
         return values * error
     return 0.5 * values * (torch.log(2 * math.pi * error.clamp_min(1e-8)) + 1)
-
-
-def kl_nats(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL divergence from N(mean, exp(log_var)) to the standard normal prior: N values in nats."""
-    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
-
-
-def to_unit(pictures: Bytes) -> Tensor:
-    """N×H×W×C bytes → N×C×H×W float32, 0..1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
-
-
-def from_unit(pictures: Tensor) -> Bytes:
-    """N×C×H×W, 0..1 → N×H×W×C bytes, rounded as the exported graph does."""
-    return (pictures * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-
-
-def sheet(pictures: Bytes) -> Picture:
-    """R×N×H×W×C pictures as a sheet of R rows, BGR."""
-    rows, columns, height, width, channels = pictures.shape
-    page = pictures.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)  # R·H N·W C
-    return np.ascontiguousarray(np.broadcast_to(page, (*page.shape[:2], 3)))

@@ -20,6 +20,7 @@ from nitido.errors import RecipeError
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.jobs import open_job
+from nitido_train.muon import Muon
 from nitido_train.recipe import Recipe, Schedule
 from nitido_train.records import Records
 from nitido_train.start import RunOptions, begin, claim, scheduled
@@ -53,8 +54,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     raw_net = job.first_net(state, options).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averaged = state.fresh_net().requires_grad_(False)
     averaged.load_state_dict(raw_net.state_dict())
-    # The fused optimizer undoes the loss scaling of float16 itself, after which gradients cannot be clipped.
-    raw_optimizer = torch.optim.Adam(raw_net.parameters(), lr=schedule.lr, fused=options.precision != "16-mixed")
+    raw_optimizer = _optimizer(raw_net, schedule, options)
     if state.step:
         raw_net.load_state_dict(state.net)
         averaged.load_state_dict(state.ema)
@@ -115,6 +115,13 @@ def learning_rate(schedule: Schedule, step: int) -> float:
         return schedule.lr * (step + 1) / schedule.warmup
     done = (step - schedule.warmup) / max(1, schedule.steps - schedule.warmup)
     return schedule.final_lr + (schedule.lr - schedule.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def _optimizer(net: nn.Module, schedule: Schedule, options: RunOptions) -> torch.optim.Optimizer:
+    if schedule.optimizer == "muon":
+        return Muon(net.parameters(), lr=schedule.lr)
+    # The fused optimizer undoes the loss scaling of float16 itself, after which gradients cannot be clipped.
+    return torch.optim.Adam(net.parameters(), lr=schedule.lr, fused=options.precision != "16-mixed")
 
 
 def _launched(options: RunOptions) -> Fabric:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import zipfile
 from collections import Counter
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import SinkUnavailable, SourceUnavailable
+from nitido.user_folder import user_folder
 from nitido.whole import replacing
 from nitido_train.tune import BAR, Grid, TuneLeftOut, phrases, transposed
 
@@ -50,11 +50,11 @@ def read_melodies(sources: Sequence[Path], grid: Grid) -> Melodies:
     """The phrases of all tunes in duple time, in a fixed order, each phrase once however often it comes.
 
     A source is ``music21:NAME`` with a corpus that music21 comes with, such as ``music21:ryansMammoth``, a folder, or a
-    file. Reading takes about a fifth of a second a tune, so the result is kept in ``$XDG_CACHE_HOME/nitido`` (else
-    ``~/.cache/nitido``) and read from there the next time, unless a file has changed. Raises ``SourceUnavailable``.
+    file. Reading takes about a fifth of a second a tune, so the result is kept in the user's cache folder and
+    read from there the next time, unless a file has changed. Raises ``SourceUnavailable``.
     """
     files = [path for source in sources for path in _files(source)]
-    kept = _cache_folder() / f"melodies-{_digest(files, grid)}.npz"
+    kept = user_folder() / f"melodies-{_digest(files, grid)}.npz"
     found = _from_cache(kept)
     if found is None:
         found = _read(files, grid)
@@ -162,10 +162,6 @@ def _digest(files: Sequence[Path], grid: Grid) -> str:
     stamp = [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
     text = json.dumps([_READER, asdict(grid), stamp])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nitido"
 
 
 def _from_cache(path: Path) -> Melodies | None:

@@ -15,12 +15,15 @@ from nitido.errors import RecipeError
 from nitido.melody import FIRST, HOLD, piano_roll
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
+from nitido_train.epochs import numbers_by_step
 from nitido_train.figures import Figure
+from nitido_train.jobs import spread
+from nitido_train.losses import kl_nats
 from nitido_train.melodies import hold_out, read_melodies
 from nitido_train.nets import build
 from nitido_train.nets.melody import MelodyNet, Passage
 from nitido_train.recipe import LatentRecipe, Recipe
-from nitido_train.start import RunOptions, warm_started
+from nitido_train.start import RunOptions, first_weights, refuse_qat
 from nitido_train.tune import BEAT
 
 RECOMBINED = 0.5  # share of the phrases whose second half is that of another phrase of the same tune
@@ -72,12 +75,8 @@ class MelodyJob:
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
         """Drawn, or with the weights of ``options.start``. Raises ``RecipeError``, ``CheckpointError``."""
-        if options.qat:
-            raise RecipeError("--qat is for networks from frame to frame; an autoencoder has no 8-bit form yet")
-        net = state.fresh_net()
-        if state.step or options.start is None:
-            return net.requires_grad_(True)
-        return warm_started(net, state.recipe, options.start)
+        refuse_qat(options)
+        return first_weights(state, options)
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Batch]:
         """Every phrase once an epoch, in an order of the epoch's own; to half of them falls the second half of another
@@ -85,13 +84,8 @@ class MelodyJob:
         count, seed = len(self.melodies), self.recipe.seed
         tunes = self.melodies.tunes
         begin, end = np.searchsorted(tunes, tunes, "left"), np.searchsorted(tunes, tunes, "right")
-        per_epoch = count // self._size
-        epoch, order = -1, np.empty(0, np.int64)
-        for step in range(first, self.recipe.schedule.steps):
-            if step // per_epoch != epoch:
-                epoch = step // per_epoch
-                order = np.random.default_rng([seed, 1, epoch]).permutation(count)
-            numbers = order[step % per_epoch * self._size :][: self._size]
+        steps = range(first, self.recipe.schedule.steps)
+        for step, numbers in numbers_by_step(count, self._size, seed, steps):
             rng = np.random.default_rng([seed, 2, step])
             others = np.where(
                 rng.random(len(numbers)) < RECOMBINED, rng.integers(begin[numbers], end[numbers]), numbers
@@ -107,8 +101,9 @@ class MelodyJob:
     def loss(self, net: nn.Module, batch: Batch, step: int, device: torch.device) -> Tensor:
         passage = run(net, batch, device)
         target = torch.from_numpy(batch.notes).to(device).long()  # N T
-        warm = min(1.0, (step + 1) / self._asked.beta_warmup) if self._asked.beta_warmup else 1.0
-        nats = wrong_nats(passage, target).mean() + warm * self._asked.beta * kl_nats(passage).mean()
+        warm = self._asked.warmth(step)
+        kl = kl_nats(passage.mean, passage.log_var).mean()
+        nats = wrong_nats(passage, target).mean() + warm * self._asked.beta * kl
         return nats / target.shape[1]  # a scale that the gradient clipping and the learning rate know
 
     @torch.no_grad()
@@ -145,8 +140,7 @@ class MelodyJob:
         note were to go on for ever."""
         latents = self._encode(net, self.melodies.notes, device)
         return {
-            "mean": [round(float(v), 5) for v in latents.mean(0)],
-            "std": [round(float(v), 5) for v in latents.std(0)],
+            **spread(latents),
             "examples": torch.from_numpy(self.held_out.notes[[0, len(self.held_out) // 2]]),
             "held_out": len(self.held_out),
             "baseline": round(float((self.held_out.notes == HOLD).mean()), 4),
@@ -201,7 +195,7 @@ def measure(net: nn.Module, batches: Iterator[Batch], device: torch.device) -> d
     for batch in batches:
         target = torch.from_numpy(batch.notes).to(device).long()
         passage = run(net, batch, device)
-        nats, kl = wrong_nats(passage, target), kl_nats(passage)
+        nats, kl = wrong_nats(passage, target), kl_nats(passage.mean, passage.log_var)
         still = run(net, batch._replace(draw=np.zeros_like(batch.draw)), device)
         right = still.logits.argmax(1)[..., 0] == target  # N T
         found = {"accuracy": right, "notes": right & (target >= FIRST), "elbo": -nats - kl, "reconstruction": nats}
@@ -215,11 +209,6 @@ def measure(net: nn.Module, batches: Iterator[Batch], device: torch.device) -> d
 def wrong_nats(passage: Passage, target: Tensor) -> Tensor:
     """Negative log-likelihood of codes N×T: N values in nats."""
     return F.cross_entropy(passage.logits[..., 0], target, reduction="none").sum(1)
-
-
-def kl_nats(passage: Passage) -> Tensor:
-    """KL divergence from the latent's distribution to the standard normal prior: N values in nats."""
-    return 0.5 * (passage.mean**2 + passage.log_var.exp() - 1 - passage.log_var).sum(1)
 
 
 def sheet(notes: NDArray[np.uint8], net: MelodyNet) -> Picture:

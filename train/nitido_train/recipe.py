@@ -12,6 +12,7 @@ from typing import Any
 
 from nitido.errors import RecipeError
 
+OPTIMIZERS = ("adam", "muon")
 TASKS = ("denoise", "upscale", "reconstruct", "autoencode")
 
 
@@ -92,6 +93,10 @@ class LatentRecipe:
         if min(self.beta, self.beta_warmup, self.noise, self.adversary) < 0 or not 0 <= self.masked < 1:
             raise RecipeError("[latent] expects beta, beta_warmup, noise, adversary >= 0 and 0 <= masked < 1")
 
+    def warmth(self, step: int) -> float:
+        """Of ``beta`` and of the adversary, how much counts at a step: 0..1."""
+        return min(1.0, (step + 1) / self.beta_warmup) if self.beta_warmup else 1.0
+
 
 @dataclass(frozen=True)
 class BlotRecipe:
@@ -127,14 +132,16 @@ class BlotRecipe:
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast. Learning rate: linear warm-up over ``warmup`` steps, then a cosine from ``lr`` to
-    ``final_lr`` at ``steps``. ``ema``: decay of the averaged weights, which are the ones kept. ``clip``: largest norm
-    of the gradient. ``validate_every``: steps between validations. ``patience``: validations without
-    a better score after which the training ends early; 0: never."""
+    ``final_lr`` at ``steps``. ``optimizer``: ``adam``, or ``muon`` (:mod:`nitido_train.muon`) for convolutions without
+    normalisation, at about ten times Adam's rate. ``ema``: decay of the averaged weights, which are the ones kept.
+    ``clip``: largest norm of the gradient. ``validate_every``: steps between validations. ``patience``: validations
+    without a better score after which the training ends early; 0: never."""
 
     steps: int
     lr: float = 1e-3
     final_lr: float = 1e-6
     warmup: int = 500
+    optimizer: str = "adam"
     loss: str = "charbonnier"
     ema: float = 0.999
     clip: float = 1.0
@@ -144,6 +151,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.validate_every < 1 or min(self.warmup, self.patience) < 0:
             raise RecipeError("[schedule] expects steps, validate_every >= 1 and warmup, patience >= 0")
+        if self.optimizer not in OPTIMIZERS:
+            raise RecipeError(f"[schedule] optimizer expects one of {', '.join(OPTIMIZERS)}; found '{self.optimizer}'")
         if not 0 < self.final_lr <= self.lr:
             raise RecipeError(f"[schedule] expects 0 < final_lr <= lr; found lr={self.lr}, final_lr={self.final_lr}")
 

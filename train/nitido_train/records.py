@@ -32,7 +32,7 @@ class Records:
     """One run's records; those of the other processes of a distributed training (``active=False``) are empty."""
 
     def __init__(self, options: RunOptions, state: Checkpoint, schedule: Schedule, unit: str, active: bool) -> None:
-        self._out, self._unit, self._active = options.out, unit, active
+        self._out, self._unit = options.out, unit
         self._saves_every = 60 * options.checkpoint_minutes
         self._saved_at = time.monotonic()
         self._began = time.monotonic()

@@ -88,6 +88,21 @@ def begin(recipe: Recipe, options: RunOptions) -> Checkpoint:
     return Checkpoint(recipe=recipe, step=0, net={}, ema={}, provenance=provenance)
 
 
+def first_weights(state: Checkpoint, options: RunOptions) -> nn.Module:
+    """A float network before its first step: drawn, or with the weights of ``options.start``. Raises
+    ``CheckpointError``."""
+    net = state.fresh_net()
+    if state.step or options.start is None:
+        return net.requires_grad_(True)
+    return warm_started(net, state.recipe, options.start)
+
+
+def refuse_qat(options: RunOptions) -> None:
+    """Raises ``RecipeError`` when 8 bits are asked of a network that has no such form."""
+    if options.qat:
+        raise RecipeError("--qat is for networks from frame to frame; an autoencoder has no 8-bit form yet")
+
+
 def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module:
     """Takes over every parameter of the same name and shape, so that an upscaler may begin with the body of one of
     another scale. Raises ``CheckpointError`` when that is less than half of them."""

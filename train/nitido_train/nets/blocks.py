@@ -63,6 +63,7 @@ class CollapsibleConv2d(nn.Module):
     Source: SESR (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", MLSys 2022).
 
     Input N×``inputs``×H×W, output N×``outputs``×H×W; ``kernel_size`` is odd and zero padding keeps the size.
+    ``expansion`` 0 leaves the second branch out: an optimizer that orthogonalizes its steps learns without.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class CollapsibleConv2d(nn.Module):
         area, middle_tap = kernel_size**2, kernel_size // 2
         middle = expansion * max(inputs, outputs)
         square = inputs == outputs
-        # The two drawn branches share the variance of He's initialisation; beside the identity they start smaller.
+        self.squeeze = None
+        # The drawn branches share the variance of He's initialisation; beside the identity they start smaller.
         std = gain * math.sqrt(1.0 / (area * inputs)) * (0.5 if square else 1.0)
         self.plain = nn.Parameter(torch.randn(outputs, inputs, kernel_size, kernel_size) * std)
-        expand = torch.randn(middle, inputs, kernel_size, kernel_size) * math.sqrt(1.0 / (area * inputs))
-        self.expand = nn.Parameter(expand)
-        self.squeeze = nn.Parameter(torch.randn(outputs, middle) * math.sqrt(area * inputs / middle) * std)
+        if expansion:
+            expand = torch.randn(middle, inputs, kernel_size, kernel_size) * math.sqrt(1.0 / (area * inputs))
+            self.expand = nn.Parameter(expand)
+            self.squeeze = nn.Parameter(torch.randn(outputs, middle) * math.sqrt(area * inputs / middle) * std)
         self.bias = nn.Parameter(torch.zeros(outputs))
         identity = torch.zeros(outputs, inputs, kernel_size, kernel_size)
         if square:
@@ -87,7 +90,10 @@ class CollapsibleConv2d(nn.Module):
 
     def kernel(self) -> Tensor:
         """The sum of all branches as one outputs×inputs×k×k kernel."""
-        return self.plain + torch.einsum("om,mihw->oihw", self.squeeze, self.expand) + cast(Tensor, self.identity)
+        kernel = self.plain + cast(Tensor, self.identity)
+        if self.squeeze is None:
+            return kernel
+        return kernel + torch.einsum("om,mihw->oihw", self.squeeze, self.expand)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.kernel(), self.bias, padding=self.kernel_size // 2)

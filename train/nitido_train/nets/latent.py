@@ -125,6 +125,11 @@ class LatentNet(nn.Module):
         self.decoder = Decoder(*shape, count)
         self.critic = _critic(latent) if kind == "aae" else None
 
+    @property
+    def has_prior(self) -> bool:
+        """Whether its latents are trained to fill a standard normal distribution."""
+        return self.kind in (*VARIATIONAL, "aae")
+
     def condition(self, label: Tensor) -> Tensor | None:
         """Label numbers N as one-hot N×K float32; ``None`` for a net that is not told."""
         if self.kind != "cvae":

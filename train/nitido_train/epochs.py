@@ -1,0 +1,20 @@
+"""The order in which a training goes through a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def numbers_by_step(count: int, size: int, seed: int, steps: range) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """(step, numbers of its batch) of a collection of ``count`` in batches of ``size``: each number once an epoch, but
+    for what is left over, in an order of the epoch's own. A pure function of seed and step."""
+    per_epoch = count // size
+    epoch, order = -1, np.empty(0, np.int64)
+    for step in steps:
+        if step // per_epoch != epoch:
+            epoch = step // per_epoch
+            order = np.random.default_rng([seed, 1, epoch]).permutation(count)
+        yield step, order[step % per_epoch * size :][:size]
