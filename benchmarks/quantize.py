@@ -28,7 +28,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 import nitido
 from nitido import zoo
 from nitido_export.calibrate import degraded_crops
-from nitido_export.evaluate import Condition, conditions, read_pictures
+from nitido_export.evaluate import Condition, conditions_of, read_pictures
 from nitido_train.validate import to_pictures
 
 ROUNDS = 15
@@ -99,11 +99,7 @@ def main(sets: Path, calib: Path, json_path: Path | None) -> None:
                 began = time.perf_counter()
                 run(frame)
                 times[label].append(1000 * (time.perf_counter() - began))
-        tested = [
-            c
-            for s in SETS[full.card.task]
-            for c in conditions(full.card.task, full.card.scale, read_pictures(sets / s))
-        ]
+        tested = [c for s in SETS[full.card.task] for c in conditions_of(sets / s, full.card.task, full.card.scale)]
         reference = [c.measure(full) for c in tested]
         print(f"{name} on {', '.join(SETS[full.card.task])}; loss is that of the worst condition")
         for label, run in runs.items():

@@ -32,9 +32,14 @@ WIDE_HEIGHT = 360  # to 1280×720
 SIGMA = 25  # of the frame that denoisers are timed on
 
 
-def measure_quality(data: Path, found: Sequence[Method], task: str, results: Results, *, quick: bool) -> None:
+def measure_quality(
+    data: Path, found: Sequence[Method], task: str, results: Results, *, quick: bool, wanted: Sequence[str] = ()
+) -> None:
+    """wanted: texts of which one must be in a trial's key; without any, all trials."""
     given = trials.denoise_trials(data, quick=quick) if task == "denoise" else trials.upscale_trials(data, quick=quick)
     for trial in given:
+        if wanted and not any(text in trial.key for text in wanted):
+            continue
         results.drop_others(trial.dataset, trial.condition, trial.digest)
         for method in quality.fitting(found, trial):
             if quality.measure(method, trial, results):
@@ -88,10 +93,14 @@ def timed_frame(data: Path, task: str) -> Picture:
     "--model", "more", type=click.Path(path_type=Path, exists=True), multiple=True, help="A further .onnx file."
 )
 @click.option("--superres", type=click.Path(path_type=Path, exists=True), help="Folder of FSRCNN_x2.pb and the like.")
+@click.option("--without", multiple=True, metavar="NAME", help="Leave a method out: BM3D takes most of the time.")
+@click.option(
+    "--trial", "wanted", multiple=True, metavar="TEXT", help='Only such pictures, as "CBSD68 | σ 25" or real.'
+)
 @click.option("--no-speed", is_flag=True, help="Keep the times of an earlier run.")
 def main(
     data: Path, out: Path | None, quick: bool, only: str | None, more: tuple[Path, ...], superres: Path | None,
-    no_speed: bool,
+    without: tuple[str, ...], wanted: tuple[str, ...], no_speed: bool,
 ) -> None:  # fmt: skip
     out = out or ROOT / ("benchmarks/out" if quick else "docs")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -105,11 +114,11 @@ def main(
         others, missing = methods.denoisers() if task == "denoise" else methods.upscalers()
         if task == "upscale" and superres and not missing:
             others += list(methods.superres_networks(superres))
-        found = [*methods.models(task, more), *others]
+        found = [m for m in (*methods.models(task, more), *others) if m.name not in without]
         results.missing += missing
         results.drop_models(task, [m.name for m in found])
         print(f"{task}: {', '.join(m.name for m in found)}", *missing, sep="\n  left out: ")
-        measure_quality(data, found, task, results, quick=quick)
+        measure_quality(data, found, task, results, quick=quick, wanted=wanted)
         if not no_speed:
             rounds = 2 if quick else speed.ROUNDS
             products.append(measure_speed(found, task, results, timed_frame(data, task), rounds))

@@ -14,10 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from nitido_export.evaluate import read_pictures
+from nitido.errors import SourceUnavailable
+from nitido_export.evaluate import read_pairs, read_pictures
 from nitido_train import degrade
 from nitido_train.data import find_pictures
-from nitido_train.degrade import CameraNoise, Picture
+from nitido_train.degrade import Picture
 
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
 REAL = "PolyU-real-noise"
@@ -26,14 +27,8 @@ FEW = 7  # slow methods do every so many-th picture of a set
 HEADLINE = ("CBSD68", "σ 25")  # but of this one all: it is what the plot shows
 QUICK_PICTURES, QUICK_SIDE = 2, 192
 
-# Poisson-Gaussian noise at three exposures: variance = shot · x + read in linear light (full scale 1). Read noise
-# belongs to shot noise as in Brooks et al., CVPR 2019: ln read = 2.18 · ln shot + 1.20. Then white balance (blue 1.6,
-# red 2.0), noise half shared with its neighbours as after demosaicing, the sRGB curve, and JPEG.
 JPEG_QUALITY = 90
-CAMERAS = {
-    f"camera {name}": CameraNoise(shot=shot, read=float(np.exp(2.18 * np.log(shot) + 1.20)))
-    for name, shot in (("low", 0.001), ("mid", 0.004), ("high", 0.012))
-}
+CAMERAS = {f"camera {name}": exposure for name, exposure in degrade.CAMERAS.items()}
 CONDITIONS = (*(f"σ {sigma}" for sigma in degrade.SIGMAS), *CAMERAS)
 
 SHRINKS: dict[str, Callable[[Picture, int], Picture]] = {
@@ -85,11 +80,14 @@ def denoise_trials(data: Path, *, quick: bool = False) -> Iterator[Trial]:
         names, clean = _read(data / dataset, quick)
         for condition in CONDITIONS:
             yield _noisy_trial(dataset, condition, names, clean)
-    names, pictures = _read(data / REAL, quick, both=True)
-    given = [p for name, p in zip(names, pictures, strict=True) if name.endswith("_real")]
-    clean = [p for name, p in zip(names, pictures, strict=True) if name.endswith("_mean")]
-    real = tuple(name.removesuffix("_real") for name in names if name.endswith("_real"))
-    yield Trial("denoise", REAL, "real", real, given, clean, level=_level(given, clean))
+    pairs = read_pairs(data / REAL)
+    if pairs is None:
+        raise SourceUnavailable(f"{data / REAL} expects pictures in pairs, NAME_real and NAME_mean")
+    names, given, clean = pairs
+    if quick:
+        names = names[:QUICK_PICTURES]
+        given, clean = ([_middle(p) for p in both[:QUICK_PICTURES]] for both in (given, clean))
+    yield Trial("denoise", REAL, "real", tuple(names), given, clean, level=_level(given, clean))
 
 
 def upscale_trials(data: Path, *, quick: bool = False) -> Iterator[Trial]:
@@ -129,13 +127,11 @@ def _level(given: Sequence[Picture], clean: Sequence[Picture]) -> float:
     return round(float(np.sqrt(np.mean(squares))), 2)
 
 
-def _read(folder: Path, quick: bool, *, both: bool = False) -> tuple[tuple[str, ...], list[Picture]]:
-    """Names and pictures of a folder; for ``quick`` the middle of the first ones, twice as many where they are in
-    pairs (``both``)."""
+def _read(folder: Path, quick: bool) -> tuple[tuple[str, ...], list[Picture]]:
+    """Names and pictures of a folder; for ``quick`` the middle of the first ones."""
     paths, pictures = find_pictures([folder]), read_pictures(folder)
     if quick:
-        count = QUICK_PICTURES * (2 if both else 1)
-        paths, pictures = paths[:count], [_middle(p) for p in pictures[:count]]
+        paths, pictures = paths[:QUICK_PICTURES], [_middle(p) for p in pictures[:QUICK_PICTURES]]
     return tuple(path.stem for path in paths), pictures
 
 

@@ -40,6 +40,11 @@ def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
     write_whole(folder / TABLE, _table(folder, rows).encode())
 
 
+def picture_of(file: Path) -> Path:
+    """Where the picture of what a model does lies, for its file."""
+    return file.parent / "pictures" / f"{file.stem}.webp"
+
+
 def _rows(folder: Path) -> list[dict[str, Any]]:
     """The index as it is, without models whose file or card somebody has deleted."""
     path = folder / INDEX
@@ -68,7 +73,36 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
             f"| {row['name']} | {row['summary']} | {file.stat().st_size / 1000:.0f} KB | "
             f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | {saved} |"
         )
+    for row in rows:
+        lines += _shown(folder / row["file"])
     return "\n".join([*lines, ""])
+
+
+def _shown(file: Path) -> list[str]:
+    """A section about a model that there is a picture of."""
+    picture = picture_of(file)
+    if not picture.is_file():
+        return []
+    card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    training = card["training"]
+    known = f"Known to fail: {training['failures']} " if training.get("failures") else ""
+    sets = [r["set"] for r in card["evaluation"]]
+    measured = [
+        "| " + " | ".join((f"{r['set']}, {r['condition']}", with_unit(r, "value"), with_unit(r, "baseline"))) + " |"
+        for r in card["evaluation"]
+    ]
+    command = f"nitido evaluate {card['name']}" + "".join(f" --data {name}" for name in dict.fromkeys(sets))
+    return [
+        "",
+        f"## {card['name']}",
+        "",
+        f"{card['summary']}. Recipe `{training['recipe']['name']}`, {training['steps']:,} steps. Training pictures: "
+        f"{training['data']}. {known}",
+        "",
+        f"![given, restored, original]({picture.relative_to(file.parent).as_posix()})",
+        "",
+        *([f"| `{command}` | {card['name']} | input or bicubic |", "|---|--:|--:|", *measured] if measured else []),
+    ]
 
 
 def with_unit(row: dict[str, Any], key: str) -> str:

@@ -17,6 +17,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights, for the card.")
 @click.option("--data-note", default="not stated", help="Training data and its licences, for the card.")
+@click.option("--failures", default="", help="Where the model is known to fail, in words, for the card.")
 @click.option("--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card.")
 @click.option("--vectors", type=FOLDER, help="Folder of pictures whose crops go into the certificate.")
 @click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is faster.")
@@ -40,6 +41,7 @@ def export(
     output: Path,
     licence: str,
     data_note: str,
+    failures: str,
     folders: tuple[Path, ...],
     vectors: Path | None,
     int8: bool,
@@ -66,7 +68,7 @@ def export(
     if not holdout and (int8 or fp16):
         raise click.UsageError("--int8 and --fp16 expect --holdout FOLDER, clean pictures to measure the loss on")
 
-    from nitido_export.evaluate import read_pictures
+    from nitido_export.evaluate import conditions_of, read_pictures
     from nitido_export.publish import Statement, export_checkpoint, publish
     from nitido_train.checkpoint import load
 
@@ -77,7 +79,7 @@ def export(
             raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")
         from nitido_export.publish import export_parts
 
-        statement = Statement(licence, data_note, folders)
+        statement = Statement(licence, data_note, folders, failures=failures)
         cards = export_parts(checkpoint, output, statement, parts or ("encoder", "decoder"))
         for card in cards:
             unit = "levels of 255" if card.task != "encode" else "in its own units"
@@ -90,7 +92,7 @@ def export(
     if parts:
         raise click.UsageError("--part is for autoencoders; this run trained a network from frame to frame")
     sources = vectors or (folders[0] if folders else None)
-    statement = Statement(licence, data_note, folders, read_pictures(sources) if sources else [])
+    statement = Statement(licence, data_note, folders, read_pictures(sources) if sources else [], failures)
     if not (int8 or fp16):
         card = export_checkpoint(checkpoint, output, statement)
     else:
@@ -99,7 +101,9 @@ def export(
         from nitido_export.report import write_report
 
         with opened_reference(checkpoint, against, statement) as reference:
-            guard = Guard(max_drop, {folder.name: read_pictures(folder) for folder in holdout}, reference)
+            task, scale = checkpoint.recipe.task, checkpoint.recipe.scale
+            held_out = {folder.name: conditions_of(folder, task, scale) for folder in holdout}
+            guard = Guard(max_drop, held_out, reference)
             if fp16:
                 card = publish(halve(checkpoint, output.stem, statement, guard), output, statement)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,15 @@ class Condition:
         """Mean score in dB of ``restore`` over the pictures."""
         return float(np.mean([self.score(restore(g), c) for g, c in zip(self.given, self.clean, strict=True)]))
 
+    def part(self, every: int, side: int) -> Condition:
+        """Of every so many-th picture the upper left corner, ``side`` clean pixels wide and high: enough to rank."""
+
+        def cut(pictures: list[Picture]) -> list[Picture]:
+            shrunk = [len(c) // len(p) for p, c in zip(pictures[::every], self.clean[::every], strict=True)]
+            return [p[: side // n, : side // n] for p, n in zip(pictures[::every], shrunk, strict=True)]
+
+        return replace(self, given=cut(self.given), clean=cut(self.clean))
+
 
 def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Condition]:
     """Denoising: colour PSNR at Gaussian σ 15, 25, 50; the baseline is the noisy picture. Upscaling: luma PSNR without
@@ -60,15 +69,37 @@ def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Conditio
     ]
 
 
+def conditions_of(folder: Path, task: str, scale: int) -> list[Condition]:
+    """:func:`conditions` on the pictures of a folder; for a denoiser and a folder of pairs, the noise that is there.
+    Raises ``SourceUnavailable``."""
+    if task == "denoise" and (found := read_pairs(folder)):
+        _names, given, clean = found
+        return [Condition("real noise", "PSNR", given, clean, psnr, lambda given: given)]
+    return conditions(task, scale, read_pictures(folder))
+
+
+def read_pairs(folder: Path) -> tuple[list[str], list[Picture], list[Picture]] | None:
+    """(names, noisy, clean) of a folder whose files come in pairs NAME_real and NAME_mean, one exposure and the mean of
+    many (as those of Xu, Li, Liang, Zhang and Zhang's PolyU set, 2018); ``None`` for another folder. Raises
+    ``SourceUnavailable``."""
+    found = {path.stem: path for path in find_pictures([folder])}
+    names = sorted({stem.removesuffix("_real").removesuffix("_mean") for stem in found})
+    if sorted(found) != sorted(f"{name}_{kind}" for name in names for kind in ("mean", "real")):
+        return None
+    noisy, clean = ([_read(found[f"{name}_{kind}"]) for name in names] for kind in ("real", "mean"))
+    return names, noisy, clean
+
+
 def read_pictures(folder: Path) -> list[Picture]:
     """All pictures of a folder in the order of their names, uint8 BGR. Raises ``SourceUnavailable``."""
-    pictures: list[Picture] = []
-    for path in find_pictures([folder]):
-        picture = decode(path)
-        if picture is None:
-            raise SourceUnavailable(f"{path} cannot be decoded: an evaluation needs every picture of its set")
-        pictures.append(picture)
-    return pictures
+    return [_read(path) for path in find_pictures([folder])]
+
+
+def _read(path: Path) -> Picture:
+    picture = decode(path)
+    if picture is None:
+        raise SourceUnavailable(f"{path} cannot be decoded: an evaluation needs every picture of its set")
+    return picture
 
 
 def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
@@ -83,5 +114,5 @@ def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
             "pictures": len(condition.clean),
         }
         for folder in folders
-        for condition in conditions(model.card.task, model.card.scale, read_pictures(folder))
+        for condition in conditions_of(folder, model.card.task, model.card.scale)
     ]

@@ -17,7 +17,7 @@ from nitido.certificate import SEAL, UNSEALED, VECTORS, Vector, seal, vectors_to
 from nitido.errors import CardMismatch, ExportError
 from nitido.model import Model, load
 from nitido.whole import write_whole
-from nitido_export.catalogue import add_to_catalogue
+from nitido_export.catalogue import add_to_catalogue, picture_of
 from nitido_export.certify import certify, frames_from
 from nitido_export.evaluate import evaluate
 from nitido_export.evaluate_latent import evaluate_network
@@ -25,22 +25,28 @@ from nitido_export.facts import oldest_runtime, read_facts
 from nitido_export.graph import frame_graph
 from nitido_export.latent_parts import check_part, part_of
 from nitido_export.parity import check_parity
+from nitido_export.showcase import before_after, to_webp
 from nitido_export.writer import IR_VERSION, OPSET
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantize import unquantized
+from nitido_train.recipe import recipe_from_dict
+
+SHOWN = 3  # pictures
 
 
 @dataclass(frozen=True)
 class Statement:
     """What only the person who exports can say. licence: of the weights. data: training sets and their licences in
-    words. evaluation: folders of clean test pictures. vectors: clean pictures for the certificate."""
+    words. evaluation: folders of clean test pictures, or of pairs. vectors: clean pictures for the certificate and to
+    show what the model does. failures: where it is known to fail, in words."""
 
     licence: str
     data: str
     evaluation: Sequence[Path] = ()
     vectors: Sequence[Picture] = ()
+    failures: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,9 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement
 
 
 def _training(checkpoint: Checkpoint, statement: Statement) -> dict[str, Any]:
+    known = {"failures": statement.failures} if statement.failures else {}
     return {
+        **known,
         "data": statement.data,
         "steps": checkpoint.step,
         "recipe": asdict(checkpoint.recipe),
@@ -112,12 +120,20 @@ def _training(checkpoint: Checkpoint, statement: Statement) -> dict[str, Any]:
 
 
 def publish(finished: Draft, target: Path, statement: Statement) -> Card:
-    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card, and enters it into the catalogue.
+    """Evaluates a draft and writes ``target`` (``.onnx``), its ``.json`` card and, for a float model from frame to
+    frame, a picture of what it does, and enters it into the catalogue.
     Raises ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
-    if statement.evaluation and not finished.card.evaluation:
+    shown = None
+    if finished.card.task in ("denoise", "upscale"):
         with finished.opened() as model:
-            rows = evaluate(model, statement.evaluation)
-        finished = replace(finished, card=replace(finished.card, evaluation=rows))
+            if statement.evaluation and not finished.card.evaluation:
+                rows = evaluate(model, statement.evaluation)
+                finished = replace(finished, card=replace(finished.card, evaluation=rows))
+            if statement.vectors and finished.card.precision == "fp32":
+                recipe = recipe_from_dict(finished.card.training["recipe"])
+                shown = before_after(model, recipe, statement.vectors[:SHOWN])
+    if shown is not None:
+        write_whole(picture_of(target), to_webp(shown))
     write_whole(target, finished.to_bytes())
     card = json.dumps(asdict(finished.card), indent=2, ensure_ascii=False)
     write_whole(target.with_suffix(".json"), f"{card}\n".encode())

@@ -16,7 +16,7 @@ import numpy as np
 from nitido.errors import ExportError
 from nitido.model import Model
 from nitido_export.calibrate import calibration_cells, candidates
-from nitido_export.evaluate import conditions
+from nitido_export.evaluate import Condition
 from nitido_export.graph import frame_graph
 from nitido_export.parity import quiet_session
 from nitido_export.publish import Draft, Statement, draft
@@ -33,17 +33,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Guard:
-    """max_drop: allowed loss in dB, on the worst of the task's conditions. holdout: sets of clean pictures to measure
-    it on, by name. reference: the float model to measure against."""
+    """max_drop: allowed loss in dB, on the worst of all conditions. holdout: what to measure it on, by the name of the
+    set. reference: the float model to measure against."""
 
     max_drop: float
-    holdout: Mapping[str, Sequence[Picture]]
+    holdout: Mapping[str, Sequence[Condition]]
     reference: Model
 
     @property
-    def pictures(self) -> list[Picture]:
-        """Those of all sets."""
-        return [picture for pictures in self.holdout.values() for picture in pictures]
+    def pictures(self) -> int:
+        """How many all sets hold together."""
+        return sum(len(conditions[0].clean) for conditions in self.holdout.values())
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def quantize(
         "activations": "uint8",
         "max_drop": guard.max_drop,
         "drop": round(last.drop, 3),
-        "holdout_pictures": len(guard.pictures),
+        "holdout_pictures": guard.pictures,
         "scores": scores,
         "speedup": round(timing.speedup, 2),
         "timing": timing.describe(),
@@ -164,7 +164,7 @@ def halve(checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard)
         "kind": "float16 body",
         "max_drop": guard.max_drop,
         "drop": round(drop, 3),
-        "holdout_pictures": len(guard.pictures),
+        "holdout_pictures": guard.pictures,
         "scores": scores,
         "timing": "not timed: made for GPUs; CPUs compute it in float32 with conversions around",
     }
@@ -176,16 +176,14 @@ class _Judge:
 
     def __init__(self, plain: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard) -> None:
         self._plain, self._checkpoint, self._name, self._statement = plain, checkpoint, name, statement
-        task = checkpoint.recipe.task
         self._conditions = [
             replace(condition, name=f"{name}, {condition.name}")
-            for name, pictures in guard.holdout.items()
-            for condition in conditions(task, plain.scale, pictures)
+            for name, conditions in guard.holdout.items()
+            for condition in conditions
         ]
         self._reference = [c.measure(guard.reference) for c in self._conditions]
         # Sensitivity takes a measurement per layer: a corner of each picture is enough to rank them.
-        few = guard.pictures[:: max(1, len(guard.pictures) // 12)]
-        self._few = conditions(task, plain.scale, [p[:256, :256] for p in few])
+        self._few = [c.part(max(1, guard.pictures // 12), 264) for c in self._conditions]
 
     def draft_of(self, quantization: Quantization) -> Draft:
         net = quantize_net(self._plain, quantization)

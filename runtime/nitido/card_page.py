@@ -40,6 +40,7 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
     if training:
         yield "trained on", str(training.get("data", ""))
         yield "steps", f"{training['steps']:,}" if "steps" in training else ""
+        yield "known to fail", str(training.get("failures", ""))
     quantization = card.quantization
     if quantization:
         yield "quantized", f"loses {quantization['drop']} dB on the worst condition; {quantization['timing']}"

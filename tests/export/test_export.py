@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -14,6 +15,7 @@ from nitido.errors import ExportError, SinkUnavailable
 from nitido.model import load
 from nitido.whole import write_whole
 from nitido_export import parity
+from nitido_export.evaluate import read_pictures
 from nitido_export.facts import read_facts
 from nitido_export.graph import frame_graph
 from nitido_export.publish import Statement, export_checkpoint
@@ -74,6 +76,18 @@ def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
     export_checkpoint(random_checkpoint("denoise"), tmp_path / "o.onnx", statement)
     rows = json.loads((tmp_path / "index.json").read_text())["models"]
     assert [(row["name"], row["default"]) for row in rows] == [("n", False), ("o", True)]
+
+
+def test_the_table_shows_what_a_model_does_and_where_it_fails(photos: Path, tmp_path: Path) -> None:
+    statement = Statement("none", "my photographs", [photos], read_pictures(photos), failures="fog")
+    export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
+    picture = cv2.imread(str(tmp_path / "pictures" / "m.webp"))
+    assert picture is not None and picture.shape[1] > 300
+    text = (tmp_path / "README.md").read_text()
+    section = text[text.index("## m\n") :]
+    assert "my photographs" in section and "Known to fail: fog" in section and "(pictures/m.webp)" in section
+    assert f"`nitido evaluate m --data {photos.name}`" in section and "gaussian sigma 50 |" in section
+    assert read_card(str(tmp_path / "m.onnx")).training["failures"] == "fog"
 
 
 @pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)

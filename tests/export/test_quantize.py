@@ -20,7 +20,7 @@ from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavail
 from nitido.model import Model
 from nitido_export import cli
 from nitido_export.calibrate import calibration_cells
-from nitido_export.evaluate import read_pictures
+from nitido_export.evaluate import conditions, read_pictures
 from nitido_export.facts import integer_weights
 from nitido_export.graph import frame_graph
 from nitido_export.parity import check_parity
@@ -63,7 +63,7 @@ def outcome() -> Outcome:
 
 def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, time=faster) -> Outcome:
     with opened_reference(checkpoint, None, STATEMENT) as reference:
-        guard = Guard(max_drop, {"crops": pictures}, reference)
+        guard = Guard(max_drop, {"crops": conditions("denoise", 1, pictures)}, reference)
         return quantize(checkpoint, "m.int8", STATEMENT, guard, pictures, time=time)
 
 
@@ -147,10 +147,11 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
 def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Picture]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
     with opened_reference(checkpoint, None, STATEMENT) as reference:
-        half = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, {"crops": pictures[:1]}, reference))
+        held_out = {"crops": conditions("denoise", 1, pictures[:1])}
+        half = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, held_out, reference))
         assert half.card.precision == "fp16" and "not timed" in half.card.quantization["timing"]
         with pytest.raises(ExportError, match="the fp16 model loses"):
-            halve(checkpoint, "m.fp16", STATEMENT, Guard(-1.0, {"crops": pictures[:1]}, reference))
+            halve(checkpoint, "m.fp16", STATEMENT, Guard(-1.0, held_out, reference))
 
 
 def test_training_for_8_bits_exports_the_graph_it_trained(

@@ -55,6 +55,14 @@ class CameraNoise:
         )
 
 
+# Exposures at which denoisers are compared: shot noise, and the read noise that belongs to it in the middle of the
+# ranges above.
+CAMERAS = {
+    name: CameraNoise(shot=shot, read=float(np.exp(2.18 * np.log(shot) + 1.20)))
+    for name, shot in (("low", 0.001), ("mid", 0.004), ("high", 0.012))
+}
+
+
 def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Generator) -> Picture:
     """Adds signal-dependent noise where a sensor does, in linear light before white balance and gamma.
 

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from nitido.errors import SourceUnavailable
+from nitido_export.evaluate import conditions, conditions_of, read_pairs, read_pictures
+from nitido_export.showcase import LABEL, SIDE, before_after
+from nitido_train.degrade import Picture
+from nitido_train.metrics import psnr
+from nitido_train.recipe import load_recipe
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, photos: Path) -> Path:
+    """Two photographs, each beside itself five levels brighter."""
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for name, picture in zip("ab", read_pictures(photos), strict=False):
+        cv2.imwrite(str(folder / f"{name}_mean.png"), picture)
+        cv2.imwrite(str(folder / f"{name}_real.png"), np.minimum(picture, 250) + 5)
+    return folder
+
+
+def test_a_folder_of_pairs_is_measured_with_the_noise_that_is_there(pairs: Path) -> None:
+    (condition,) = conditions_of(pairs, "denoise", 1)
+    assert (condition.name, len(condition.clean)) == ("real noise", 2)
+    undone = condition.measure(lambda p: np.asarray(p - 5, np.uint8))
+    assert undone > condition.measure(condition.baseline) + 10
+    assert abs(condition.measure(condition.baseline) - 20 * np.log10(255 / 5)) < 1
+
+
+def test_a_picture_without_its_pair_makes_a_folder_of_clean_pictures(pairs: Path) -> None:
+    (pairs / "b_real.png").unlink()
+    assert read_pairs(pairs) is None
+    assert [c.name for c in conditions_of(pairs, "denoise", 1)] == [f"gaussian sigma {s}" for s in (15, 25, 50)]
+
+
+def test_a_truncated_pair_is_named(pairs: Path) -> None:
+    path = pairs / "b_real.png"
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(SourceUnavailable, match=r"b_real\.png cannot be decoded"):
+        read_pairs(pairs)
+
+
+@pytest.mark.parametrize(("task", "scale"), [("denoise", 1), ("upscale", 3)])
+def test_a_part_of_a_condition_keeps_pairs_together(photos: Path, task: str, scale: int) -> None:
+    part = conditions(task, scale, read_pictures(photos))[0].part(2, 48)
+    assert len(part.given) == len(part.clean) == (len(read_pictures(photos)) + 1) // 2
+    for given, clean in zip(part.given, part.clean, strict=True):
+        assert clean.shape == (48, 48, 3) and given.shape == (48 // scale, 48 // scale, 3)
+        assert psnr(np.asarray(cv2.resize(given, (48, 48), interpolation=cv2.INTER_CUBIC), np.uint8), clean) > 20
+
+
+@pytest.mark.parametrize("name", ["denoise-n", "denoise-camera-n", "upscale-x3-n"])
+def test_the_picture_of_a_model_shows_given_restored_and_original(photos: Path, name: str) -> None:
+    recipe = load_recipe(name)
+    shapes: list[tuple[int, ...]] = []
+
+    def restore(given: Picture) -> Picture:
+        shapes.append(given.shape)
+        return np.full((SIDE, SIDE, 3), 77, np.uint8)
+
+    pictures = [cv2.resize(p, (300, 300)) for p in read_pictures(photos)[:2]]
+    shown = before_after(restore, recipe, [np.asarray(p, np.uint8) for p in pictures])
+    assert shown.shape == (LABEL + 2 * SIDE, 3 * SIDE, 3)
+    assert shapes == [(SIDE // recipe.scale, SIDE // recipe.scale, 3)] * 2
+    rows = shown[LABEL:]
+    assert (rows[:, SIDE : 2 * SIDE] == 77).all()
+    given, clean = rows[:, :SIDE], rows[:, 2 * SIDE :]
+    assert 15 < psnr(np.ascontiguousarray(given), np.ascontiguousarray(clean)) < 40
