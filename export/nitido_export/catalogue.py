@@ -17,12 +17,13 @@ INDEX, TABLE = "index.json", "README.md"
 def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
     """Enters a model file into the folder's index, in place of an older one of its name, and writes the table anew.
 
-    The first model of a task is the one that the task's name stands for, and stays it. Raises ``SinkUnavailable``.
+    The first model of a task and scale is the one that the task's name stands for there, and stays it.
+    Raises ``SinkUnavailable``.
     """
     rows = _rows(folder)
     kept = next((row for row in rows if row["name"] == card.name), None)
     rows = [row for row in rows if row is not kept]
-    others = any(row["task"] == card.task and row["default"] for row in rows)
+    others = any((row["task"], row["scale"]) == (card.task, card.scale) and row["default"] for row in rows)
     rows.append(
         {
             "name": card.name,

@@ -67,7 +67,7 @@ def denoise(**given: Any) -> None:
 @click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
 @_options
 @click.option("--model", default="upscale", show_default=True, help="Model name or .onnx file.")
-@click.option("--scale", type=int, default=2, show_default=True, help="Enlargement.")
+@click.option("--scale", type=int, default=2, show_default=True, help="Enlargement: 2, 3 or 4.")
 def upscale(scale: int, **given: Any) -> None:
     carry_out(Wish(**given), "upscale", scale)
 

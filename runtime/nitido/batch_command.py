@@ -53,6 +53,7 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
     """Runs the batch, for models of ``task`` and ``scale`` where these are given. Exits unless all is well."""
     import warnings
 
+    from nitido import zoo
     from nitido.batch import maker_of
     from nitido.engine import LocalEngine
     from nitido.journal import Journal
@@ -66,7 +67,7 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
     if wish.watch and (wish.dry_run or is_file_name(wish.output)):
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
     # Waiting threads that do not spin leave the cores to decoding and encoding.
-    model = load(wish.model, wish.device, wish.threads, spinning=False)
+    model = load(str(zoo.find(wish.model, scale)), wish.device, wish.threads, spinning=False)
     if task:
         model.card.require_task(task, str(model.path))
     if scale and model.card.scale != scale:

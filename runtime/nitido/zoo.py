@@ -17,7 +17,8 @@ ENVIRONMENT = "NITIDO_MODELS"
 
 @dataclass(frozen=True)
 class Entry:
-    """One model in an index: ``default`` marks the one that its task's name stands for. ``sha256`` of the file."""
+    """One model in an index: ``default`` marks the one that its task's name stands for at its scale. ``sha256`` of the
+    file."""
 
     name: str
     path: Path
@@ -57,8 +58,10 @@ def entries() -> list[Entry]:
     return found
 
 
-def find(name: str) -> Path:
+def find(name: str, scale: int | None = None) -> Path:
     """Path of a model file from a path, a model's name (``denoise-n``) or a task's (``denoise``, ``upscale``).
+
+    scale: of the model that a task's name stands for; by default the smallest that there is.
 
     Raises ``ModelNotFound`` when there is none, ``CardMismatch`` when a shipped file is not the one in its index.
     """
@@ -68,13 +71,17 @@ def find(name: str) -> Path:
             raise ModelNotFound(f"no such model file: {name}; 'nitido models' lists those at hand")
         return path
     known = entries()
-    chosen = [e for e in known if e.name == name] or [e for e in known if e.task == name and e.default]
+    alike = sorted((e for e in known if e.task == name and e.default), key=lambda e: e.scale)
+    chosen = [e for e in known if e.name == name] or [e for e in alike if scale in (None, e.scale)]
     if chosen:
         _check(chosen[0])
         return chosen[0].path
     for folder in _folders():
         if (folder / f"{name}.onnx").is_file():
             return folder / f"{name}.onnx"
+    if alike:
+        scales = ", ".join(f"×{e.scale}" for e in alike)
+        raise ModelNotFound(f"no model for '{name}' ×{scale}: there are {scales}; or name a .onnx file with --model")
     names = ", ".join(e.name for e in known) or "none installed"
     raise ModelNotFound(f"no model named '{name}': expected a .onnx file or one of: {names}")
 

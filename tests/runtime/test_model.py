@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 import weakref
@@ -244,3 +246,20 @@ def test_the_package_is_light_and_its_names_are_there() -> None:
     assert set(nitido.__all__) <= set(dir(nitido))
     with pytest.raises(AttributeError, match="no attribute 'absent'"):
         _ = nitido.absent
+
+
+def test_a_tasks_name_stands_for_one_model_at_each_scale(
+    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny_models["upscale"].read_bytes()
+    row = {"task": "upscale", "summary": "", "sha256": hashlib.sha256(data).hexdigest()}
+    named = [("four", 4, True), ("two", 2, True), ("other-two", 2, False)]
+    rows = [row | {"name": n, "file": f"{n}.onnx", "scale": s, "default": d} for n, s, d in named]
+    for name, *_ in named:
+        (tmp_path / f"{name}.onnx").write_bytes(data)
+    (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
+    monkeypatch.setattr(zoo, "_folders", lambda: [tmp_path])
+    assert [zoo.find("upscale", scale).stem for scale in (None, 2, 4)] == ["two", "two", "four"]
+    assert zoo.find("other-two", 4).stem == "other-two"  # a name is a name; its scale is another check
+    with pytest.raises(ModelNotFound, match="no model for 'upscale' ×3: there are ×2, ×4"):
+        zoo.find("upscale", 3)
