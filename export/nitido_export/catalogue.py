@@ -86,7 +86,7 @@ def _shown(file: Path) -> list[str]:
         return []
     card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     training = card["training"]
-    known = f"Known to fail: {training['failures']} " if training.get("failures") else ""
+    known = f" Known to fail: {training['failures']}." if training.get("failures") else ""
     sets = [r["set"] for r in card["evaluation"]]
     measured = [
         "| " + " | ".join((f"{r['set']}, {r['condition']}", with_unit(r, "value"), with_unit(r, "baseline"))) + " |"
@@ -98,7 +98,7 @@ def _shown(file: Path) -> list[str]:
         f"## {card['name']}",
         "",
         f"{card['summary']}. Recipe `{training['recipe']['name']}`, {training['steps']:,} steps. Training pictures: "
-        f"{training['data']}. {known}",
+        f"{training['data']}.{known}",
         "",
         f"![given, restored, original]({picture.relative_to(file.parent).as_posix()})",
         "",
