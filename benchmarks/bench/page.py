@@ -42,8 +42,10 @@ def render(results: Results, *, command: str, plot: str, task: str | None = None
     for title, wanted, sections in (("Denoising", "denoise", _denoising), ("Upscaling", "upscale", _upscaling)):
         if task in (None, wanted):
             parts += ["", f"## {title}", "", *sections(results)]
-    if results.missing:
-        parts += ["", "## Left out", "", *(f"- {line}" for line in results.missing)]
+    done = {row.dataset for row in results.quality.values()}
+    sets = [name for kind, names in SETS.items() if task in (None, kind) for name in names if name not in done]
+    if missing := [*results.missing, *(f"{name}: not measured yet" for name in sets)]:
+        parts += ["", "## Left out", "", *(f"- {line}" for line in missing)]
     sources = dict.fromkeys(p.source for p in PUBLISHED if task in (None, p.task))
     parts += ["", "## Published figures", "", *(f"- {source}" for source in sources), ""]
     return "\n".join(parts)

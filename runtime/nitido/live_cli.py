@@ -30,7 +30,7 @@ _STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
 @source_option
 @sink_option
-@click.option("--model", default="denoise-camera-n", show_default=True, help="Model name or .onnx file.")
+@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @every_frame_option
 @size_option
