@@ -124,14 +124,14 @@ def publish(finished: Draft, target: Path, statement: Statement) -> Card:
     frame, a picture of what it does, and enters it into the catalogue.
     Raises ``SinkUnavailable`` when nothing can be written; what was there before is then still there."""
     shown = None
-    if finished.card.task in ("denoise", "upscale"):
+    if statement.evaluation and not finished.card.evaluation:
         with finished.opened() as model:
-            if statement.evaluation and not finished.card.evaluation:
-                rows = evaluate(model, statement.evaluation)
-                finished = replace(finished, card=replace(finished.card, evaluation=rows))
-            if statement.vectors and finished.card.precision == "fp32":
-                recipe = recipe_from_dict(finished.card.training["recipe"])
-                shown = before_after(model, recipe, statement.vectors[:SHOWN])
+            rows = evaluate(model, statement.evaluation)
+        finished = replace(finished, card=replace(finished.card, evaluation=rows))
+    if finished.card.task in ("denoise", "upscale") and statement.vectors and finished.card.precision == "fp32":
+        recipe = recipe_from_dict(finished.card.training["recipe"])
+        with finished.opened() as model:
+            shown = before_after(model, recipe, statement.vectors[:SHOWN])
     if shown is not None:
         write_whole(picture_of(target), to_webp(shown))
     write_whole(target, finished.to_bytes())
