@@ -116,7 +116,7 @@ def main(
             others += list(methods.superres_networks(superres))
         found = [m for m in (*methods.models(task, more), *others) if m.name not in without]
         results.missing += missing
-        results.missing += [f"{m.name}: by --without" for m in others if m.name in without]
+        results.missing += [f"{m.name}: left out with --without" for m in others if m.name in without]
         results.drop_models(task, [m.name for m in found])
         print(f"{task}: {', '.join(m.name for m in found)}", *missing, sep="\n  left out: ")
         measure_quality(data, found, task, results, quick=quick, wanted=wanted)
@@ -127,7 +127,7 @@ def main(
         results.machine = speed.machine(min(products), load)
     results.save()
     write_whole(out / f"{stem}.png", plot.draw(results))
-    command = f"make bench DATA={data.name}" + (" ARGS=--quick" if quick else "")  # the pictures of --trial add up
+    command = f"make bench DATA={data.name}" + (" ARGS=--quick" if quick else "")
     text = page.render(results, command=command, plot=f"{stem}.png", quick=quick)
     write_whole(out / f"{stem}.md", text.encode())
     print(f"wrote {out / stem}.md, .png and .json")

@@ -65,26 +65,25 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
         "| model | does | file | MAC per pixel | computes in | quality | int8 loss, speed |",
         "|---|---|---|---|---|---|---|",
     ]
+    sections: list[str] = []
     for row in rows:
         file = folder / row["file"]
         card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        sections += _shown(file, card)
         quantization = card.get("quantization") or {}
         saved = f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}" if "speedup" in quantization else ""
         lines.append(
             f"| {row['name']} | {row['summary']} | {file.stat().st_size / 1000:.0f} KB | "
             f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | {saved} |"
         )
-    for row in rows:
-        lines += _shown(folder / row["file"])
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *sections, ""])
 
 
-def _shown(file: Path) -> list[str]:
+def _shown(file: Path, card: dict[str, Any]) -> list[str]:
     """A section about a model that there is a picture of."""
     picture = picture_of(file)
     if not picture.is_file():
         return []
-    card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     training = card["training"]
     known = f" Known to fail: {training['failures']}." if training.get("failures") else ""
     sets = [r["set"] for r in card["evaluation"]]

@@ -49,13 +49,11 @@ def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Conditio
     colour PSNR of what is made of pictures with drawn blots; the baseline is the picture with the blots."""
     if task == "denoise":
         return [
-            Condition(
-                f"gaussian sigma {sigma}", "PSNR", degrade.noisy(clean, sigma), list(clean), psnr, lambda given: given
-            )
+            Condition(f"gaussian sigma {sigma}", "PSNR", degrade.noisy(clean, sigma), list(clean), psnr, _as_given)
             for sigma in degrade.SIGMAS
         ]
     if task == "reconstruct":
-        return [Condition("blots", "PSNR", blots.blemished(clean), list(clean), psnr, lambda given: given)]
+        return [Condition("blots", "PSNR", blots.blemished(clean), list(clean), psnr, _as_given)]
     whole = [degrade.crop_to_multiple(p, scale) for p in clean]
     return [
         Condition(
@@ -74,7 +72,7 @@ def conditions_of(folder: Path, task: str, scale: int) -> list[Condition]:
     Raises ``SourceUnavailable``."""
     if task == "denoise" and (found := read_pairs(folder)):
         _names, given, clean = found
-        return [Condition("real noise", "PSNR", given, clean, psnr, lambda given: given)]
+        return [Condition("real noise", "PSNR", given, clean, psnr, _as_given)]
     return conditions(task, scale, read_pictures(folder))
 
 
@@ -93,6 +91,10 @@ def read_pairs(folder: Path) -> tuple[list[str], list[Picture], list[Picture]] |
 def read_pictures(folder: Path) -> list[Picture]:
     """All pictures of a folder in the order of their names, uint8 BGR. Raises ``SourceUnavailable``."""
     return [_read(path) for path in find_pictures([folder])]
+
+
+def _as_given(given: Picture) -> Picture:
+    return given
 
 
 def _read(path: Path) -> Picture:

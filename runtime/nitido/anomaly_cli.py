@@ -12,17 +12,13 @@ import click
 
 from nitido.interrupts import quiet_libraries, stop_signals
 from nitido.live_options import (
-    every_frame_option,
+    ends_options,
     expect_frames,
+    frames_options,
     messages,
-    pixel_format_option,
-    rate_option,
     refuse_live,
     refuse_own_source,
-    sink_option,
-    size_option,
     snapshots_option,
-    source_option,
     status_line,
     stopping,
 )
@@ -216,17 +212,13 @@ def check(
 
 
 @anomaly.command("live", short_help="Watch a camera, stream, clip or pipe.")
-@source_option
-@sink_option
+@ends_options
 @_model
 @click.option("--steady", type=click.IntRange(1), default=1, show_default=True, help="Frames that must agree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per inspected frame and line.")
 @click.option("--changes", is_flag=True, help="With --json: only frames at which the verdict changes.")
 @click.option("--until-anomaly", is_flag=True, help="End at the first anomaly.")
-@every_frame_option
-@size_option
-@rate_option
-@pixel_format_option
+@frames_options
 @device_option
 @threads_option
 @click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")

@@ -8,17 +8,13 @@ import click
 
 from nitido.live_options import (
     clear,
-    every_frame_option,
+    ends_options,
     expect_frames,
+    frames_options,
     messages,
-    pixel_format_option,
-    rate_option,
     refuse_live,
     refuse_own_source,
-    sink_option,
-    size_option,
     snapshots_option,
-    source_option,
     status_line,
     stopping,
 )
@@ -28,14 +24,10 @@ _STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
 
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
-@source_option
-@sink_option
+@ends_options
 @click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
-@every_frame_option
-@size_option
-@rate_option
-@pixel_format_option
+@frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
 @click.option("--split", is_flag=True, help="Show the left half as captured.")
 @click.option("--overlay", is_flag=True, help="Draw the status onto files and pipes too.")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nitido.options import together
+
 if TYPE_CHECKING:
     from nitido.meter import LiveReport
     from nitido.shot import Controls, Status
@@ -35,24 +37,24 @@ class _Size(click.ParamType[tuple[int, int]]):
         return int(found[1]), int(found[2])
 
 
-source_option = click.option(
-    "--source", default="0", show_default=True, help="Camera (0, /dev/video0), URL, video file, - (stdin)."
+ends_options = together(
+    click.option(
+        "--source", default="0", show_default=True, help="Camera (0, /dev/video0), URL, video file, - (stdin)."
+    ),
+    click.option(
+        "--sink",
+        default="window",
+        show_default=True,
+        help="window, clip.mp4, virtual, mjpeg://127.0.0.1:8080, - (stdout), or none.",
+    ),
 )
-sink_option = click.option(
-    "--sink",
-    default="window",
-    show_default=True,
-    help="window, clip.mp4, virtual, mjpeg://127.0.0.1:8080, - (stdout), or none.",
-)
-every_frame_option = click.option(
-    "--every-frame", is_flag=True, help="Drop no frame, take the time it takes. For files and pipes."
-)
-size_option = click.option("--size", type=_Size(), help="Size of piped frames, or asked of the camera.")
-rate_option = click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), help="Rate to read a pipe at, or asked of the camera."
-)
-pixel_format_option = click.option(
-    "--pixel-format", metavar="FOURCC", help="Asked of the camera, such as MJPG or YUYV."
+frames_options = together(
+    click.option("--every-frame", is_flag=True, help="Drop no frame, take the time it takes. For files and pipes."),
+    click.option("--size", type=_Size(), help="Size of piped frames, or asked of the camera."),
+    click.option(
+        "--rate", type=click.FloatRange(0, min_open=True), help="Rate to read a pipe at, or asked of the camera."
+    ),
+    click.option("--pixel-format", metavar="FOURCC", help="Asked of the camera, such as MJPG or YUYV."),
 )
 snapshots_option = click.option(
     "--snapshots", type=click.Path(path_type=Path, file_okay=False), help="Folder for key s.  [default: .]"

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import click
 from click.shell_completion import CompletionItem
 
 from nitido.providers import AUTO, DEVICES, known_provider
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of the help."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class DeviceType(click.ParamType):

@@ -30,6 +30,11 @@ def noisy(pictures: Sequence[Picture], sigma: int) -> list[Picture]:
     return [add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(pictures)]
 
 
+def _log_read(log_shot: float) -> float:
+    """The read noise that usually belongs to a shot noise, both as logarithms of what CameraNoise holds."""
+    return 2.18 * log_shot + 1.20
+
+
 @dataclass(frozen=True)
 class CameraNoise:
     """Parameters of one exposure. ``shot`` and ``read``: variance per unit of linear light and constant variance,
@@ -46,7 +51,7 @@ class CameraNoise:
         """A random camera at a random gain; ranges of shot and read noise after Brooks et al., "Unprocessing Images
         for Learned Raw Denoising", CVPR 2019."""
         log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
-        log_read = 2.18 * log_shot + 1.20 + rng.normal(0.0, 0.26)
+        log_read = _log_read(log_shot) + rng.normal(0.0, 0.26)
         return CameraNoise(
             shot=float(np.exp(log_shot)),
             read=float(np.exp(log_read)),
@@ -58,7 +63,7 @@ class CameraNoise:
 # Exposures at which denoisers are compared: shot noise, and the read noise that belongs to it in the middle of the
 # ranges above.
 CAMERAS = {
-    name: CameraNoise(shot=shot, read=float(np.exp(2.18 * np.log(shot) + 1.20)))
+    name: CameraNoise(shot=shot, read=float(np.exp(_log_read(np.log(shot)))))
     for name, shot in (("low", 0.001), ("mid", 0.004), ("high", 0.012))
 }
 
