@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from latent_recipes import SIDE, tiny_latent, write_class_folders, write_digits
+from resuming import assert_resumes_bit_for_bit
 
 from nitido.errors import RecipeError, SourceUnavailable
 from nitido_train import checkpoint
@@ -85,23 +86,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = tiny_latent("vae", steps=8, validate_every=4, latent={"binarize": True, "beta_warmup": 5})
-    options = options_for(tmp_path / "whole", digits, checkpoint_minutes=0)
-    cut = replace(options, out=tmp_path / "cut", resume=True)
-    cut.out.mkdir()
-    save = checkpoint.save
-
-    def save_and_keep_step_6(state: checkpoint.Checkpoint, path: Path) -> None:
-        save(state, path)
-        if state.step == 6 and path.name == "last.pt":
-            shutil.copy(path, cut.out / "last.pt")
-
-    monkeypatch.setattr(checkpoint, "save", save_and_keep_step_6)
-    whole = train(recipe, options)
-    resumed = train(recipe, cut)
-    assert (whole.step, resumed.step) == (8, 8)
-    assert all(torch.equal(whole.net[key], resumed.net[key]) for key in whole.net)
-    # The loss curve too, whose second point covers steps on both sides of the cut.
-    assert whole.history == resumed.history
+    assert_resumes_bit_for_bit(recipe, options_for(tmp_path / "whole", digits), 6, monkeypatch)
 
 
 def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from resuming import assert_resumes_bit_for_bit
 from torch import nn
 
 from nitido.certificate import verify
@@ -221,22 +221,7 @@ def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, ca
 def test_resumed_training_equals_an_uninterrupted_one(
     tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = options_for(tmp_path / "whole", tunes, checkpoint_minutes=0)
-    cut = replace(options, out=tmp_path / "cut", resume=True)
-    cut.out.mkdir()
-    save = checkpoint.save
-
-    def save_and_keep_step_6(state: checkpoint.Checkpoint, path: Path) -> None:
-        save(state, path)
-        if state.step == 6 and path.name == "last.pt":
-            shutil.copy(path, cut.out / "last.pt")
-
-    monkeypatch.setattr(checkpoint, "save", save_and_keep_step_6)
-    whole = train(tiny_recipe(), options)
-    resumed = train(tiny_recipe(), cut)
-    assert all(torch.equal(whole.net[key], resumed.net[key]) for key in whole.net)
-    assert all(torch.equal(whole.ema[key], resumed.ema[key]) for key in whole.ema)
-    assert whole.history == resumed.history
+    assert_resumes_bit_for_bit(tiny_recipe(), options_for(tmp_path / "whole", tunes), 6, monkeypatch)
 
 
 def test_half_of_the_phrases_end_as_another_of_their_tune(tunes: Path, tmp_path: Path) -> None:

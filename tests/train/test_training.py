@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from resuming import assert_resumes_bit_for_bit
 from tiny import tiny_recipe
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
@@ -47,26 +47,8 @@ def test_resumed_training_equals_an_uninterrupted_one(
 ) -> None:
     recipe = recipe_from_dict(tiny_recipe())
     recipe = replace(recipe, schedule=replace(recipe.schedule, optimizer=optimizer))
-    options = RunOptions(
-        out=tmp_path / "whole", data=(photos,), workers=0, accelerator="cpu", progress=False, checkpoint_minutes=0
-    )
-    cut = replace(options, out=tmp_path / "cut", resume=True)
-    cut.out.mkdir()
-    save = checkpoint.save
-
-    def save_and_keep_step_3(state: checkpoint.Checkpoint, path: Path) -> None:
-        save(state, path)
-        if state.step == 3 and path.name == "last.pt":
-            shutil.copy(path, cut.out / "last.pt")
-
-    monkeypatch.setattr(checkpoint, "save", save_and_keep_step_3)
-    whole = train(recipe, options)
-    assert checkpoint.load(cut.out).step == 3
-    resumed = train(recipe, cut)
-    assert (whole.step, resumed.step) == (6, 6)
-    for kept, again in ((whole.net, resumed.net), (whole.ema, resumed.ema)):
-        assert all(torch.equal(kept[key], again[key]) for key in kept)
-    assert whole.history == resumed.history
+    options = RunOptions(out=tmp_path / "whole", data=(photos,), workers=0, accelerator="cpu", progress=False)
+    assert_resumes_bit_for_bit(recipe, options, 3, monkeypatch)
 
 
 def test_a_run_is_never_overwritten_and_never_resumed_as_another(photos: Path, tmp_path: Path) -> None:
