@@ -21,6 +21,7 @@ def test_the_wheel_runs_without_torch(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"nitido/cli.py", "nitido_train/recipes/denoise-n.toml", "nitido_export/graph.py"} <= names
+    assert "nitido/models/checkpoints/denoise-n.pt" in names
     assert {f"nitido/models/{entry.path.name}" for entry in zoo.entries()} <= names
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "bare"], check=True, timeout=120)
     python = tmp_path / "bare" / "bin" / "python"

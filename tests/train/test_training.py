@@ -82,6 +82,16 @@ def test_processes_share_every_batch_evenly() -> None:
     assert apart == [[12, 13, 16, 17], [14, 15, 18, 19]]
 
 
+def test_a_training_may_begin_with_a_shipped_model_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert checkpoint.load(Path("denoise-n")).recipe.name == "denoise-n"
+    (tmp_path / "denoise-n").mkdir()  # a run of one's own comes first
+    with pytest.raises(CheckpointError, match=r"no checkpoint in denoise-n"):
+        checkpoint.load(Path("denoise-n"))
+    with pytest.raises(CheckpointError, match=r"one of denoise-camera-n, denoise-n"):
+        checkpoint.load(Path("denoise"))
+
+
 def test_unusable_checkpoints_and_recipes_are_named(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_text("hello")
     with pytest.raises(CheckpointError, match="not a checkpoint"):

@@ -12,6 +12,7 @@ from torch import nn
 
 from nitido.errors import CheckpointError, RecipeError, SinkUnavailable
 from nitido.whole import replacing
+from nitido.zoo import shipped_folder
 from nitido_train.nets import NETS, build
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import LatentNet
@@ -91,7 +92,9 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Reads a checkpoint file, or a run folder's ``best.pt`` or else ``last.pt``. Raises ``CheckpointError``."""
+    """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or what a shipped model of that name was
+    exported from. Raises ``CheckpointError``."""
+    path = _shipped(path) or path
     if path.is_dir():
         found = [path / name for name in ("best.pt", "last.pt") if (path / name).is_file()]
         if not found:
@@ -100,7 +103,7 @@ def load(path: Path) -> Checkpoint:
             )
         path = found[0]
     if not path.is_file():
-        raise CheckpointError(f"no such checkpoint: {path}")
+        raise CheckpointError(f"no such checkpoint: {path}; expected a run, a .pt file or one of {_shipped_names()}")
     try:
         # weights_only: a checkpoint from a stranger must not run code.
         plain = torch.load(path, map_location="cpu", weights_only=True)
@@ -116,3 +119,18 @@ def load(path: Path) -> Checkpoint:
         return Checkpoint(recipe=recipe, **plain)
     except (RecipeError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} was written by another version: {error}") from error
+
+
+def _shipped(path: Path) -> Path | None:
+    """The checkpoint of the shipped model that ``path`` names, unless there is something under that path."""
+    folder = shipped_folder()
+    if folder is None or path.exists() or path.suffix or path.name != str(path):
+        return None
+    found = folder / "checkpoints" / f"{path.name}.pt"
+    return found if found.is_file() else None
+
+
+def _shipped_names() -> str:
+    folder = shipped_folder()
+    found = sorted(folder.glob("checkpoints/*.pt")) if folder else []
+    return ", ".join(p.stem for p in found if not p.stem.endswith(".qat")) or "the shipped models (none found)"

@@ -35,7 +35,12 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
 @click.option("--val", multiple=True, type=click.Path(path_type=Path), help="The same, for validation; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")
 @click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
-@click.option("--from", "start", type=click.Path(path_type=Path), help="Run or checkpoint whose weights to train on.")
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path),
+    help="Run, checkpoint or shipped model to train on.",
+)
 @click.option("--qat", is_flag=True, help="Fine-tune --from for 8-bit arithmetic, by the recipe's [qat] schedule.")
 @click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override, such as schedule.steps=1000.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
