@@ -96,7 +96,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
                     state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict()
                 )
                 if best:
-                    checkpoints.save(replace(now, optimizer={}), options.out / "best.pt")
+                    checkpoints.save(replace(now, net=now.ema, optimizer={}), options.out / "best.pt")
                 if over or asked or records.save_is_due:
                     checkpoints.save(now, options.out / "last.pt")
                     records.saved()
