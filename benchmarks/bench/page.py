@@ -10,7 +10,7 @@ from bench.methods import THREADS
 from bench.published import PUBLISHED, UNCLIPPED, Published
 from bench.quality import SLOW_TUNED_ON, TUNED_ON
 from bench.results import Results
-from bench.trials import CAMERAS, FEW, HEADLINE, JPEG_QUALITY, REAL, SCALES, SETS, SHRINKS
+from bench.trials import CAMERAS, FEW, JPEG_QUALITY, REAL, SCALES, SETS, SHRINKS
 from nitido_train.degrade import SIGMAS
 
 Column = tuple[str, str]  # set, condition
@@ -225,5 +225,5 @@ Every method got the very same bytes.
 - **Strength**: filters that have one use the best found on every {TUNED_ON}th picture of the very set that they are
   then measured on (BM3D: every {SLOW_TUNED_ON}th), which favours them. Models have no such help: one file for all
   noise.
-- **BM3D** is slow: all pictures of {" at ".join(HEADLINE)}, every {FEW}th of the others.
+- **BM3D** is slow and does every {FEW}th picture; a table of its own has all methods on these.
 - **hqdn3d** is made for video and gets single frames here."""

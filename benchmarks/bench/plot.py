@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bench.published import PUBLISHED, Published
 from bench.results import Results
-from bench.trials import HEADLINE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 OURS, OTHERS, FAINT = "#2f7f9f", "#d98032", "#8a8a8a"
 # Panels: set, condition, title.
 PANELS = (
-    (*HEADLINE, f"Denoising, {' at '.join(HEADLINE)}"),
+    ("CBSD68", "σ 25", "Denoising, CBSD68 at σ 25"),
     ("Set5", "×2 bicubic", "Upscaling ×2, Set5 (luma)"),
 )
 # Of a name beside its point, in points across and up; the first one that is free.
@@ -45,10 +44,13 @@ class Point:
     ours: bool
 
 
-def points(results: Results, dataset: str, condition: str) -> list[Point]:
-    """Every method that was timed, on the pictures that all of them did."""
+def points(results: Results, dataset: str, condition: str) -> tuple[list[Point], str]:
+    """Every method that was timed, on the pictures that all of them did, and which these are when a slow method did a
+    part of them only: published figures, of whole sets, do not stand beside that."""
     rows = [row for row in results.quality.values() if (row.dataset, row.condition) == (dataset, condition)]
     common = min((row.pictures for row in rows), key=len, default=())
+    whole = max((len(row.pictures) for row in rows), default=0)
+    part = f"{len(common)} of {whole} pictures" if len(common) < whole else ""
     scale = condition.split()[0]
     found: list[Point] = []
     for row in rows:
@@ -56,22 +58,23 @@ def points(results: Results, dataset: str, condition: str) -> list[Point]:
         score = row.mean(common)
         if speed and score and row.method != "input":
             found.append(Point(row.method, speed["ms"], score[0], "parameters" in speed))
-    return found
+    return found, part
 
 
 def draw(results: Results) -> bytes:
     """A PNG with a panel for each of ``PANELS`` that has results."""
     from matplotlib.figure import Figure
 
-    panels = [(panel, found) for panel in PANELS if (found := points(results, *panel[:2]))]
+    panels = [(panel, *found) for panel in PANELS if (found := points(results, *panel[:2]))[0]]
     figure = Figure(figsize=(10.5, 5.4 * max(1, len(panels))), layout="constrained")
-    for axes, ((dataset, condition, title), found) in zip(
+    for axes, ((dataset, condition, title), found, part) in zip(
         figure.subplots(max(1, len(panels)), squeeze=False)[:, 0], panels, strict=False
     ):
-        _panel(axes, found, [p for p in PUBLISHED if (dataset, condition) in p.psnr], (dataset, condition))
-        axes.set_title(title, loc="left", fontsize=11)
+        published = [] if part else [p for p in PUBLISHED if (dataset, condition) in p.psnr]
+        _panel(axes, found, published, (dataset, condition))
+        axes.set_title(f"{title}, {part}" if part else title, loc="left", fontsize=11)
     figure.draw_without_rendering()  # the layout: only now is known where a point lies
-    for axes, (_, found) in zip(figure.axes, panels, strict=False):
+    for axes, (_, found, _) in zip(figure.axes, panels, strict=False):
         _name(axes, found)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=120)

@@ -24,7 +24,6 @@ SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
 REAL = "PolyU-real-noise"
 SCALES = (2, 3, 4)
 FEW = 7  # slow methods do every so many-th picture of a set
-HEADLINE = ("CBSD68", "σ 25")  # but of this one all: it is what the plot shows
 QUICK_PICTURES, QUICK_SIDE = 2, 192
 
 JPEG_QUALITY = 90
@@ -59,7 +58,7 @@ class Trial:
     @property
     def few(self) -> tuple[int, ...]:
         """Positions of the pictures that slow methods do."""
-        return self.all if (self.dataset, self.condition) == HEADLINE else self.all[::FEW]
+        return self.all[::FEW]
 
     @property
     def all(self) -> tuple[int, ...]:
