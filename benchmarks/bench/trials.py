@@ -23,7 +23,7 @@ from nitido_train.degrade import Picture
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
 REAL = "PolyU-real-noise"
 SCALES = (2, 3, 4)
-FEW = 7  # slow methods do every so many-th picture of a set
+FEW = 10  # slow methods do every so many-th picture of a set
 QUICK_PICTURES, QUICK_SIDE = 2, 192
 
 JPEG_QUALITY = 90
