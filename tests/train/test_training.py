@@ -124,6 +124,21 @@ def test_patches_depend_on_their_index_alone_and_fit_together(photos: Path, task
         assert psnr(degrade.enlarge(given, 2), target) > 20  # misaligned pairs fall far below
 
 
+def test_zoom_shows_more_of_a_picture_in_a_patch(photos: Path) -> None:
+    store = PictureStore(find_pictures([photos]), smallest=64)
+    plain, zoomed = (
+        PatchStream(store, recipe_from_dict({**tiny_recipe("upscale"), "data": {"patch": 16, "zoom": zoom}}))
+        for zoom in ([1.0, 1.0], [0.25, 0.25])
+    )
+    detail = [
+        np.mean([np.abs(np.diff(s[i][1].astype(float), axis=1)).mean() for i in range(40)]) for s in (plain, zoomed)
+    ]
+    assert zoomed[0][1].shape == plain[0][1].shape == (16, 16, 3)
+    assert detail[1] > 1.3 * detail[0]
+    with pytest.raises(RecipeError, match="zoom expects"):
+        recipe_from_dict({**tiny_recipe(), "data": {"zoom": [0.5, 1.5]}})
+
+
 def test_noise_has_the_strength_it_says() -> None:
     grey = np.full((256, 256, 3), 128, np.uint8)
     noise = degrade.add_gaussian(grey, 25, np.random.default_rng(0)).astype(float) - 128

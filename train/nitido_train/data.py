@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 from nitido.errors import SourceUnavailable
 from nitido_train import blots, degrade
 from nitido_train.degrade import Picture
-from nitido_train.recipe import Recipe
+from nitido_train.recipe import DataRecipe, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         rng = np.random.default_rng([self.recipe.seed, index])
         side = self.recipe.data.patch
-        target = _cut(self.store.draw(rng), side + 2 * self._margin, self.recipe.data.edges, rng)
+        target = _zoomed(self.store.draw(rng), side + 2 * self._margin, self.recipe.data, rng)
         if self.recipe.data.turn:
             target = _turn(target, rng)
         given, target = degrade_for(self.recipe, target, rng)
@@ -166,6 +166,15 @@ def decode(path: Path) -> Picture | None:
         return None
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _zoomed(picture: Picture, side: int, data: DataRecipe, rng: np.random.Generator) -> Picture:
+    """A patch ``side`` pixels wide and high of the picture at one of the sizes of ``data.zoom``."""
+    if data.zoom == (1.0, 1.0):
+        return _cut(picture, side, data.edges, rng)
+    wanted = min(round(side / rng.uniform(*data.zoom)), *picture.shape[:2])
+    patch = _cut(picture, wanted, data.edges, rng)
+    return np.asarray(cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _cut(picture: Picture, side: int, edges: float, rng: np.random.Generator) -> Picture:
