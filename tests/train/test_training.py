@@ -136,7 +136,7 @@ def test_zoom_shows_more_of_a_picture_in_a_patch(photos: Path) -> None:
     assert zoomed[0][1].shape == plain[0][1].shape == (16, 16, 3)
     assert detail[1] > 1.3 * detail[0]
     with pytest.raises(RecipeError, match="zoom expects"):
-        recipe_from_dict({**tiny_recipe(), "data": {"zoom": [0.5, 1.5]}})
+        recipe_from_dict({**tiny_recipe(), "data": {"zoom": [1.5, 0.5]}})
 
 
 def test_noise_has_the_strength_it_says() -> None:

@@ -174,7 +174,8 @@ def _zoomed(picture: Picture, side: int, data: DataRecipe, rng: np.random.Genera
         return _cut(picture, side, data.edges, rng)
     wanted = min(round(side / rng.uniform(*data.zoom)), *picture.shape[:2])
     patch = _cut(picture, wanted, data.edges, rng)
-    return np.asarray(cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    way = cv2.INTER_AREA if wanted > side else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(patch, (side, side), interpolation=way), np.uint8)
 
 
 def _cut(picture: Picture, side: int, edges: float, rng: np.random.Generator) -> Picture:
