@@ -41,6 +41,13 @@ def test_a_training_may_minimise_ssim(photos: Path, tmp_path: Path) -> None:
     assert 0 < history[0]["loss"] < 1
 
 
+def test_validation_crops_fit_a_scale_that_does_not_divide_them(photos: Path) -> None:
+    recipe = tiny_recipe("upscale")
+    recipe["net"] = {"kind": "superres", "options": {"scale": 3, "channels": 8, "layers": 3, "grid": 1}}
+    found = ValidationSet(find_pictures([photos]), recipe_from_dict(recipe), side=64).score(nn.Upsample(scale_factor=3))
+    assert 10 < found["psnr_y"] < 60
+
+
 @pytest.mark.parametrize("task", ["denoise", "upscale"])
 def test_validation_measures_ssim_of_what_psnr_is_measured_on(photos: Path, task: str) -> None:
     recipe = recipe_from_dict(tiny_recipe(task))

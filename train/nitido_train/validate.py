@@ -28,7 +28,7 @@ class ValidationSet:
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:
         self.recipe = recipe
         store = PictureStore(list(paths)[:limit], smallest=side)
-        self._clean = [_centre(store[i], side) for i in range(len(store))]
+        self._clean = [degrade.crop_to_multiple(_centre(store[i], side), recipe.scale) for i in range(len(store))]
         self._given: dict[str, list[Picture]] = {}
         if recipe.task == "denoise":
             for sigma in degrade.SIGMAS:
