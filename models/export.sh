@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 data=${1:?expected the folder of data sets}
 shift
 names=("${@:-}")
-[[ -n ${names[0]} ]] || names=(denoise-n denoise-s denoise-camera-n upscale-x2-n upscale-x4-n)
+[[ -n ${names[0]} ]] || names=(denoise-n denoise-s denoise-camera-n upscale-x2-n upscale-x2-m upscale-x3-n upscale-x4-n upscale-x4-m)
 note="83 desktop photos (CC0, public domain, CC BY, CC BY-SA) and 201 CID22 training references (CC BY-SA 4.0)"
 for name in "${names[@]}"; do
     test=()
