@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from resuming import assert_resumes_bit_for_bit
 from tiny import tiny_recipe
 
@@ -148,22 +147,6 @@ def test_noise_has_the_strength_it_says() -> None:
         degrade.add_camera_noise(np.full_like(grey, v), camera, np.random.default_rng(0)) for v in (60, 180)
     )
     assert psnr(dark, np.full_like(grey, 60)) < 40 > psnr(bright, np.full_like(grey, 180))
-    silent = degrade.CameraNoise(shot=0.0, read=0.0, colour_reach=1.0)
+    silent = degrade.CameraNoise(shot=0.0, read=0.0)
     ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
     assert np.abs(degrade.add_camera_noise(ramp, silent, np.random.default_rng(0)).astype(int) - ramp).max() <= 1
-
-
-def test_cameras_share_noise_among_neighbours_and_blur_its_colour() -> None:
-    grey = np.full((256, 256, 3), 128, np.uint8)
-
-    def noise_of(**options: float) -> NDArray[np.float64]:
-        camera = degrade.CameraNoise(shot=0.003, read=1e-5, gains=(1.0, 1.0, 1.0), **options)  # pyright: ignore[reportArgumentType]
-        return degrade.add_camera_noise(grey, camera, np.random.default_rng(0)) - 128.0
-
-    def alike(plane: NDArray[np.float64]) -> float:  # neighbours
-        return float(np.corrcoef(plane[:, :-1].ravel(), plane[:, 1:].ravel())[0, 1])
-
-    apart, near, far = (noise_of(smear=smear, reach=reach) for smear, reach in ((0, 0), (1, 0.5), (1, 1.4)))
-    assert abs(alike(apart[..., 1])) < 0.02 < 0.2 < alike(near[..., 1]) < alike(far[..., 1]) - 0.2
-    coloured = noise_of(smear=0.0, colour_reach=1.5)
-    assert alike(coloured[..., 2] - coloured[..., 0]) > 0.5 > 0.05 > abs(alike(coloured.mean(2)))

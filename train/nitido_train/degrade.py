@@ -6,7 +6,6 @@ a device sees: noise is rounded and clipped here, in training as in evaluation.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,16 +39,12 @@ def _log_read(log_shot: float) -> float:
 class CameraNoise:
     """Parameters of one exposure. ``shot`` and ``read``: variance per unit of linear light and constant variance,
     full scale = 1. ``gains``: white-balance gains of blue, green, red, which amplify the noise of their channel.
-    ``smear``: 0..1, how much of their noise neighbouring pixels share, as demosaicing and a camera's own smoothing make
-    them; ``reach``: how far, as the standard deviation in pixels of what it is blurred with (0: ¼, ½, ¼ in both
-    directions); ``colour_reach``: the same for its colour, which cameras smooth more (0: not)."""
+    ``smear``: 0..1, how far neighbouring pixels share noise, as demosaicing makes them."""
 
     shot: float
     read: float
     gains: tuple[float, float, float] = (1.6, 1.0, 2.0)
     smear: float = 0.5
-    reach: float = 0.0
-    colour_reach: float = 0.0
 
     @staticmethod
     def draw(rng: np.random.Generator) -> CameraNoise:
@@ -62,8 +57,6 @@ class CameraNoise:
             read=float(np.exp(log_read)),
             gains=(float(rng.uniform(1.2, 2.0)), 1.0, float(rng.uniform(1.2, 2.4))),
             smear=float(rng.uniform(0.0, 1.0)),
-            reach=float(rng.uniform(0.5, 1.4)),
-            colour_reach=float(rng.choice([0.0, rng.uniform(0.5, 2.0)])),
         )
 
 
@@ -78,24 +71,15 @@ CAMERAS = {
 def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Generator) -> Picture:
     """Adds signal-dependent noise where a sensor does, in linear light before white balance and gamma.
 
-    display → linear (sRGB curve) → ÷ gains → + N(0, shot·x + read) → smear → × gains → clip → display. Smearing also
-    makes the noise weaker.
+    display → linear (sRGB curve) → ÷ gains → + N(0, shot·x + read) → smear → × gains → clip → display.
     """
     raw = _LINEAR[picture] / np.asarray(camera.gains, np.float32)
     noise = rng.standard_normal(picture.shape, dtype=np.float32)
     noise *= np.sqrt(np.float32(camera.shot) * raw + np.float32(camera.read))
     if camera.smear > 0:
-        noise += np.float32(camera.smear) * (_blur(noise, camera.reach) - noise)
-    if camera.colour_reach > 0:
-        grey = noise.mean(2, keepdims=True)  # h w 1
-        noise = grey + _blur(noise - grey, camera.colour_reach)
+        noise += np.float32(camera.smear) * (cv2.GaussianBlur(noise, (3, 3), 0) - noise)
     linear = np.clip((raw + noise) * np.asarray(camera.gains, np.float32), 0.0, 1.0)
     return _DISPLAY[(linear * np.float32(len(_DISPLAY) - 1)).astype(np.int32)]
-
-
-def _blur(noise: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
-    side = max(3, 2 * math.ceil(2 * reach - 0.9) + 1)  # 3 pixels for 0.8, 5 for 1.2
-    return np.asarray(cv2.GaussianBlur(noise, (side, side), reach), np.float32)
 
 
 def compress(picture: Picture, quality: int) -> Picture:
