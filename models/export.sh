@@ -24,7 +24,7 @@ for name in "${names[@]}"; do
     fi
     # denoise-n keeps every layer in 8 bits for more than the usual tenth of a decibel: docs/training-log.md.
     drop=0.1
-    [[ $name == denoise-n ]] && drop=0.15
+    [[ $name == denoise-n ]] && drop=0.16
     case $name in
         denoise-camera-*)
             sets=(PolyU-real-noise)
