@@ -22,9 +22,9 @@ for name in "${names[@]}"; do
         nitido export "runs/$name" -o "models/$name.onnx" "${test[@]}"
         continue
     fi
-    # denoise-n keeps every layer in 8 bits for more than the usual tenth of a decibel: docs/training-log.md.
+    # These keep every layer in 8 bits for more than the usual tenth of a decibel: docs/training-log.md.
     drop=0.1
-    [[ $name == denoise-n ]] && drop=0.16
+    [[ $name == denoise-n || $name == denoise-s ]] && drop=0.16
     case $name in
         denoise-camera-*)
             sets=(PolyU-real-noise)
