@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 data=${1:?expected the folder of data sets}
 shift
 names=("${@:-}")
-[[ -n ${names[0]} ]] || names=(denoise-n denoise-s denoise-camera-n upscale-x2-n upscale-x2-m upscale-x3-n upscale-x4-n upscale-x4-m)
+[[ -n ${names[0]} ]] || names=(denoise-n denoise-s denoise-camera-n denoise-camera-s upscale-x2-n upscale-x2-m upscale-x3-n upscale-x4-n upscale-x4-m)
 note="83 desktop photos (CC0, public domain, CC BY, CC BY-SA) and 201 CID22 training references (CC BY-SA 4.0)"
 for name in "${names[@]}"; do
     test=()
@@ -28,7 +28,7 @@ for name in "${names[@]}"; do
     case $name in
         denoise-camera-*)
             sets=(PolyU-real-noise)
-            failures="strong noise that is the same at all brightnesses and not shared between neighbours (denoise-n is better there)" ;;
+            failures="strong noise that is the same at all brightnesses and not shared between neighbours (denoise-${name##*-} is better there)" ;;
         denoise-*)
             sets=(CBSD68 Kodak24)
             failures="noise that neighbouring pixels share, as from a dark camera (denoise-camera-n is better there); fine regular texture at strong noise is smoothed" ;;
@@ -39,6 +39,7 @@ for name in "${names[@]}"; do
     common=(--data-note "$note" --failures "$failures" --vectors samples)
     for set in "${sets[@]}"; do common+=(--eval "$data/eval/$set"); done
     nitido export "models/checkpoints/$name.pt" -o "models/$name.onnx" "${common[@]}"
+    [[ $name == denoise-camera-s ]] && continue  # in 8 bits it loses 0.24 dB: nobody has trained it for that yet
     # Trained for 8 bits where that was needed, else quantized as it is.
     quantized=models/checkpoints/$name.qat.pt
     [[ -f $quantized ]] || quantized=models/checkpoints/$name.pt
