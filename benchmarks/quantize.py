@@ -29,6 +29,7 @@ import nitido
 from nitido import zoo
 from nitido_export.calibrate import degraded_crops
 from nitido_export.evaluate import Condition, conditions_of, read_pictures
+from nitido_train import checkpoint as checkpoints
 from nitido_train.validate import to_pictures
 
 ROUNDS = 15
@@ -38,9 +39,9 @@ SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14")}
 class Frames(CalibrationDataReader):
     """Calibration crops as the model's own input."""
 
-    def __init__(self, task: str, scale: int, folder: Path) -> None:
-        batches = degraded_crops(task, scale, read_pictures(folder))
-        self._frames = iter([{"frame": frame[None]} for batch in batches for frame in to_pictures(batch)])
+    def __init__(self, name: str, folder: Path) -> None:
+        batches = degraded_crops(checkpoints.load(Path(name)).recipe, read_pictures(folder))
+        self._frames = iter([{"frame": frame[None]} for given, _ in batches for frame in to_pictures(given)])
 
     def get_next(self) -> dict[str, np.ndarray]:
         return next(self._frames, None)  # pyright: ignore[reportReturnType]
@@ -52,7 +53,7 @@ def peer(model: nitido.Model, calib: Path, folder: Path) -> ort.InferenceSession
     logging.disable(logging.WARNING)
     with contextlib.redirect_stdout(io.StringIO()):
         quant_pre_process(str(model.path), str(prepared), skip_symbolic_shape=True)
-        reader = Frames(model.card.task, model.card.scale, calib)
+        reader = Frames(model.path.stem, calib)
         quantize_static(
             str(prepared), str(target), reader, per_channel=True, weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,14 +13,15 @@ from onnxruntime.quantization.calibrate import HistogramCollector
 from torch import Tensor
 
 from nitido.errors import SourceUnavailable
-from nitido_train import degrade
-from nitido_train.data import to_tensor
+from nitido_train.data import degrade_for, to_tensor
 from nitido_train.degrade import Picture
 from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantize import Quantization, activations, percentile_ranges
+from nitido_train.recipe import Recipe
 
 CROPS = 32
+BATCH = 8
 SIDE = 96  # pixels of the network's input
 
 
@@ -35,29 +37,48 @@ def candidates(net: FrameNet, batches: Sequence[Tensor]) -> list[Quantization]:
     ]
 
 
-def degraded_crops(task: str, scale: int, pictures: Sequence[Picture]) -> list[Tensor]:
-    """Crops as the network gets them, float32 8×3×96×96 each: noise of every strength up to σ 50, or shrunk."""
-    side = SIDE * scale
+@dataclass(frozen=True)
+class Calibration:
+    """cells: what the body gets, N×C×h×w each. weights: N each, what an error in each crop counts: the float network's
+    own error is made the same in all of them, as PSNR has it."""
+
+    cells: list[Tensor]
+    weights: list[Tensor]
+
+
+@torch.no_grad()
+def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Picture]) -> Calibration:
+    """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
+    cells, weights = [], []
+    for given, target in degraded_crops(recipe, pictures):
+        cells.append(space_to_depth(given, net.cell))
+        error = (net(given) - target).square().mean(dim=(1, 2, 3))  # N
+        weights.append(1 / error.clamp_min(1 / 255**2))
+    return Calibration(cells, weights)
+
+
+def degraded_crops(recipe: Recipe, pictures: Sequence[Picture]) -> list[tuple[Tensor, Tensor]]:
+    """Crops as training has them, degraded and clean, float32 8×3×96×96 and 8×3×(96·scale)×(96·scale) each. Raises
+    ``SourceUnavailable``."""
+    side = SIDE * recipe.scale
     large = [p for p in pictures if min(p.shape[:2]) >= side]
     if not large:
         raise SourceUnavailable(f"no picture to calibrate with is at least {side} pixels wide and high")
     rng = np.random.default_rng(0)
-    crops: list[Picture] = []
+    pairs: list[tuple[Picture, Picture]] = []
     for number in range(CROPS):
         picture = large[number % len(large)]
         top, left = (int(rng.integers(size - side + 1)) for size in picture.shape[:2])
-        crop = picture[top : top + side, left : left + side]
-        if task == "denoise":
-            crops.append(degrade.add_gaussian(crop, max(degrade.SIGMAS) * number / (CROPS - 1), rng))
-        else:
-            crops.append(degrade.shrink(np.ascontiguousarray(crop), scale))
-    # Every batch holds every strength: number, number + 4, ...
-    return [to_tensor(torch.from_numpy(np.stack(crops[start::4]))) for start in range(4)]
+        crop = np.ascontiguousarray(picture[top : top + side, left : left + side])
+        pairs.append(degrade_for(recipe, crop, rng))
+    return [
+        (_stacked([given for given, _ in pairs[n : n + BATCH]]), _stacked([clean for _, clean in pairs[n : n + BATCH]]))
+        for n in range(0, CROPS, BATCH)
+    ]
 
 
-def calibration_cells(net: FrameNet, task: str, pictures: Sequence[Picture]) -> list[Tensor]:
-    """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
-    return [space_to_depth(batch, net.cell) for batch in degraded_crops(task, net.scale, pictures)]
+def _stacked(pictures: Sequence[Picture]) -> Tensor:
+    return to_tensor(torch.from_numpy(np.stack(pictures)))  # N 3 H W
 
 
 def _entropy_ranges(net: FrameNet, batches: Sequence[Tensor]) -> Quantization:

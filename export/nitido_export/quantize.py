@@ -15,11 +15,12 @@ import numpy as np
 
 from nitido.errors import ExportError
 from nitido.model import Model
-from nitido_export.calibrate import calibration_cells, candidates
+from nitido_export.calibrate import Calibration, calibration, candidates
 from nitido_export.evaluate import Condition
 from nitido_export.graph import frame_graph
 from nitido_export.parity import quiet_session
 from nitido_export.publish import Draft, Statement, draft
+from nitido_export.rounding import compensate
 from nitido_export.timing import Comparison, compare
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
@@ -79,22 +80,22 @@ def quantize(
     name: str,
     statement: Statement,
     guard: Guard,
-    calibration: Sequence[Picture],
+    pictures: Sequence[Picture],
     *,
     time: Callable[[Model, Model], Comparison] = compare,
 ) -> Outcome:
-    """The int8 model of a checkpoint. calibration: clean pictures, degraded here as the task has it.
+    """The int8 model of a checkpoint. pictures: clean ones to calibrate with, degraded here as its training has it.
 
     Raises ``ExportError`` when the loss cannot be met with any convolution in 8 bits, or the file is not faster.
     """
     if checkpoint.quantization:
-        plain, tried = unquantized(checkpoint.frame_net()), [checkpoint.quantization]
+        plain, tried, measured = unquantized(checkpoint.frame_net()), [checkpoint.quantization], None
     else:
         plain = cast(FrameNet, collapse(checkpoint.frame_net()))
-        cells = calibration_cells(plain, checkpoint.recipe.task, calibration)
-        plain.body = equalize(plain.body, cells)
-        tried = candidates(plain, cells)
-    judge = _Judge(plain, checkpoint, name, statement, guard)
+        measured = calibration(plain, checkpoint.recipe, pictures)
+        plain.body = equalize(plain.body, measured.cells)
+        tried = candidates(plain, measured.cells)
+    judge = _Judge(plain, checkpoint, name, statement, guard, measured)
 
     attempts = [judge.attempt(q) for q in tried]
     best = min(range(len(tried)), key=lambda i: attempts[i].drop)
@@ -131,6 +132,7 @@ def quantize(
     report = {
         "kind": "quantization-aware training" if checkpoint.quantization else "post-training",
         "calibration": chosen.method,
+        "rounding": "nearest, as trained" if checkpoint.quantization else "compensated (GPTQ)",
         "float_layers": list(chosen.float_layers),
         "weights": "int8 per channel, neighbours within 127",
         "activations": "uint8",
@@ -172,10 +174,20 @@ def halve(checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard)
 
 
 class _Judge:
-    """Builds quantized drafts of one network and measures what they lose."""
+    """Builds quantized drafts of one network and measures what they lose. calibration: what to fit the weights on, for
+    a network that was not trained for 8 bits."""
 
-    def __init__(self, plain: FrameNet, checkpoint: Checkpoint, name: str, statement: Statement, guard: Guard) -> None:
+    def __init__(
+        self,
+        plain: FrameNet,
+        checkpoint: Checkpoint,
+        name: str,
+        statement: Statement,
+        guard: Guard,
+        calibration: Calibration | None = None,
+    ) -> None:
         self._plain, self._checkpoint, self._name, self._statement = plain, checkpoint, name, statement
+        self._calibration = calibration
         self._conditions = [
             replace(condition, name=f"{name}, {condition.name}")
             for name, conditions in guard.holdout.items()
@@ -186,8 +198,7 @@ class _Judge:
         self._few = [c.part(max(1, guard.pictures // 12), 264) for c in self._conditions]
 
     def draft_of(self, quantization: Quantization) -> Draft:
-        net = quantize_net(self._plain, quantization)
-        return draft(net, self._checkpoint, self._name, self._statement, "int8")
+        return draft(self._quantized(quantization), self._checkpoint, self._name, self._statement, "int8")
 
     def attempt(self, quantization: Quantization) -> Attempt:
         drop = max(row["drop"] for row in self.scores(self._restore(quantization)))
@@ -225,6 +236,12 @@ class _Judge:
 
     def _restore(self, quantization: Quantization) -> Callable[[Picture], Picture]:
         """The graph as a function. Only the one that is kept in the end becomes a draft, with all its proofs."""
-        graph = frame_graph(quantize_net(self._plain, quantization))
+        graph = frame_graph(self._quantized(quantization))
         session = quiet_session(graph.SerializeToString())
         return lambda frame: np.asarray(session.run(["image"], {"frame": frame[None]})[0])[0]
+
+    def _quantized(self, quantization: Quantization) -> FrameNet:
+        net = quantize_net(self._plain, quantization)
+        if self._calibration is not None:
+            compensate(net, self._plain, self._calibration)
+        return net

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -18,8 +19,8 @@ from tiny import tiny_recipe
 from nitido.certificate import verify
 from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.model import Model
-from nitido_export import cli
-from nitido_export.calibrate import calibration_cells
+from nitido_export import calibrate, cli, rounding
+from nitido_export.calibrate import calibration
 from nitido_export.evaluate import conditions, read_pictures
 from nitido_export.facts import integer_weights
 from nitido_export.graph import frame_graph
@@ -27,13 +28,22 @@ from nitido_export.parity import check_parity
 from nitido_export.publish import Statement, draft, opened_reference, publish
 from nitido_export.quantize import Guard, Outcome, halve, quantize
 from nitido_export.report import write_report
+from nitido_export.rounding import compensate, round_columns
 from nitido_export.timing import Comparison
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
 from nitido_train.loop import train
 from nitido_train.nets.blocks import collapse
-from nitido_train.quantize import WEIGHT_LIMIT, QuantizedConv2d, layer_names, percentile_ranges, quantize_net
+from nitido_train.nets.frame import FrameNet
+from nitido_train.quantize import (
+    PAIR_LIMIT,
+    WEIGHT_LIMIT,
+    QuantizedConv2d,
+    layer_names,
+    percentile_ranges,
+    quantize_net,
+)
 from nitido_train.recipe import recipe_from_dict
 from nitido_train.start import RunOptions
 
@@ -54,8 +64,17 @@ def pictures(photos: Path) -> list[Picture]:
     return [p[:160, :160] for p in read_pictures(photos)[:2]]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def little_calibration() -> Iterator[None]:
+    """Fewer crops and positions than a model that is to be shipped needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrate, "CROPS", 8)
+        patch.setattr(rounding, "POSITIONS", 4096)
+        yield
+
+
 @pytest.fixture(scope="module")
-def outcome() -> Outcome:
+def outcome(little_calibration: None) -> Outcome:
     """All layers of the shipped denoiser in 8 bits, on crops of two photographs."""
     folder = SHIPPED.parents[2] / "samples"
     return run(checkpoints.load(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
@@ -89,6 +108,42 @@ def test_rounding_keeps_the_sum_of_every_kernel() -> None:
     assert far.max() < 1.5 and far.mean() < 0.35
     plain = torch.round(conv.conv.weight.detach() / scale[:, None, None, None]).sum(dim=(2, 3))
     assert (plain - exact).abs().max() > 0.8  # what independent rounding does
+
+
+def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Picture]) -> None:
+    checkpoint = checkpoints.load(SHIPPED)
+    net = cast(FrameNet, collapse(checkpoint.frame_net()))
+    measured = calibration(net, checkpoint.recipe, pictures[:1])
+    ranges = percentile_ranges(net.body, measured.cells, 99.99)
+    other = calibration(net, checkpoint.recipe, pictures[1:])  # judged on crops that it was not fitted on
+    cells = torch.cat(other.cells)
+
+    def error(quantized: FrameNet) -> float:
+        with torch.no_grad():
+            return float((quantized.body(cells) - net.body(cells)).square().mean())
+
+    nearest, compensated = quantize_net(net, ranges), quantize_net(net, ranges)
+    compensate(compensated, net, measured)
+    assert error(compensated) < 0.6 * error(nearest)
+    layers = [m for m in compensated.body.modules() if isinstance(m, QuantizedConv2d)]
+    assert len(layers) == 7
+    for layer in layers:
+        integers, _ = layer.integer_weight()
+        pairs = integers.int().permute(0, 2, 3, 1).reshape(len(integers), -1, 2).sum(2)
+        assert int(pairs.abs().max()) <= PAIR_LIMIT
+    # The network it was made from, and other networks made from it, are as they were.
+    assert error(quantize_net(net, ranges)) == error(nearest)
+
+
+def test_columns_make_up_for_each_other_within_the_limits() -> None:
+    # Two inputs that always agree: only the sum of their weights counts, and 0.3 + 0.3 is nearer to 1 than to 0.
+    agree = torch.tensor([[1.0, 0.999], [0.999, 1.0]], dtype=torch.float64)
+    exact, step = torch.tensor([[0.3, 0.3]], dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    assert round_columns(exact, agree, step).sum() == 1
+    assert round_columns(exact, torch.eye(2, dtype=torch.float64), step).tolist() == [[0, 0]]
+    large = torch.tensor([[200.0, 90.0], [-90.0, -90.0], [90.0, -120.0]], dtype=torch.float64)
+    limited = round_columns(large, torch.eye(2, dtype=torch.float64), torch.ones(3, dtype=torch.float64))
+    assert limited.tolist() == [[127, 1], [-90, -38], [90, -120]]
 
 
 def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
@@ -128,9 +183,9 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tm
 
 def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) -> None:
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
-    net = checkpoints.load(SHIPPED).averaged_net()
-    cells = calibration_cells(net, "denoise", pictures)
-    ranges = percentile_ranges(net.body, cells)
+    checkpoint = checkpoints.load(SHIPPED)
+    net = checkpoint.frame_net()
+    ranges = percentile_ranges(net.body, calibration(net, checkpoint.recipe, pictures).cells)
     for layer in layer_names(net.body):
         mixed = quantize_net(net, replace(ranges, float_layers=(layer,)))
         model = frame_graph(mixed).SerializeToString()

@@ -25,6 +25,7 @@ from nitido_train.nets.frame import FrameNet
 Ranges = Mapping[str, tuple[float, float]]
 
 WEIGHT_LIMIT = 127
+PAIR_LIMIT = 128  # of two neighbouring weights: 255 · 128 is the most that fits into 16 bits
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,29 @@ class QuantizedConv2d(nn.Module):
     def __init__(self, conv: nn.Conv2d, input_scale: float) -> None:
         super().__init__()
         self.conv, self.input_scale = conv, input_scale
+        self._settled: tuple[Tensor, Tensor] | None = None
 
     @torch.no_grad()
     def integer_weight(self) -> tuple[Tensor, Tensor]:
         """(integers O×I×k×k as int8, scales O as float32)."""
+        if self._settled is not None:
+            return self._settled
         weight = self.conv.weight
-        # Neighbours in memory: ONNX Runtime computes integer convolutions with the channels last.
-        row = weight.permute(0, 2, 3, 1).flatten(1)  # O k·k·I
-        pairs = F.pad(row, (0, row.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # O n; opposite signs cannot overflow
-        # Below the limits, as each weight of a pair may be rounded up and then moved one step more.
-        largest = torch.maximum(row.abs().amax(1) / (WEIGHT_LIMIT - 1), pairs.abs().amax(1) / (WEIGHT_LIMIT - 2))
-        scale = largest.clamp_min(1e-8 / WEIGHT_LIMIT)
+        scale = self.scales(weight.permute(0, 2, 3, 1).flatten(1))
         exact = weight / scale[:, None, None, None]
         return _round_keeping_sums(exact.flatten(2)).view_as(weight).to(torch.int8), scale
+
+    def scales(self, rows: Tensor) -> Tensor:
+        """The step of each output channel for its weights O×(k·k·I) in the order of memory: ONNX Runtime computes
+        integer convolutions with the channels last."""
+        pairs = F.pad(rows, (0, rows.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # O n; opposite signs cannot overflow
+        # Below the limits, as each weight of a pair may be rounded up and then moved one step more.
+        largest = torch.maximum(rows.abs().amax(1) / (WEIGHT_LIMIT - 1), pairs.abs().amax(1) / (PAIR_LIMIT - 3))
+        return largest.clamp_min(1e-8 / WEIGHT_LIMIT)
+
+    def settle(self, integers: Tensor, scale: Tensor) -> None:
+        """Fixes the integers O×I×k×k (int8) and scales O (float32): its weights are no longer rounded from floats."""
+        self._settled = (integers, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         integers, scale = self.integer_weight()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from torch import nn
 from nitido.errors import CheckpointError, RecipeError
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.grow import grow, is_larger
+from nitido_train.nets.frame import FrameNet
 from nitido_train.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -104,8 +106,14 @@ def refuse_qat(options: RunOptions) -> None:
 
 
 def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module:
-    """Takes over every parameter of the same name and shape, so that an upscaler may begin with the body of one of
-    another scale. Raises ``CheckpointError`` when that is less than half of them."""
+    """Grows out of a smaller network of the same grid. From any other it takes over every parameter of the same name
+    and shape, so that an upscaler may begin with the body of one of another scale. Raises ``CheckpointError`` when that
+    is less than half of them."""
+    smaller = start.averaged_net()
+    if is_larger(net, smaller):
+        grow(cast(FrameNet, net), cast(FrameNet, smaller))
+        log.info("growing out of %s, %s", start.recipe.name, start.recipe.net.options)
+        return net.requires_grad_(True).train()
     own = net.state_dict()
     shared = {key: value for key, value in start.ema.items() if key in own and own[key].shape == value.shape}
     if len(shared) < len(own) / 2:
