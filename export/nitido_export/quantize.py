@@ -1,7 +1,7 @@
 """Quality-guarded lower precision: int8 or fp16 that loses no more than it may, and int8 that is faster, or none.
 
-Calibrate, measure each layer, leave the worst in float until the loss is allowed, then time the result against the
-float model. A checkpoint of ``nitido train --qat`` brings its ranges; the rest of the way is the same.
+Calibrate, measure each layer, put those back into float that help most until the loss is allowed, then time the result
+against the float model. A checkpoint of ``nitido train --qat`` brings its ranges; the rest of the way is the same.
 """
 
 from __future__ import annotations
@@ -102,14 +102,8 @@ def quantize(
     chosen, last = tried[best], attempts[best]
     sensitivities = judge.sensitivities(chosen)
     layers = layer_names(plain.body)
-    floats: list[str] = []
-    for worst in sorted(sensitivities, key=lambda s: -s.drop):
-        if last.drop <= guard.max_drop:
-            break
-        floats.append(worst.layer)
-        if len(floats) == len(layers):
-            break
-        chosen = replace(chosen, float_layers=tuple(layer for layer in layers if layer in floats))
+    while last.drop > guard.max_drop and len(chosen.float_layers) < len(layers) - 1:
+        chosen = judge.relieved(chosen)
         last = judge.attempt(chosen)
         attempts.append(last)
     if last.drop > guard.max_drop:
@@ -193,6 +187,7 @@ class _Judge:
             for name, conditions in guard.holdout.items()
             for condition in conditions
         ]
+        self._float = guard.reference
         self._reference = [c.measure(guard.reference) for c in self._conditions]
         # Sensitivity takes a measurement per layer: a corner of each picture is enough to rank them.
         self._few = [c.part(max(1, guard.pictures // 12), 264) for c in self._conditions]
@@ -229,6 +224,17 @@ class _Judge:
             one = self._measure_few(replace(quantization, float_layers=others))
             found.append(Sensitivity(layer, max(a - b for a, b in zip(none, one, strict=True))))
         return found
+
+    def relieved(self, quantization: Quantization) -> Quantization:
+        """The same with one layer more in float: the one that then leaves the least loss."""
+        layers, floats = layer_names(self._plain.body), quantization.float_layers
+        wider = [
+            replace(quantization, float_layers=tuple(layer for layer in layers if layer in (*floats, more)))
+            for more in layers
+            if more not in floats
+        ]
+        reference = [c.measure(self._float) for c in self._few]
+        return min(wider, key=lambda q: max(a - b for a, b in zip(reference, self._measure_few(q), strict=True)))
 
     def _measure_few(self, quantization: Quantization) -> list[float]:
         restore = self._restore(quantization)

@@ -134,6 +134,10 @@ def test_zoom_shows_more_of_a_picture_in_a_patch(photos: Path) -> None:
     ]
     assert zoomed[0][1].shape == plain[0][1].shape == (16, 16, 3)
     assert detail[1] > 1.3 * detail[0]
+    data = {"patch": 16, "zoom": [0.25, 0.25], "zoomed": 0.5}
+    mixed = PatchStream(store, recipe_from_dict({**tiny_recipe("upscale"), "data": data}))
+    some = np.mean([np.abs(np.diff(mixed[i][1].astype(float), axis=1)).mean() for i in range(40)])
+    assert 1.1 * detail[0] < some < detail[1] / 1.1
     with pytest.raises(RecipeError, match="zoom expects"):
         recipe_from_dict({**tiny_recipe(), "data": {"zoom": [1.5, 0.5]}})
 
@@ -147,6 +151,13 @@ def test_noise_has_the_strength_it_says() -> None:
         degrade.add_camera_noise(np.full_like(grey, v), camera, np.random.default_rng(0)) for v in (60, 180)
     )
     assert psnr(dark, np.full_like(grey, 60)) < 40 > psnr(bright, np.full_like(grey, 180))
+    kept = degrade.add_camera_noise(np.full_like(grey, 60), replace(camera, grain=0.8), np.random.default_rng(0))
+    assert kept.std() == pytest.approx(dark.std(), rel=0.05)
+    assert np.corrcoef(kept[:, 1:, 1].ravel(), kept[:, :-1, 1].ravel())[0, 1] > 0.6
+    dull = degrade.add_camera_noise(np.full_like(grey, 60), replace(camera, colour=2.0), np.random.default_rng(0))
+    luma = [p @ np.array([0.114, 0.587, 0.299]) for p in (dark, dull)]
+    assert luma[1].std() == pytest.approx(luma[0].std(), rel=0.1)
+    assert (dull[..., 0] - luma[1]).std() < 0.3 * (dark[..., 0] - luma[0]).std()
     silent = degrade.CameraNoise(shot=0.0, read=0.0)
     ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
     assert np.abs(degrade.add_camera_noise(ramp, silent, np.random.default_rng(0)).astype(int) - ramp).max() <= 1

@@ -170,7 +170,7 @@ def decode(path: Path) -> Picture | None:
 
 def _zoomed(picture: Picture, side: int, data: DataRecipe, rng: np.random.Generator) -> Picture:
     """A patch ``side`` pixels wide and high of the picture at one of the sizes of ``data.zoom``."""
-    if data.zoom == (1.0, 1.0):
+    if data.zoom == (1.0, 1.0) or rng.random() >= data.zoomed:
         return _cut(picture, side, data.edges, rng)
     wanted = min(round(side / rng.uniform(*data.zoom)), *picture.shape[:2])
     patch = _cut(picture, wanted, data.edges, rng)

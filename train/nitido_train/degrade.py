@@ -16,6 +16,8 @@ from PIL import Image
 
 Picture = NDArray[np.uint8]
 
+_LUMA = np.asarray((0.114, 0.587, 0.299), np.float32)  # of BGR, BT.601
+
 SIGMAS = (15, 25, 50)  # the noise levels at which denoisers are compared
 
 
@@ -39,12 +41,16 @@ def _log_read(log_shot: float) -> float:
 class CameraNoise:
     """Parameters of one exposure. ``shot`` and ``read``: variance per unit of linear light and constant variance,
     full scale = 1. ``gains``: white-balance gains of blue, green, red, which amplify the noise of their channel.
-    ``smear``: 0..1, how far neighbouring pixels share noise, as demosaicing makes them."""
+    ``smear``: 0..1, how far neighbouring pixels share noise, as demosaicing makes them. ``grain`` and ``colour``:
+    standard deviations in pixels of the blur that a camera's own denoiser leaves the noise, and the colour of the
+    noise, with; the noise keeps its strength, its colour does not."""
 
     shot: float
     read: float
     gains: tuple[float, float, float] = (1.6, 1.0, 2.0)
     smear: float = 0.5
+    grain: float = 0.0
+    colour: float = 0.0
 
     @staticmethod
     def draw(rng: np.random.Generator) -> CameraNoise:
@@ -52,11 +58,14 @@ class CameraNoise:
         for Learned Raw Denoising", CVPR 2019."""
         log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
         log_read = _log_read(log_shot) + rng.normal(0.0, 0.26)
+        denoised = rng.random() < 0.7
         return CameraNoise(
             shot=float(np.exp(log_shot)),
             read=float(np.exp(log_read)),
             gains=(float(rng.uniform(1.2, 2.0)), 1.0, float(rng.uniform(1.2, 2.4))),
             smear=float(rng.uniform(0.0, 1.0)),
+            grain=float(rng.uniform(0.3, 1.2)) if denoised else 0.0,
+            colour=float(rng.uniform(0.0, 3.0)) if denoised else 0.0,
         )
 
 
@@ -78,8 +87,24 @@ def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Gener
     noise *= np.sqrt(np.float32(camera.shot) * raw + np.float32(camera.read))
     if camera.smear > 0:
         noise += np.float32(camera.smear) * (cv2.GaussianBlur(noise, (3, 3), 0) - noise)
+    if camera.grain > 0:
+        noise = _blurred(noise, camera.grain, keep_strength=True)
     linear = np.clip((raw + noise) * np.asarray(camera.gains, np.float32), 0.0, 1.0)
-    return _DISPLAY[(linear * np.float32(len(_DISPLAY) - 1)).astype(np.int32)]
+    noisy = _DISPLAY[(linear * np.float32(len(_DISPLAY) - 1)).astype(np.int32)]
+    if camera.colour <= 0:
+        return noisy
+    added = noisy.astype(np.float32) - picture.astype(np.float32)
+    grey = np.asarray(added @ _LUMA, np.float32)  # H W
+    colours = added - grey[..., None]
+    return to_bytes(picture + (grey[..., None] + _blurred(colours, camera.colour)))
+
+
+def _blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = False) -> NDArray[np.float32]:
+    """Noise shared with neighbours; with ``keep_strength``, white noise keeps its standard deviation."""
+    kernel = cv2.getGaussianKernel(2 * max(1, round(3 * sigma)) + 1, sigma)
+    if keep_strength:
+        kernel /= np.sqrt(np.square(kernel).sum())  # once in each direction
+    return np.asarray(cv2.sepFilter2D(noise, -1, kernel, kernel), np.float32)
 
 
 def compress(picture: Picture, quality: int) -> Picture:

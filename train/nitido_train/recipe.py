@@ -28,22 +28,24 @@ class NetRecipe:
 class DataRecipe:
     """How patches are cut. ``patch``: side of the target patch in pixels. ``batch``: patches per step. ``edges``: share
     of patches, 0..1, that are the most detailed of three draws instead of the first. ``turn``: flip and turn patches at
-    random; not for pictures whose upside-down is another thing. ``zoom``: range of sizes, of 1, at which pictures are
-    seen: smaller ones are sharper, with more to a pixel, larger ones softer."""
+    random; not for pictures whose upside-down is another thing. ``zoom``: range of sizes, of 1, at which a share
+    ``zoomed``, 0..1, of the pictures is seen: smaller ones are sharper, with more to a pixel, larger ones softer, as a
+    camera's pictures are at full size."""
 
     patch: int = 96
     batch: int = 16
     edges: float = 0.5
     turn: bool = True
     zoom: tuple[float, float] = (1.0, 1.0)
+    zoomed: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise RecipeError(f"[data] zoom expects [low, high] with 0 < low <= high; found {list(self.zoom)}")
-        if self.patch < 16 or self.batch < 1 or not 0 <= self.edges <= 1:
+        if self.patch < 16 or self.batch < 1 or not 0 <= self.edges <= 1 or not 0 <= self.zoomed <= 1:
             raise RecipeError(
-                f"[data] expects patch >= 16, batch >= 1, 0 <= edges <= 1; found patch={self.patch}, "
-                f"batch={self.batch}, edges={self.edges}"
+                f"[data] expects patch >= 16, batch >= 1, 0 <= edges <= 1, 0 <= zoomed <= 1; found patch={self.patch}, "
+                f"batch={self.batch}, edges={self.edges}, zoomed={self.zoomed}"
             )
 
 
