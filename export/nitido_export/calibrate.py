@@ -26,13 +26,14 @@ SIDE = 96  # pixels of the network's input
 
 
 def candidates(net: FrameNet, batches: Sequence[Tensor]) -> list[Quantization]:
-    """Min-max, four percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
+    """Min-max, five percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
     nearest in Kullback-Leibler divergence), on cells N×C×h×w."""
     return [
         percentile_ranges(net.body, batches, 100),
         percentile_ranges(net.body, batches, 99.998),
         percentile_ranges(net.body, batches, 99.995),
         percentile_ranges(net.body, batches, 99.99),
+        percentile_ranges(net.body, batches, 99.97),
         percentile_ranges(net.body, batches, 99.9),
         _entropy_ranges(net, batches),
     ]
