@@ -36,9 +36,6 @@ for name in "${names[@]}"; do
     common=(--data-note "$note" --failures "$failures" --vectors samples)
     for set in "${sets[@]}"; do common+=(--eval "$data/eval/$set"); done
     nitido export "models/checkpoints/$name.pt" -o "models/$name.onnx" "${common[@]}"
-    # Trained for 8 bits where that was needed, else quantized as it is.
-    quantized=models/checkpoints/$name.qat.pt
-    [[ -f $quantized ]] || quantized=models/checkpoints/$name.pt
-    nitido export "$quantized" -o "models/$name.int8.onnx" "${common[@]}" --int8 --against "models/$name.onnx" \
+    nitido export "models/checkpoints/$name.pt" -o "models/$name.int8.onnx" "${common[@]}" --int8 --against "models/$name.onnx" \
         --calib "$data/val/cid22"
 done

@@ -133,4 +133,4 @@ def _shipped(path: Path) -> Path | None:
 def _shipped_names() -> str:
     folder = shipped_folder()
     found = sorted(folder.glob("checkpoints/*.pt")) if folder else []
-    return ", ".join(p.stem for p in found if not p.stem.endswith(".qat")) or "the shipped models (none found)"
+    return ", ".join(p.stem for p in found) or "the shipped models (none found)"
