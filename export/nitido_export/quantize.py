@@ -31,6 +31,8 @@ from nitido_train.quantize import Quantization, layer_names, quantize_net, unqua
 
 log = logging.getLogger(__name__)
 
+HELPS = 0.95  # of the loss: a layer's return to float that leaves more than this does not help
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -103,7 +105,7 @@ def quantize(
     sensitivities = judge.sensitivities(chosen)
     layers = layer_names(plain.body)
     while last.drop > guard.max_drop and len(chosen.float_layers) < len(layers) - 1:
-        chosen = judge.relieved(chosen)
+        chosen = judge.relieved(chosen, sensitivities)
         last = judge.attempt(chosen)
         attempts.append(last)
     if last.drop > guard.max_drop:
@@ -225,16 +227,23 @@ class _Judge:
             found.append(Sensitivity(layer, max(a - b for a, b in zip(none, one, strict=True))))
         return found
 
-    def relieved(self, quantization: Quantization) -> Quantization:
-        """The same with one layer more in float: the one that then leaves the least loss."""
+    def relieved(self, quantization: Quantization, sensitivities: Sequence[Sensitivity]) -> Quantization:
+        """The same with one layer more in float: the one that then leaves the least loss, or where none alone helps,
+        as when two layers are bad, the one that costs most by itself."""
         layers, floats = layer_names(self._plain.body), quantization.float_layers
-        wider = [
-            replace(quantization, float_layers=tuple(layer for layer in layers if layer in (*floats, more)))
-            for more in layers
-            if more not in floats
-        ]
         reference = [c.measure(self._float) for c in self._few]
-        return min(wider, key=lambda q: max(a - b for a, b in zip(reference, self._measure_few(q), strict=True)))
+
+        def with_one_more(more: str) -> Quantization:
+            return replace(quantization, float_layers=tuple(layer for layer in layers if layer in (*floats, more)))
+
+        def loss(tried: Quantization) -> float:
+            return max(a - b for a, b in zip(reference, self._measure_few(tried), strict=True))
+
+        losses = {layer: loss(with_one_more(layer)) for layer in layers if layer not in floats}
+        best = min(losses, key=losses.__getitem__)
+        if losses[best] > HELPS * loss(quantization):
+            best = max((s for s in sensitivities if s.layer in losses), key=lambda s: s.drop).layer
+        return with_one_more(best)
 
     def _measure_few(self, quantization: Quantization) -> list[float]:
         restore = self._restore(quantization)

@@ -25,8 +25,8 @@ def _table(outcome: Outcome, plot: str) -> str:
         f"# {outcome.draft.card.name}",
         "",
         f"{facts['kind'].capitalize()}, ranges by {facts['calibration']}; weights {facts['weights']}, activations "
-        f"{facts['activations']}. {len(floats) or 'No'} layers in float. {facts['timing']}: "
-        f"**{facts['speedup']:.2f} times as fast**.",
+        f"{facts['activations']}. {len(floats) or 'No'} layer{'' if len(floats) == 1 else 's'} in float. "
+        f"{facts['timing']}: **{facts['speedup']:.2f} times as fast**.",
         "",
         f"| condition ({facts['holdout_pictures']} held-out pictures) | fp32 | int8 | lost |",
         "|---|---|---|---|",
