@@ -16,7 +16,7 @@ from PIL import Image
 
 Picture = NDArray[np.uint8]
 
-_LUMA = np.asarray((0.114, 0.587, 0.299), np.float32)  # of BGR, BT.601
+BT601_BGR = (0.114, 0.587, 0.299)
 
 SIGMAS = (15, 25, 50)  # the noise levels at which denoisers are compared
 
@@ -94,7 +94,7 @@ def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Gener
     if camera.colour <= 0:
         return noisy
     added = noisy.astype(np.float32) - picture.astype(np.float32)
-    grey = np.asarray(added @ _LUMA, np.float32)  # H W
+    grey = np.asarray(added @ np.asarray(BT601_BGR, np.float32), np.float32)  # H W
     colours = added - grey[..., None]
     return to_bytes(picture + (grey[..., None] + _blurred(colours, camera.colour)))
 

@@ -36,12 +36,11 @@ def grow(net: FrameNet, smaller: FrameNet) -> None:
     last layer stays as it was drawn. Call it when :func:`is_larger`.
     """
     ours, theirs = _convs(net), _convs(smaller)
-    added = len(ours) - len(theirs)
     _take(ours[0], theirs[0])
     for conv, taken in zip(ours[1:], theirs[1:-1], strict=False):
         _take(conv, taken)
     width = theirs[0].outputs
-    for conv in ours[len(theirs) - 1 : len(theirs) - 1 + added]:
+    for conv in ours[len(theirs) - 1 : -1]:
         _set(conv, torch.eye(width)[:, :, None, None])  # rectified features pass through another ReLU unchanged
     if net.scale == smaller.scale:
         _take(ours[-1], theirs[-1])
@@ -53,15 +52,13 @@ def _take(conv: CollapsibleConv2d, taken: CollapsibleConv2d) -> None:
 
 
 def _set(conv: CollapsibleConv2d, kernel: torch.Tensor) -> None:
-    """Makes the first outputs of ``conv`` those of ``kernel`` (O×I×k×k, or 1×1 for the middle tap), deaf to all other
-    inputs."""
+    """Makes the first outputs of ``conv`` those of ``kernel`` (O×I×k×k, or smaller and in the middle), deaf to all
+    other inputs."""
     outputs, inputs = kernel.shape[:2]
+    margin = (conv.kernel_size - kernel.shape[2]) // 2
+    taps = slice(margin, conv.kernel_size - margin)
     wanted = torch.zeros_like(conv.plain[:outputs])
-    if kernel.shape[2] == 1:
-        middle = conv.kernel_size // 2
-        wanted[:, :inputs, middle, middle] = kernel[:, :, 0, 0]
-    else:
-        wanted[:, :inputs] = kernel
+    wanted[:, :inputs, taps, taps] = kernel
     # What the other branches add is taken off the plain one.
     conv.plain[:outputs] += wanted - conv.kernel()[:outputs]
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nitido_train.data import ZERO_POINT
+from nitido_train.degrade import BT601_BGR
 
 SSIM_SHARE = 0.84
 CHANNEL_SHARE = 0.1
-BT601_BGR = (0.114, 0.587, 0.299)
 
 
 def charbonnier(output: Tensor, target: Tensor) -> Tensor:
