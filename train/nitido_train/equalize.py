@@ -14,8 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, fx, nn
 
-from nitido_train.nets.blocks import collapse
-from nitido_train.quantize import activations, trace
+from nitido_train.quantize import activations, plainly_traced
 
 SMALLEST = 0.05  # of the largest channel's range: what is less is as good as dead and stays as it is
 PERCENTILE = 0.9999
@@ -23,27 +22,30 @@ PERCENTILE = 0.9999
 
 @torch.no_grad()
 def equalize(body: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """A collapsed copy of a body whose activations have channels of like ranges on the given cells N×C×h×w.
+    """A collapsed copy of a body, as it is quantized, whose activations have channels of like ranges on the given cells
+    N×C×h×w.
 
-    Channels that reach a layer other than a convolution, a ReLU or an addition (such as depth-to-space, or the output)
-    are left alone.
+    Channels that reach a layer other than a convolution, a ReLU, an addition or a concatenation before a convolution
+    (such as depth-to-space, or the output) are left alone.
     """
-    plain = collapse(body)
-    traced = trace(plain)
+    traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     group, fixed = _channel_groups(traced, modules)
     ranges: dict[str, Tensor] = {}
-    for seen in activations(plain, batches):
+    for seen in activations(traced, batches):
         for name, values in seen.items():
             flat = values.transpose(0, 1).flatten(1).abs()  # C n·h·w
             high = flat.kthvalue(max(1, round(PERCENTILE * flat.shape[1])), dim=1).values
             ranges[name] = torch.maximum(ranges.get(name, high), high)
+    joined = {part: node for node in traced.graph.nodes for part in _parts(node) if part is not node}
+    fixed.update(group[part] for part, node in joined.items() if any(p.name not in ranges for p in _parts(node)))
     factors: dict[int, Tensor] = {}
     for node in traced.graph.nodes:
         own = group.get(node)
         if own is None or own in fixed or node.name not in ranges:
             continue
-        share = (ranges[node.name] / ranges[node.name].max()).clamp_min(SMALLEST)
+        # What lies side by side later has one scale then.
+        share = (ranges[node.name] / ranges[joined.get(node, node).name].max()).clamp_min(SMALLEST)
         # Where several activations share their channels, the one that uses most of a channel's range decides.
         factors[own] = torch.maximum(factors.get(own, share), share)
     for node in traced.graph.nodes:
@@ -53,9 +55,17 @@ def equalize(body: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
         if (made := factors.get(group[node])) is not None:
             conv.weight.div_(made[:, None, None, None])
             cast(Tensor, conv.bias).div_(made)
-        if (taken := factors.get(group.get(node.all_input_nodes[0], -1))) is not None:
-            conv.weight.mul_(taken[None, :, None, None])
-    return plain
+        begin = 0
+        for part in _parts(node.all_input_nodes[0]):
+            if (taken := factors.get(group[part])) is not None:
+                conv.weight[:, begin : begin + len(taken)].mul_(taken[None, :, None, None])
+            begin += len(ranges.get(part.name, ()))  # 0: the only part, and not measured
+    return traced
+
+
+def _parts(node: fx.Node) -> list[fx.Node]:
+    """The activations whose channels ``node`` consists of."""
+    return node.all_input_nodes if node.target is torch.cat else [node]
 
 
 def _channel_groups(traced: fx.GraphModule, modules: Mapping[str, nn.Module]) -> tuple[dict[fx.Node, int], set[int]]:
@@ -71,9 +81,12 @@ def _channel_groups(traced: fx.GraphModule, modules: Mapping[str, nn.Module]) ->
         if other in fixed:
             fixed.add(into)
 
+    def fix(nodes: Iterable[fx.Node]) -> None:
+        fixed.update(group[part] for node in nodes for part in _parts(node))
+
     for number, node in enumerate(traced.graph.nodes):
         if node.op == "output":
-            fixed.update(group[n] for n in node.all_input_nodes)
+            fix(node.all_input_nodes)
             continue
         module = modules.get(str(node.target)) if node.op == "call_module" else None
         scales = node.target is torch.relu or isinstance(module, nn.ReLU)
@@ -85,5 +98,6 @@ def _channel_groups(traced: fx.GraphModule, modules: Mapping[str, nn.Module]) ->
             group[node] = number
             if not (isinstance(module, nn.Conv2d) and module.groups == 1):
                 fixed.add(number)
-                fixed.update(group[n] for n in node.all_input_nodes)
+                if node.target is not torch.cat:
+                    fix(node.all_input_nodes)
     return group, fixed

@@ -21,6 +21,7 @@ from nitido.errors import CheckpointError
 from nitido_train.data import ZERO_POINT
 from nitido_train.nets.blocks import DepthToSpace, SpaceToDepth, collapse
 from nitido_train.nets.frame import FrameNet
+from nitido_train.skips import side_by_side
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -128,9 +129,14 @@ def trace(net: nn.Module) -> fx.GraphModule:
     return fx.GraphModule(net, _Tracer().trace(net))
 
 
+def plainly_traced(body: nn.Module) -> fx.GraphModule:
+    """The graph of a collapsed copy of ``body`` that quantizers are put into."""
+    return side_by_side(trace(collapse(body)))
+
+
 def layer_names(body: nn.Module) -> list[str]:
     """The convolutions of a body by their names in the traced graph, in order of execution."""
-    traced = trace(collapse(body))
+    traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     return [n.name for n in traced.graph.nodes if n.op == "call_module" and type(modules[str(n.target)]) is nn.Conv2d]
 
@@ -141,17 +147,19 @@ def quantize_body(body: nn.Module, quantization: Quantization) -> fx.GraphModule
 
     Raises ``CheckpointError`` when the ranges are not those of this body.
     """
-    traced = trace(collapse(body))
+    traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     floats = set(quantization.float_layers)
     quantizers: dict[fx.Node, ActivationQuantizer] = {}
+    # Bytes of one scale are put side by side as they are.
+    joined = {part: node for node in traced.graph.nodes if node.target is torch.cat for part in node.all_input_nodes}
     for node in list(traced.graph.nodes):
         if not _is_quantized(node, modules, floats):
             continue
         if node.op == "placeholder":
             low, high = -ZERO_POINT / 255, (255 - ZERO_POINT) / 255
-        elif node.name in quantization.ranges:
-            low, high = quantization.ranges[node.name]
+        elif (name := joined.get(node, node).name) in quantization.ranges:
+            low, high = quantization.ranges[name]
         else:
             raise CheckpointError(f"no range is known for '{node.name}': these ranges are of another network")
         quantizers[node] = ActivationQuantizer(low, high)
@@ -200,7 +208,7 @@ def unquantized(net: FrameNet) -> FrameNet:
 @torch.no_grad()
 def activations(body: nn.Module, batches: Iterable[Tensor]) -> Iterator[dict[str, Tensor]]:
     """For each batch of cells N×C×h×w: every activation that may be quantized, by name."""
-    traced = trace(collapse(body))
+    traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     wanted = {n for n in traced.graph.nodes if n.op != "placeholder" and _is_quantized(n, modules, set())}
 
