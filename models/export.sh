@@ -24,7 +24,7 @@ for name in "${names[@]}"; do
     fi
     case $name in
         denoise-camera-*)
-            sets=(PolyU-real-noise)
+            sets=(PolyU-real-noise CBSD68)
             failures="strong noise that is the same at all brightnesses and not shared between neighbours (denoise-${name##*-} is better there)" ;;
         denoise-*)
             sets=(CBSD68 Kodak24)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -231,19 +232,21 @@ class _Judge:
         """The same with one layer more in float: the one that then leaves the least loss, or where none alone helps,
         as when two layers are bad, the one that costs most by itself."""
         layers, floats = layer_names(self._plain.body), quantization.float_layers
-        reference = [c.measure(self._float) for c in self._few]
-
         def with_one_more(more: str) -> Quantization:
             return replace(quantization, float_layers=tuple(layer for layer in layers if layer in (*floats, more)))
 
         def loss(tried: Quantization) -> float:
-            return max(a - b for a, b in zip(reference, self._measure_few(tried), strict=True))
+            return max(a - b for a, b in zip(self._few_reference, self._measure_few(tried), strict=True))
 
         losses = {layer: loss(with_one_more(layer)) for layer in layers if layer not in floats}
         best = min(losses, key=losses.__getitem__)
         if losses[best] > HELPS * loss(quantization):
             best = max((s for s in sensitivities if s.layer in losses), key=lambda s: s.drop).layer
         return with_one_more(best)
+
+    @cached_property
+    def _few_reference(self) -> list[float]:
+        return [c.measure(self._float) for c in self._few]
 
     def _measure_few(self, quantization: Quantization) -> list[float]:
         restore = self._restore(quantization)
