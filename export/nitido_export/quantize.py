@@ -232,6 +232,7 @@ class _Judge:
         """The same with one layer more in float: the one that then leaves the least loss, or where none alone helps,
         as when two layers are bad, the one that costs most by itself."""
         layers, floats = layer_names(self._plain.body), quantization.float_layers
+
         def with_one_more(more: str) -> Quantization:
             return replace(quantization, float_layers=tuple(layer for layer in layers if layer in (*floats, more)))
 

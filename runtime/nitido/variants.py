@@ -31,9 +31,14 @@ def open_variants(name: str, device: str = "auto", *, threads: int | None = None
             _log.warning("left out the variant %s: %s", candidate, error)
             continue
         same = (model.card.task, model.card.scale) == (first.card.task, first.card.scale)
-        if same and model.card.macs_per_pixel <= first.card.macs_per_pixel:
+        if same and _work(model) <= _work(first):
             variants.append(model)
-    return sorted(variants, key=lambda m: (-m.card.macs_per_pixel, m.path.stem.endswith(_INT8)))
+    return sorted(variants, key=_work, reverse=True)
+
+
+def _work(model: Model) -> float:
+    """In proportion to the time of a frame: a multiplication in 8 bits takes half as long as one in float, or less."""
+    return model.card.macs_per_pixel * (0.5 if model.card.precision == "int8" else 1.0)
 
 
 def variant_names(models: Sequence[Model]) -> list[str]:
