@@ -7,8 +7,8 @@ import torch
 
 from nitido.certificate import Arrays
 from nitido.errors import CheckpointError, ExportError
-from nitido_export.latent_parts import Part
 from nitido_export.melody_graph import melody_decoder_graph, melody_encoder_graph
+from nitido_export.part import Part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.melody import MelodyNet
 

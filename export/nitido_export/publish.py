@@ -23,8 +23,9 @@ from nitido_export.evaluate import evaluate
 from nitido_export.evaluate_latent import evaluate_network
 from nitido_export.facts import oldest_runtime, read_facts
 from nitido_export.graph import frame_graph
-from nitido_export.latent_parts import check_part, part_of
+from nitido_export.latent_parts import part_of
 from nitido_export.parity import check_parity
+from nitido_export.part import check_part
 from nitido_export.showcase import before_after, to_webp
 from nitido_export.writer import IR_VERSION, OPSET
 from nitido_train.checkpoint import Checkpoint

@@ -14,7 +14,8 @@ from nitido.certificate import verify
 from nitido.errors import ExportError
 from nitido_export.facts import read_facts
 from nitido_export.graph import decoder_graph, encoder_graph
-from nitido_export.latent_parts import check_part, part_of
+from nitido_export.latent_parts import part_of
+from nitido_export.part import check_part
 from nitido_export.publish import Statement, export_parts
 from nitido_train.nets.latent import KINDS
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nitido_train.checkpoint import Checkpoint
@@ -54,12 +52,6 @@ class Job(Protocol):
     def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """What the exported file should know of the data, for ``Checkpoint.facts``."""
         ...
-
-
-def spread(latents: NDArray[np.float32]) -> dict[str, list[float]]:
-    """``mean`` and ``std`` by dimension of latents N×d, as a card has them."""
-    both = {"mean": latents.mean(0), "std": latents.std(0)}
-    return {name: [round(float(value), 5) for value in values] for name, values in both.items()}
 
 
 def open_job(recipe: Recipe, options: RunOptions) -> Job:

@@ -21,9 +21,9 @@ from nitido_train.degrade import Picture
 from nitido_train.epochs import numbers_by_step
 from nitido_train.examples import Bytes, Examples, Shape, hold_out, read_examples
 from nitido_train.figures import Figure
-from nitido_train.jobs import spread
 from nitido_train.latent_figures import decoded_figures, latent_figures
 from nitido_train.losses import kl_nats
+from nitido_train.metrics import spread
 from nitido_train.nets.latent import VARIATIONAL, LatentNet, Passage
 from nitido_train.pixels import from_logits, page, to_unit
 from nitido_train.recipe import LatentRecipe, Recipe

@@ -17,9 +17,9 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.degrade import Picture
 from nitido_train.epochs import numbers_by_step
 from nitido_train.figures import Figure
-from nitido_train.jobs import spread
 from nitido_train.losses import kl_nats
 from nitido_train.melodies import hold_out, read_melodies
+from nitido_train.metrics import spread
 from nitido_train.nets import build
 from nitido_train.nets.melody import MelodyNet, Passage
 from nitido_train.recipe import LatentRecipe, Recipe

@@ -1,4 +1,4 @@
-"""Quality figures as the field's tables define them. Pictures are uint8 H×W×3, BGR."""
+"""Figures as the field's tables define them. Pictures are uint8 H×W×3, BGR."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def luma(picture: Picture) -> NDArray[np.float64]:
     """ITU-R BT.601 studio-swing Y (16..235) as MATLAB's ``rgb2ycbcr`` computes it, unrounded, H×W."""
     weights = np.array([24.966, 128.553, 65.481]) / 255  # BGR
     return picture.astype(np.float64) @ weights + 16.0
+
+
+def spread(latents: NDArray[np.float32]) -> dict[str, list[float]]:
+    """``mean`` and ``std`` by dimension of latents N×d, as a card has them."""
+    both = {"mean": latents.mean(0), "std": latents.std(0)}
+    return {name: [round(float(value), 5) for value in values] for name, values in both.items()}
 
 
 def _psnr(difference: NDArray[np.float64]) -> float:
