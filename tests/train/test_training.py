@@ -11,7 +11,7 @@ from tiny import tiny_recipe
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
 from nitido_train import checkpoint, degrade
-from nitido_train.data import PatchStream, PictureStore, Share, degrade_for, find_pictures
+from nitido_train.data import PatchStream, PictureStore, Share, find_pictures
 from nitido_train.frame_job import FrameJob
 from nitido_train.loop import train
 from nitido_train.metrics import psnr
@@ -161,18 +161,3 @@ def test_noise_has_the_strength_it_says() -> None:
     silent = degrade.CameraNoise(shot=0.0, read=0.0)
     ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
     assert np.abs(degrade.add_camera_noise(ramp, silent, np.random.default_rng(0)).astype(int) - ramp).max() <= 1
-
-
-def test_strengths_of_noise_are_met_as_often_as_the_recipe_says() -> None:
-    grey = np.full((32, 32, 3), 128, np.uint8)
-
-    def met(weights: list[float]) -> list[float]:
-        noise = {"sigma": [0, 60], "sigma_weights": weights, "camera": 0.0}
-        recipe = recipe_from_dict({**tiny_recipe(), "noise": noise})
-        return [float((degrade_for(recipe, grey, np.random.default_rng(i))[0] - 128.0).std()) for i in range(400)]
-
-    assert np.mean(met([])) == pytest.approx(30, abs=2)
-    ends = np.histogram(met([3, 0, 1]), [0, 19, 41, 70])[0] / 400  # where strengths meet, a standard deviation may err
-    assert ends == pytest.approx([0.72, 0.05, 0.23], abs=0.06)
-    with pytest.raises(RecipeError, match="sigma_weights expects"):
-        met([0, 0])

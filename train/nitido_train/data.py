@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 from nitido.errors import SourceUnavailable
 from nitido_train import blots, degrade
 from nitido_train.degrade import Picture
-from nitido_train.recipe import DataRecipe, NoiseRecipe, Recipe
+from nitido_train.recipe import DataRecipe, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -141,21 +141,11 @@ def degrade_for(recipe: Recipe, target: Picture, rng: np.random.Generator) -> tu
         return degrade.shrink(target, recipe.scale), target
     noise = recipe.noise
     if rng.random() >= noise.camera:
-        return degrade.add_gaussian(target, _sigma(noise, rng), rng), target
+        return degrade.add_gaussian(target, rng.uniform(*noise.sigma), rng), target
     given = degrade.add_camera_noise(target, degrade.CameraNoise.draw(rng), rng)
     if rng.random() < noise.jpeg:
         given = degrade.compress(given, int(rng.integers(noise.jpeg_quality[0], noise.jpeg_quality[1] + 1)))
     return given, target
-
-
-def _sigma(noise: NoiseRecipe, rng: np.random.Generator) -> float:
-    """A standard deviation in 8-bit levels, drawn as the recipe says."""
-    if not noise.sigma_weights:
-        return rng.uniform(*noise.sigma)
-    weights = np.asarray(noise.sigma_weights, np.float64)
-    edges = np.linspace(*noise.sigma, len(weights) + 1)
-    part = int(rng.choice(len(weights), p=weights / weights.sum()))
-    return rng.uniform(edges[part], edges[part + 1])
 
 
 def to_tensor(patches: Tensor) -> Tensor:

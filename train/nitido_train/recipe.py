@@ -51,14 +51,11 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class NoiseRecipe:
-    """The noise a denoiser learns to remove. ``sigma``: range of the Gaussian standard deviation in 8-bit levels.
-    ``sigma_weights``: how often each of so many equal parts of that range is drawn from; without any, all evenly. A
-    small network is better at a strength that it meets more often, and worse at others. ``camera``: share of patches
-    that get camera-like noise instead. ``jpeg``: share of the camera patches that are JPEG-compressed afterwards, at a
-    quality drawn from ``jpeg_quality``."""
+    """The noise a denoiser learns to remove. ``sigma``: range of the Gaussian standard deviation in 8-bit levels, drawn
+    uniformly. ``camera``: share of patches that get camera-like noise instead. ``jpeg``: share of the camera patches
+    that are JPEG-compressed afterwards, at a quality drawn from ``jpeg_quality``."""
 
     sigma: tuple[float, float] = (0.0, 55.0)
-    sigma_weights: list[float] = field(default_factory=list)
     camera: float = 0.25
     jpeg: float = 0.5
     jpeg_quality: tuple[int, int] = (60, 98)
@@ -66,8 +63,6 @@ class NoiseRecipe:
     def __post_init__(self) -> None:
         if not 0 <= self.sigma[0] <= self.sigma[1]:
             raise RecipeError(f"[noise] sigma expects [low, high] with 0 <= low <= high; found {list(self.sigma)}")
-        if self.sigma_weights and (min(self.sigma_weights) < 0 or sum(self.sigma_weights) <= 0):
-            raise RecipeError(f"[noise] sigma_weights expects numbers >= 0, one above; found {self.sigma_weights}")
         if not (0 <= self.camera <= 1 and 0 <= self.jpeg <= 1):
             raise RecipeError(f"[noise] camera and jpeg are shares in 0..1; found {self.camera} and {self.jpeg}")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
