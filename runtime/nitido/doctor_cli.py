@@ -143,7 +143,8 @@ def _speeds(report: Report) -> Iterator[_Row]:
         )
     for choice in report.recommendations:
         task = choice.task if choice.scale == 1 else f"{choice.task} ×{choice.scale}"
-        yield _Row("→", f"for {task}", f"{choice.model}: {choice.reason}")
+        on = f" (by {choice.measured_on})" if choice.measured_on else ""
+        yield _Row("→", f"for {task}", f"{choice.model}: {choice.reason}{on}")
 
 
 def _showable(line: str, encoding: str) -> str:

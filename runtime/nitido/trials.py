@@ -50,8 +50,9 @@ class Certified:
 
 @dataclass(frozen=True)
 class Speed:
-    """ms: median for one frame of width×height. fps: what that allows. quality: mean of the evaluation rows that all
-    models of the same task and scale have, in their metric; ``None`` without."""
+    """ms: median for one frame of width×height. fps: what that allows. measured_on: the first test set of the model's
+    evaluation; denoisers for cameras have another than those for white noise. quality: mean of the evaluation rows that
+    all models of the same task, scale and test set have, in their metric. Both ``None`` without."""
 
     model: str
     task: str
@@ -62,15 +63,17 @@ class Speed:
     ms: float
     fps: float
     frames: int
+    measured_on: str | None
     quality: float | None
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The model to take for a task here, and why."""
+    """The model to take for a task here, and why. measured_on: see :class:`Speed`."""
 
     task: str
     scale: int
+    measured_on: str | None
     model: str
     reason: str
 
@@ -151,49 +154,56 @@ def measure_speeds(entries: Sequence[Entry], *, seconds: float = 3.0, device: st
     for model, (height, width), row in zip(models, sizes, times, strict=True):
         card, median = model.card, statistics.median(row)
         facts = (card.name, card.task, card.scale, model.device, width, height)
-        speeds.append(Speed(*facts, 1000 * median, 1 / median, len(row), quality[card.name]))
+        speeds.append(Speed(*facts, 1000 * median, 1 / median, len(row), _test_set(card), quality[card.name]))
         model.close()
     return speeds
 
 
 def compare_quality(cards: Sequence[Card]) -> dict[str, float | None]:
-    """For each model by name: the mean over the evaluation rows that all evaluated models of its task and scale share;
+    """For each model by name: the mean over the evaluation rows that all models of its task, scale and test set share;
     ``None`` for a model without."""
     tables = {
         card.name: {(r["set"], r["condition"], r["metric"]): r["value"] for r in card.evaluation} for card in cards
     }
+    kinds = {card.name: (card.task, card.scale, _test_set(card)) for card in cards}
     result: dict[str, float | None] = {}
     for card in cards:
-        rivals = [tables[c.name] for c in cards if (c.task, c.scale) == (card.task, card.scale) and tables[c.name]]
-        shared = set.intersection(*(set(table) for table in rivals)) if rivals else set()
         own = tables[card.name]
-        result[card.name] = statistics.fmean(own[key] for key in shared) if own and shared else None
+        shared = set(own).intersection(*(tables[name] for name, kind in kinds.items() if kind == kinds[card.name]))
+        result[card.name] = statistics.fmean(own[key] for key in shared) if shared else None
     return result
 
 
 def recommend(speeds: Sequence[Speed], *, fps: float = 30.0) -> list[Recommendation]:
-    """For each task and scale: the best of the models that hold ``fps``, by quality, else the fastest."""
-    groups: dict[tuple[str, int], list[Speed]] = {}
+    """For each task, scale and test set: the best of the models that hold ``fps``, by quality, else the fastest. Models
+    that were never measured are for when there are no others."""
+    measured = {(s.task, s.scale) for s in speeds if s.measured_on}
+    groups: dict[tuple[str, int, str | None], list[Speed]] = {}
     for speed in speeds:
-        groups.setdefault((speed.task, speed.scale), []).append(speed)
+        if speed.measured_on or (speed.task, speed.scale) not in measured:
+            groups.setdefault((speed.task, speed.scale, speed.measured_on), []).append(speed)
     chosen: list[Recommendation] = []
-    for (task, scale), rivals in groups.items():
+    for kind, rivals in groups.items():
         fast = [speed for speed in rivals if speed.fps >= fps]
         if fast:
             best = max(fast, key=lambda s: (float("-inf") if s.quality is None else s.quality, s.fps))
             reason = f"holds {fps:g} fps at {best.width}×{best.height}"
-            reason += ", the best that does" if len(rivals) > 1 else ""
+            reason += ", the best that does" if len(rivals) > 1 and best.quality is not None else ""
         else:
             best = min(rivals, key=lambda s: s.ms)
             reason = f"{best.fps:.0f} fps at {best.width}×{best.height}, below {fps:g}"
             reason += "; the others are slower" if len(rivals) > 1 else ""
-        chosen.append(Recommendation(task, scale, best.model, reason))
+        chosen.append(Recommendation(*kind, best.model, reason))
     return chosen
 
 
 def main() -> None:
     """The process of one trial: a model file and a provider's name in, a line of JSON out."""
     sys.stdout.write(json.dumps(asdict(try_provider(Path(sys.argv[1]), sys.argv[2]))) + "\n")
+
+
+def _test_set(card: Card) -> str | None:
+    return card.evaluation[0]["set"] if card.evaluation else None
 
 
 def _device(name: str) -> str:

@@ -225,13 +225,13 @@ def card(name: str, scale: int = 1, **values: float) -> Card:
 
 
 def test_quality_is_compared_on_what_rivals_share() -> None:
-    cards = [card("a", one=30, two=10), card("b", one=31), card("c"), card("other", 2, two=7)]
-    assert compare_quality(cards) == {"a": 30, "b": 31, "c": None, "other": 7}
-    assert compare_quality([card("a", one=30), card("b", two=31)]) == {"a": None, "b": None}
+    cards = [card("a", one=30, two=10), card("b", one=31), card("c"), card("d", two=12), card("other", 2, two=7)]
+    assert compare_quality(cards) == {"a": 30, "b": 31, "c": None, "d": 12, "other": 7}
 
 
-def speed(model: str, fps: float, quality: float | None, scale: int = 1) -> Speed:
-    return Speed(model, "denoise", scale, "cpu", 640, 480, 1000 / fps, fps, 9, quality)
+def speed(model: str, fps: float, quality: float | None, scale: int = 1, on: str = "one") -> Speed:
+    known = None if quality is None else on
+    return Speed(model, "denoise", scale, "cpu", 640, 480, 1000 / fps, fps, 9, known, quality)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +247,13 @@ def test_the_best_model_that_is_fast_enough_is_recommended(rivals: list[Speed], 
     recommendations = recommend([*rivals, speed("twice", 5, 1, scale=2)])
     assert [(r.scale, r.model) for r in recommendations] == [(1, chosen), (2, "twice")]
     assert "below 30" in recommendations[1].reason
+
+
+def test_models_for_different_test_sets_are_not_rivals() -> None:
+    rivals = [speed("a", 90, 30), speed("better a", 40, 31), speed("b", 50, 40, on="two"), speed("never", 99, None)]
+    chosen = recommend(rivals)
+    assert [(r.measured_on, r.model) for r in chosen] == [("one", "better a"), ("two", "b")]
+    assert "the best" in chosen[0].reason and "the best" not in chosen[1].reason
 
 
 def test_a_module_that_cannot_be_imported_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
