@@ -66,9 +66,11 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     sections: list[str] = []
+    licences: dict[str, list[str]] = {}
     for row in rows:
         file = folder / row["file"]
         card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        licences.setdefault(card["licence"], []).append(row["name"])
         sections += _shown(file, card)
         quantization = card.get("quantization") or {}
         saved = f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}" if "speedup" in quantization else ""
@@ -76,6 +78,10 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
             f"| {row['name']} | {row['summary']} | {file.stat().st_size / 1000:.0f} KB | "
             f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | {saved} |"
         )
+    if len(licences) == 1:
+        lines += ["", f"Licence of the weights: {next(iter(licences))}."]
+    else:
+        lines += ["", *(f"Licence of {', '.join(names)}: {licence}.  " for licence, names in licences.items())]
     return "\n".join([*lines, *sections, ""])
 
 

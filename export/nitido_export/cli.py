@@ -15,8 +15,8 @@ FOLDER = click.Path(path_type=Path)
 @click.command(short_help="Turn a training run into one .onnx model.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
-@click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights, for the card.")
-@click.option("--data-note", default="not stated", help="Training data and its licences, for the card.")
+@click.option("--licence", help="Licence of the weights, for the card.  [default: of the model they began with]")
+@click.option("--data-note", help="Training data and its licences, for the card.  [default: as for --licence]")
 @click.option("--failures", default="", help="Where the model is known to fail, in words, for the card.")
 @click.option("--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card.")
 @click.option("--vectors", type=FOLDER, help="Folder of pictures whose crops go into the certificate.")
@@ -39,8 +39,8 @@ FOLDER = click.Path(path_type=Path)
 def export(
     run: Path,
     output: Path,
-    licence: str,
-    data_note: str,
+    licence: str | None,
+    data_note: str | None,
     failures: str,
     folders: tuple[Path, ...],
     vectors: Path | None,
@@ -74,6 +74,12 @@ def export(
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     checkpoint = load(run)
+    if licence and checkpoint.licence not in ("", licence):
+        click.echo(
+            f"note: these weights began as others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
+        )
+    licence = licence or checkpoint.licence or "not stated"
+    data_note = data_note or checkpoint.data or "not stated"
     if checkpoint.recipe.task == "autoencode":
         if int8 or fp16:
             raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")

@@ -23,6 +23,7 @@ def test_the_wheel_runs_without_torch(tmp_path: Path) -> None:
     assert {"nitido/cli.py", "nitido_train/recipes/denoise-n.toml", "nitido_export/graph.py"} <= names
     assert "nitido/models/checkpoints/denoise-n.pt" in names
     assert {f"nitido/models/{entry.path.name}" for entry in zoo.entries()} <= names
+    assert not [name for name in names if "research" in name]  # not under the wheel's licence
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "bare"], check=True, timeout=120)
     python = tmp_path / "bare" / "bin" / "python"
     constraints = ["-c", str(ROOT / "constraints.txt")]

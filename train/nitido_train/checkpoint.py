@@ -27,7 +27,9 @@ class Checkpoint:
     """``net``: weights being trained. ``ema``: their moving average, the ones to use. ``step``: steps done.
     ``best``: best validation score so far, in the unit of the job. ``history``: one dict per validation. ``loss_sum``:
     of the training loss since the last validation. ``quantization``: of a quantization-aware training, which trains the
-    collapsed network. ``facts``: what an exported file should know of the training set, see ``Job.describe``."""
+    collapsed network. ``facts``: what an exported file should know of the training set, see ``Job.describe``.
+    ``licence`` and ``data``: of the weights, and the pictures behind them, in words, as far as they are known: those of
+    a shipped model go with every training that begins with it."""
 
     recipe: Recipe
     step: int
@@ -40,6 +42,8 @@ class Checkpoint:
     quantization: Quantization | None = None
     loss_sum: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    data: str = ""
 
     def fresh_net(self) -> nn.Module:
         """The untrained network that the weights belong to."""

@@ -85,9 +85,13 @@ def begin(recipe: Recipe, options: RunOptions) -> Checkpoint:
         state.recipe = recipe
         return state
     provenance: dict[str, Any] = {"data": [p.name for p in options.data], "torch": str(torch.__version__)}
+    state = Checkpoint(recipe=recipe, step=0, net={}, ema={}, provenance=provenance)
     if options.start:
         provenance["from"] = {"name": options.start.recipe.name, "steps": options.start.step}
-    return Checkpoint(recipe=recipe, step=0, net={}, ema={}, provenance=provenance)
+        state.licence = options.start.licence
+        if options.start.data:
+            state.data = f"not stated; begun with a network that was trained on {options.start.data}"
+    return state
 
 
 def first_weights(state: Checkpoint, options: RunOptions) -> nn.Module:
