@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from tiny import random_checkpoint
 
 from nitido import zoo
@@ -14,11 +16,12 @@ from nitido.card_page import read_card
 from nitido.errors import ExportError, SinkUnavailable
 from nitido.model import load
 from nitido.whole import write_whole
-from nitido_export import parity
+from nitido_export import cli, parity
 from nitido_export.evaluate import read_pictures
 from nitido_export.facts import read_facts
 from nitido_export.graph import frame_graph
 from nitido_export.publish import Statement, export_checkpoint
+from nitido_train import checkpoint
 
 
 @pytest.mark.parametrize("task", ["denoise", "upscale"])
@@ -98,3 +101,19 @@ def test_shipped_models_carry_their_evaluation_and_card_file(entry: zoo.Entry) -
     assert json.loads(entry.path.with_suffix(".json").read_text())["evaluation"] == card.evaluation
     for row in card.evaluation:
         assert row["baseline"] is None or row["value"] > row["baseline"]
+
+
+def test_the_card_has_the_licence_of_the_weights(tmp_path: Path) -> None:
+    run, target = tmp_path / "last.pt", tmp_path / "m.onnx"
+
+    def exported(*options: str, **known: str) -> tuple[str, str, str]:
+        checkpoint.save(replace(random_checkpoint("denoise"), **known), run)
+        result = CliRunner().invoke(cli.export, [str(tmp_path), "-o", str(target), *options], catch_exceptions=False)
+        card = read_card(str(target))
+        return card.licence, card.training["data"], result.output
+
+    assert exported()[:2] == ("not stated", "not stated")
+    assert exported(licence="for research only", data="theirs")[:2] == ("for research only", "theirs")
+    licence, _, said = exported("--licence", "MIT", licence="for research only")
+    assert licence == "MIT" and "began as others, licensed 'for research only'" in said
+    assert "began as others" not in exported("--licence", "MIT")[2]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from resuming import assert_resumes_bit_for_bit
-from tiny import tiny_recipe
+from tiny import random_checkpoint, tiny_recipe
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
 from nitido_train import checkpoint, degrade
@@ -90,6 +90,18 @@ def test_a_training_may_begin_with_a_shipped_model_by_name(tmp_path: Path, monke
         checkpoint.load(Path("denoise-n"))
     with pytest.raises(CheckpointError, match=r"one of denoise-camera-n, .*denoise-n,"):
         checkpoint.load(Path("denoise"))
+
+
+def test_a_training_says_what_it_began_with(photos: Path, tmp_path: Path) -> None:
+    start = replace(random_checkpoint("denoise"), licence="for research only", data="pictures of others")
+    options = RunOptions(out=tmp_path / "run", data=(photos,), workers=0, accelerator="cpu", progress=False)
+    train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, start=start))
+    found = checkpoint.load(tmp_path / "run" / "last.pt")
+    assert found.licence == "for research only"
+    assert found.data == "not stated; begun with a network that was trained on pictures of others"
+    train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, out=tmp_path / "fresh"))
+    fresh = checkpoint.load(tmp_path / "fresh" / "last.pt")
+    assert (fresh.licence, fresh.data) == ("", "")
 
 
 def test_unusable_checkpoints_and_recipes_are_named(tmp_path: Path) -> None:
