@@ -78,6 +78,9 @@ def export(
         click.echo(
             f"note: these weights began as others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
         )
+    if not checkpoint.history:
+        steps = f"{checkpoint.step} of {checkpoint.recipe.schedule.steps} steps"
+        click.echo(f"note: these weights were never validated ({steps}): they may restore little or nothing")
     licence = licence or checkpoint.licence or "not stated"
     data_note = data_note or checkpoint.data or "not stated"
     if checkpoint.recipe.task == "autoencode":

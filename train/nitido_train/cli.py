@@ -106,7 +106,9 @@ def train(
             devices=devices,
         ),
     )
-    click.echo(
-        f"{result.step} of {result.recipe.schedule.steps} steps, best validation {result.best:.2f}, in {out}\n"
-        f"next: nitido export {out} -o {loaded.name}.onnx"
-    )
+    schedule = result.recipe.schedule
+    score = f"best validation {result.best:.2f}" if result.history else "not validated yet"
+    click.echo(f"{result.step} of {schedule.steps} steps, {score}, in {out}")
+    if result.step < schedule.steps:
+        click.echo("go on: the same command with --resume")
+    click.echo(f"next: nitido export {out} -o {loaded.name}.onnx")
