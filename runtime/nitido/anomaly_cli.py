@@ -16,6 +16,7 @@ from nitido.live_options import (
     expect_frames,
     frames_options,
     messages,
+    open_frames,
     refuse_live,
     refuse_own_source,
     snapshots_option,
@@ -271,11 +272,10 @@ def live(
         from nitido.anomaly_live import Numbered, Watcher
         from nitido.live import run
         from nitido.sinks import open_sink
-        from nitido.sources import open_source
 
         refuse_own_source(source, sink)
         inspector = open_inspector(model, device, threads=threads)
-        with Numbered(open_source(source, size=size, rate=rate, pixel_format=pixel_format)) as frames:
+        with Numbered(open_frames(source, size=size, rate=rate, pixel_format=pixel_format)) as frames:
             if every_frame:
                 refuse_live(frames, source)
             watcher = Watcher(inspector, frames, tell, steady=steady)

@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,6 +84,11 @@ class CameraSource:
         """Frames per second as the driver says; ``None`` when it does not."""
         return self.obtained.fps
 
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels as the driver says; ``None`` when it does not."""
+        return self.obtained.size
+
     def __iter__(self) -> Iterator[Frame]:
         while not self._closed.is_set():
             with self._reading:
@@ -147,6 +153,18 @@ def obtained(capture: Capture) -> Wish:
     )
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """For the block, OpenCV prints no warnings of its own: what could not be opened is said here, in one line."""
+    set_level: Callable[[int], int] = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # 4, or 5
+    level = set_level(0)
+    try:
+        yield
+    finally:
+        set_level(level)
+
+
+@_unlogged()
 def _open_capture(device: int | str, wish: Wish) -> cv2.VideoCapture:
     if isinstance(device, str) and "://" in device:
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _PATIENCE_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]

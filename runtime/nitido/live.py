@@ -5,6 +5,9 @@
 
 Between the three lie mailboxes for one frame. A stage that is late finds the newest frame there and never a queue, so
 the delay is that of the frame in hand however long the overload lasts.
+
+A model's first run is slow, so every variant has it before anything is shown. A clip begins to play only then, with its
+first frame; a camera goes on meanwhile and is joined at its newest.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from nitido.errors import SinkClosed
 from nitido.ladder import Change, Ladder, Rung, plan_rungs
@@ -24,7 +29,7 @@ from nitido.overlay import compose
 from nitido.restore import Restorer
 from nitido.shot import Controls, Frame, Shot, Status
 from nitido.sinks import Sink, Viewer
-from nitido.sources import Source
+from nitido.sources import Measured, Source
 from nitido.timeline import Timeline, Writer
 from nitido.variants import variant_names
 
@@ -90,6 +95,9 @@ class _Loop:
         self.inbox: Mailbox[_Captured] = Mailbox(lossless=every_frame)
         self.outbox: Mailbox[Shot] = Mailbox(lossless=every_frame)
         self.halted = threading.Event()
+        self.playing = threading.Event()  # until then, the first frame of a clip waits for the models
+        if source.live or every_frame:
+            self.playing.set()
         self.captured = self.skipped = self.stale = 0
         self.changes: list[Change] = []
         self.failure: BaseException | None = None
@@ -125,6 +133,7 @@ class _Loop:
             ended = self._show(progress)
         finally:
             self.halted.set()
+            self.playing.set()
             self.source.close()
             self.inbox.close()
             self.outbox.close()
@@ -156,10 +165,13 @@ class _Loop:
             if not self.inbox.put(_Captured(frame, self.captured, self.now())):
                 return
             self.captured += 1
+            if not self.playing.is_set():
+                self.playing.wait()
+                due = self.now() + (1.0 / rate if rate else 0.0)
 
     def _restore(self) -> None:
         restore = Restorer(self.models)
-        warm: tuple[int, ...] = ()
+        warm = self._warm_up_ahead()
         turn = 0
         while not self.inbox.over:
             item = self.inbox.take()
@@ -169,6 +181,9 @@ class _Loop:
                 warm = item.frame.shape
                 self._warm_up(item.frame)
                 item = self._newer(item)
+            if not self.playing.is_set():
+                self.playing.set()
+                item = replace(item, at=self.now())
             rung = self.ladder.rung if self.ladder else self.best
             if self.controls.bypass:
                 rung = _BYPASS
@@ -194,13 +209,22 @@ class _Loop:
         self.stale += 1
         return newer
 
+    def _warm_up_ahead(self) -> tuple[int, ...]:
+        """Warms up for a size that is known before the first frame, while the camera starts; the shape it was for."""
+        size = self.source.frame_size if isinstance(self.source, Measured) else None
+        shape = (size[1], size[0], 3) if size else ()
+        if shape:
+            self._warm_up(np.zeros(shape, np.uint8))
+        return shape
+
     def _warm_up(self, frame: Frame) -> None:
-        """Runs every rung once: the first run of a session plans its memory, which is no sign of overload."""
+        """Runs what every rung runs, once: the first run at a size plans memory and takes several times as long."""
         restore = Restorer(self.models)
-        for rung in self.ladder.rungs if self.ladder else [self.best]:
+        rungs = self.ladder.rungs if self.ladder else [self.best]
+        for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
             if self.halted.is_set():
                 return
-            restore(frame, rung)
+            restore(frame, rung, self.controls.strength)
 
     def _show(self, progress: Callable[[Status], None]) -> str:
         viewer = self.sink if isinstance(self.sink, Viewer) else None

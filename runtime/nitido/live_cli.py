@@ -12,6 +12,7 @@ from nitido.live_options import (
     expect_frames,
     frames_options,
     messages,
+    open_frames,
     refuse_live,
     refuse_own_source,
     snapshots_option,
@@ -68,12 +69,11 @@ def live(
     with messages(), stopping(controls):
         from nitido.live import run
         from nitido.sinks import open_sink
-        from nitido.sources import open_source
         from nitido.variants import open_variants, variant_names
 
         refuse_own_source(source, sink)
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
-        with open_source(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
             if every_frame:
                 refuse_live(frames, source)
             known = [value for value in (frames.fps, fps if frames.live else None) if value]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nitido.interrupts import quiet_libraries
 from nitido.options import together
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
 
 
-class _Size(click.ParamType[tuple[int, int]]):
+class _Size(click.ParamType):  # takes a type argument only since click 8.4
     """``640x480`` as (640, 480)."""
 
     name = "WxH"
@@ -67,6 +68,15 @@ def refuse_own_source(source: str, sink: str) -> None:
 
     if Path(source).is_file() and Path(source).resolve() == Path(sink).resolve():
         raise SinkUnavailable(f"{sink} would replace its own source; choose another --sink")
+
+
+def open_frames(source: str, *, size: tuple[int, int] | None, rate: float | None, pixel_format: str | None) -> Source:
+    """The source of a command, opened without what ffmpeg and OpenCV have to say when they cannot: the error says it.
+    Raises ``SourceUnavailable``."""
+    from nitido.sources import open_source
+
+    with quiet_libraries():
+        return open_source(source, size=size, rate=rate, pixel_format=pixel_format)
 
 
 def refuse_live(frames: Source, source: str) -> None:

@@ -36,6 +36,11 @@ class PipeSource:
         self._stream = stream or open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 (a descriptor)
         self._closed = threading.Event()
 
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.size
+
     def __iter__(self) -> Iterator[Frame]:
         width, height = self.size
         while not self._closed.is_set():

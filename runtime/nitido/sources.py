@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nitido.errors import SourceUnavailable
 from nitido.shot import Frame
@@ -43,6 +43,16 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A source that knows how large its frames will be, so that a live run can make ready before the first comes."""
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels, ``None`` when it is not known after all."""
+        ...
 
 
 def open_source(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from fakes import ListSink, fake_model, frame
 from nitido.camera import CameraSource, Wish
 from nitido.errors import SourceUnavailable
 from nitido.live import run
-from nitido.sources import open_source
+from nitido.sources import Measured, open_source
 
 
 class FakeCapture:
@@ -97,7 +98,8 @@ def test_what_was_asked_and_what_was_obtained_are_told(caplog: pytest.LogCapture
     caplog.set_level(logging.INFO, "nitido")
     wish = Wish((640, 480), 30, "YUYV")
     source = camera(FakeCapture(1), wait=lambda _s: True, wish=wish)
-    assert source.obtained == Wish((16, 12), 15.0, "MJPG") and source.fps == 15.0
+    assert source.obtained == Wish((16, 12), 15.0, "MJPG") and (source.frame_size, source.fps) == ((16, 12), 15.0)
+    assert isinstance(source, Measured)  # so that a run can make ready before the first frame
     assert "3: asked for 640×480 30 fps YUYV, obtained 16×12 15 fps MJPG" in caplog.text
     caplog.clear()
     camera(FakeCapture(1), wait=lambda _s: True, wish=Wish((16, 12), 15, "mjpg"))
@@ -115,6 +117,15 @@ def test_a_camera_that_is_not_there_is_an_error_at_once() -> None:
         camera(FakeCapture(0, opened=False), wait=lambda _s: True)
     with pytest.raises(SourceUnavailable, match="cannot open the stream"):
         CameraSource("rtsp://127.0.0.1:9/x", opener=lambda: FakeCapture(0, opened=False))
+
+
+def test_opencv_has_nothing_to_add_to_that_error_and_can_be_heard_again(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SourceUnavailable, match="cannot open camera 63"):
+        CameraSource(63)
+    assert capfd.readouterr().err == ""
+    if sys.platform == "linux":
+        cv2.VideoCapture(63, cv2.CAP_V4L2)
+        assert "WARN" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,77 @@ def test_the_frame_that_came_while_the_model_warmed_up_is_taken_first() -> None:
     assert (report.captured, report.shown, report.dropped) == (2, 1, 1)
 
 
+def slow_at_first(seen: list[tuple[str, tuple[int, ...]]], name: str) -> Callable[[Frame], None]:
+    """Work that takes long at the first frame of each size, as a session's does; notes in ``seen`` what it is given."""
+
+    def work(item: Frame) -> None:
+        if (name, item.shape) not in seen:
+            time.sleep(0.3)
+        seen.append((name, item.shape))
+
+    return work
+
+
+@pytest.mark.parametrize("fps", [None, 20.0])
+def test_a_clip_begins_with_its_first_frame_however_long_the_models_warm_up(fps: float | None) -> None:
+    seen: list[tuple[str, tuple[int, ...]]] = []
+    before: list[tuple[str, tuple[int, ...]]] = []
+    models = [fake_model(slow_at_first(seen, name), name=name) for name in ("m", "m.int8")]
+    sink = ListSink(fps=20.0, work=lambda _frame: None if before else before.extend(seen))
+    delays: list[float] = []
+    with FakeSource((frame(i) for i in range(6)), fps=20.0, live=False) as source, sink:
+        report = run(
+            source, models if fps else models[0], sink, fps=fps, progress=lambda status: delays.append(status.p95_ms)
+        )
+    assert sink.values[0] == 1 and len(sink.values) == 6
+    assert report.captured == 6 and report.changes == ()
+    assert delays[0] < 250  # the warming up is no delay of the first frame
+    whole, half = (12, 16, 3), (6, 8, 3)
+    lighter = [("m.int8", whole), ("m.int8", half)] if fps else []
+    assert before == [("m", whole), *lighter, ("m", whole)]  # each once, then the first frame
+
+
+def test_a_source_that_knows_its_size_finds_the_model_warm() -> None:
+    class Camera(FakeSource):
+        frame_size = (16, 12)
+
+    warmed = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        reached(warmed)  # the camera takes longer to start than the model
+        yield frame(4)
+
+    seen: list[int] = []
+
+    def work(item: Frame) -> None:
+        seen.append(int(item[0, 0, 0]))
+        warmed.set()
+
+    with Camera(frames()) as source, ListSink() as sink:
+        report = run(source, fake_model(work), sink)
+    assert seen == [0, 4]  # a black one, then the first and no other
+    assert (sink.values, report.dropped) == ([5], 0)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_that_ends_while_its_clip_waits_for_the_model_leaves_no_thread(stopped: bool) -> None:
+    controls, before = Controls(), threading.active_count()
+
+    def work(_frame: Frame) -> None:
+        if not stopped:
+            raise FrameMismatch("odd")
+        controls.stop()
+        time.sleep(0.2)
+
+    with FakeSource(endless(), fps=10.0, live=False) as source, ListSink() as sink:
+        if stopped:
+            assert run(source, fake_model(work), sink, controls=controls).ended == "stopped"
+        else:
+            with pytest.raises(FrameMismatch, match="odd"):
+                run(source, fake_model(work), sink)
+    assert threading.active_count() == before
+
+
 def test_too_slow_a_model_is_replaced_by_the_faster_and_the_report_says_so() -> None:
     changed = threading.Event()
 
