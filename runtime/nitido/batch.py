@@ -37,6 +37,7 @@ class Report:
 
     done: results written. skipped: sources whose result was there for another reason. resumed: sources whose result an
     earlier run had made just so. failed: (source, reason). stopped: why it ended early; empty when it did not.
+    left_out: of ``nitido.plan``, for the run's inputs; filled by those who planned it.
     """
 
     done: list[Path] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Report:
     resumed: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
     stopped: str = ""
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def maker_of(model: Model, settings: Settings) -> Maker:
@@ -178,7 +180,8 @@ class _Run:
                 self._halt.set()
         report.stopped = self._full or ("interrupted" if left else "")
         if self._journal is not None and todo and not report.stopped:
-            self._journal.end()
+            with self._warning():
+                self._journal.end()
         return report
 
     def _note(self, report: Report, job: Job, reason: str) -> None:
@@ -187,10 +190,16 @@ class _Run:
             return
         report.failed.append((job.source, reason))
         if self._journal is not None:
-            try:
+            with self._warning():
                 self._journal.failed(job.source, job.target, reason)
-            except OSError as error:
-                _log.warning("cannot write %s: %s", self._journal.path, error)
+
+    @contextmanager
+    def _warning(self) -> Iterator[None]:
+        """For lines of the journal that no result depends on."""
+        try:
+            yield
+        except OSError as error:
+            _log.warning("cannot write the journal: %s", error)
 
     def _work(self, jobs: Iterator[Job], stopping: Callable[[], bool]) -> None:
         """What one worker does."""
@@ -243,9 +252,10 @@ class _Run:
         with (
             with_sound(job.source, job.target) as silent,
             VideoSource(job.source) as source,
-            VideoSink(silent, source.fps) as sink,
+            VideoSink(silent.path, source.fps) as sink,
         ):
             for image in self._model.stream(source, strength=self._settings.strength):
+                silent.require_room(image.nbytes, sink.frames)
                 sink.write(image)
                 self._events.put(_Event(1))
                 if self._halt.is_set() or stopping():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nitido.engine import Engine, Settings
     from nitido.journal import Journal, Maker
     from nitido.model import Model
-    from nitido.plan import Job
+    from nitido.plan import Choice, Job
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
     from nitido.batch import maker_of
     from nitido.engine import LocalEngine
     from nitido.journal import Journal
-    from nitido.model import load
+    from nitido.model import Model
     from nitido.pictures import SUFFIX_OF
     from nitido.plan import is_file_name
 
@@ -67,7 +67,7 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
     if wish.watch and (wish.dry_run or is_file_name(wish.output)):
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
     # Waiting threads that do not spin leave the cores to decoding and encoding.
-    model = load(str(zoo.find(wish.model, scale)), wish.device, wish.threads, spinning=False)
+    model = Model(zoo.find(wish.model, scale), wish.device, threads=wish.threads, spinning=False)
     if task:
         model.card.require_task(task, str(model.path))
     if scale and model.card.scale != scale:
@@ -83,6 +83,7 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
             journal = stack.enter_context(Journal(wish.output, readonly=wish.dry_run))
         if wish.dry_run:
             _list(jobs, journal, maker, wish.overwrite)
+            _tell_left_out(_left_out(wish))
             return
         stack.enter_context(quiet_libraries())
         engine: Engine = LocalEngine(model, settings)
@@ -95,6 +96,8 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
         title = f"{model.card.name} on {engine.place}"
         batch = _Batch(model, settings, journal, engine, stop, title)
         report = batch.watch(wish) if wish.watch else batch.run(jobs)
+        if wish.watch or not report.stopped:  # else the run that goes on tells
+            report.left_out = _left_out(wish)
         _conclude(report, wish, maker, model.device, time.perf_counter() - began, stop)
 
 
@@ -116,16 +119,35 @@ def _settings(wish: Wish, model: Model) -> Settings:
 
 def _plan(wish: Wish) -> list[Job]:
     from nitido.pictures import FORMAT_OF
-    from nitido.plan import Choice, PlanMismatch, plan_jobs
+    from nitido.plan import PlanMismatch, plan_jobs
 
     try:
-        jobs = plan_jobs(wish.inputs, wish.output, Choice(wish.include, wish.exclude, wish.format_))
+        jobs = plan_jobs(wish.inputs, wish.output, _choice(wish))
     except PlanMismatch as error:
         raise click.UsageError(str(error)) from error
     lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) in ("jpeg", "avif")}
     if wish.lossless and lossy:
         raise click.UsageError(f"{' and '.join(sorted(lossy))} cannot be lossless; add --format png, webp or tiff")
     return jobs
+
+
+def _choice(wish: Wish) -> Choice:
+    from nitido.plan import Choice
+
+    return Choice(wish.include, wish.exclude, wish.format_)
+
+
+def _left_out(wish: Wish) -> dict[str, int]:
+    from nitido.plan import left_out
+
+    return left_out(wish.inputs, wish.output, _choice(wish))
+
+
+def _tell_left_out(endings: dict[str, int]) -> None:
+    from nitido.plan import left_out_line
+
+    if endings:
+        click.echo(left_out_line(endings))
 
 
 def _list(jobs: list[Job], journal: Journal | None, maker: Maker, overwrite: bool) -> None:
@@ -238,6 +260,7 @@ def _conclude(report: Report, wish: Wish, maker: Maker, device: str, seconds: fl
     from nitido.batch_report import summary, write_report
 
     click.echo(summary(report, wish.output, seconds))
+    _tell_left_out(report.left_out)
     if wish.report:
         write_report(wish.report, report, maker, device=device, seconds=seconds)
     if report.stopped == "interrupted":

@@ -27,6 +27,7 @@ def write_report(path: Path, report: Report, maker: Maker, *, device: str, secon
         "resumed": [str(path) for path in report.resumed],
         "skipped": [str(path) for path in report.skipped],
         "failed": [{"source": str(path), "reason": reason} for path, reason in report.failed],
+        "left_out": dict(report.left_out),
     }
     write_whole(path, json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
 

@@ -101,15 +101,17 @@ class Model:
 
         strength: 0 (input unchanged) to 1 (fully restored), for models with ``has_strength``.
         tile: side of the tiles in pixels; default: whole up to about 1920×1080, then 1024. ``0`` never tiles.
-        Raises ``FrameMismatch`` for another shape, dtype, or strength; ``NitidoError`` when the run fails.
+        Raises ``FrameMismatch`` for another shape, dtype, strength or tile; ``NitidoError`` when the run fails.
         """
         feeds = self._strength_feed(strength)
         frames = _as_batch(frame)
         height, width = frames.shape[1:3]
         if tile is None:
             tile = TILE if height * width > WHOLE_PIXELS else 0
+        elif not _is_side(tile):
+            raise FrameMismatch(f"tile expects a side in whole pixels, or 0 to never tile, found {tile!r}")
         if tile and (height > tile or width > tile):
-            result = np.stack([self._tiled(f, tile, feeds) for f in frames])
+            result = np.stack([self._tiled(f, int(tile), feeds) for f in frames])
         else:
             result = self._run(np.ascontiguousarray(frames), feeds)[0]
         return result if frame.ndim == 4 else result[0]
@@ -205,6 +207,10 @@ def _require_frames(session: ort.InferenceSession, path: Path) -> None:
     kind = " (half of an autoencoder)" if half else ""
     way = "'nitido embed', 'sample', 'interpolate' and 'explore' take it" if half else "run it with onnxruntime itself"
     raise CardMismatch(f"{path} is not a model from frame to image: expected frame → image, found {found}{kind}; {way}")
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0
 
 
 def _as_batch(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from nitido.errors import CardMismatch, ModelNotFound
 
 INDEX = "index.json"
 ENVIRONMENT = "NITIDO_MODELS"
+FILES = (".onnx", ".ort")
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ def entries() -> list[Entry]:
 
 
 def find(name: str, scale: int | None = None) -> Path:
-    """Path of a model file from a path, a model's name (``denoise-n``) or a task's (``denoise``, ``upscale``).
+    """Path of a model file from a path, a model's name (``denoise-n``) or a task's (``denoise``, ``upscale``). A path
+    is what ends in .onnx or .ort or holds a separator.
 
     scale: of the model that a task's name stands for; by default the smallest that there is.
 
-    Raises ``ModelNotFound`` when there is none, ``CardMismatch`` when a shipped file is not the one in its index.
+    Raises ``ModelNotFound`` when there is none, or for an autoencoder, which is in two files; ``CardMismatch`` when a
+    shipped file is not the one in its index.
     """
-    if name.endswith(".onnx") or os.sep in name:
+    if name.endswith(FILES) or os.sep in name or (os.altsep and os.altsep in name):
         path = Path(name)
         if not path.is_file():
             raise ModelNotFound(f"no such model file: {name}; 'nitido models' lists those at hand")
@@ -79,11 +82,20 @@ def find(name: str, scale: int | None = None) -> Path:
     for folder in _folders():
         if (folder / f"{name}.onnx").is_file():
             return folder / f"{name}.onnx"
+    if parts := _parts(name, known):
+        raise ModelNotFound(f"{name} is not one file: its parts are {' and '.join(parts)}; name one of them")
     if alike:
         scales = ", ".join(f"×{e.scale}" for e in alike)
-        raise ModelNotFound(f"no model for '{name}' ×{scale}: there are {scales}; or name a .onnx file with --model")
+        raise ModelNotFound(f"no model for '{name}' ×{scale}: there are {scales}; or name a model file with --model")
     names = ", ".join(e.name for e in known) or "none installed"
-    raise ModelNotFound(f"no model named '{name}': expected a .onnx file or one of: {names}")
+    raise ModelNotFound(f"no model named '{name}': expected an .onnx or .ort file, or one of: {names}")
+
+
+def _parts(name: str, known: list[Entry]) -> list[str]:
+    """Names of the encoder and the decoder of an autoencoder, the shipped or a user's own."""
+    halves = (f"{name}.encoder", f"{name}.decoder")
+    indexed = {entry.name for entry in known}
+    return [half for half in halves if half in indexed or any((f / f"{half}.onnx").is_file() for f in _folders())]
 
 
 def _folders() -> list[Path]:

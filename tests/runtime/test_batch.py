@@ -16,6 +16,7 @@ from batches import command, crops, nitido
 from PIL import Image
 
 from nitido import __version__ as nitido_version
+from nitido import zoo
 from nitido.batch import maker_of, run_jobs, sort_jobs, units
 from nitido.budget import Budget
 from nitido.engine import LocalEngine, Settings
@@ -23,7 +24,7 @@ from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.journal import NAME, Journal, State
 from nitido.model import load
 from nitido.pictures import Encoding, read_picture
-from nitido.plan import Choice, Job, PlanMismatch, plan_jobs
+from nitido.plan import Choice, Job, PlanMismatch, left_out, plan_jobs
 from nitido.watch import Arrivals
 
 
@@ -73,6 +74,26 @@ def test_two_inputs_of_one_target_are_told_and_one_is_done(tiny_models: dict[str
     assert len(failed) == 2
     assert all("is where the result of" in line and "one/sub/0000" in line for line in failed)
     assert names(tmp_path / "out") == ["sub/0000.png"]
+
+
+def test_pictures_of_other_kinds_are_told_and_what_is_none_is_not(setting, tmp_path: Path) -> None:
+    source, out, model = setting
+    (source / "scans").mkdir()
+    others = ("a.gif", "b.GIF", "sub/c.heic", "scans/d.wmv", "e.cr2")
+    for name in (*others, ".hidden.gif", "notes.txt", "e.xmp", "Thumbs.db", "page.xml"):
+        (source / name).write_text("")
+    told = "left out, not pictures or videos that this version reads: 2 .gif, 1 .cr2, 1 .heic, 1 .wmv"
+    assert nitido("denoise", source, "-o", out, *model, "--dry-run").stdout.splitlines()[-1] == told
+    run = nitido("denoise", source, source / "sub", "-o", out, *model)  # the inner folder's file is one all the same
+    assert run.returncode == 0 and run.stdout.splitlines()[-1] == told
+    chosen = nitido("denoise", source, "-o", out, *model, "--exclude", "*.[gG][iI][fF]", "--exclude", "*.wmv")
+    assert chosen.stdout.splitlines()[-1].endswith("reads: 1 .cr2, 1 .heic")
+    assert "left out" not in nitido("denoise", source, "-o", out, *model, "--include", "*.jpg").stdout
+    assert left_out([source / "a.gif"], out) == {}  # named by the user, it fails with a line of its own
+    for path in source.rglob("*.[jp][pn]g"):
+        path.unlink()
+    with pytest.raises(SourceUnavailable, match=f"no pictures or videos in .*; {told}"):
+        plan_jobs([source], out)
 
 
 @pytest.mark.parametrize(
@@ -298,9 +319,21 @@ def test_provenance_names_the_model_unless_unwanted(setting) -> None:
     assert b"nitido" not in (out / "0001.png").read_bytes()
 
 
+def test_a_picture_of_1_bit_becomes_grey(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    page = np.zeros((40, 50), bool)
+    page[10:20] = True
+    for name, compression in (("page.tif", "group4"), ("page.png", None)):
+        Image.fromarray(page).save(tmp_path / name, compression=compression)
+        run = nitido("denoise", tmp_path / name, "-o", tmp_path / "out", "--model", tiny_models["denoise"])
+        assert run.returncode == 0, run.stderr
+        with Image.open(tmp_path / "out" / name) as result:
+            assert (result.mode, result.size) == ("L", (50, 40))
+
+
 def test_report_holds_every_file(setting, tmp_path: Path) -> None:
     source, out, model = setting
     (source / "bad.webp").write_text("bad")
+    (source / "moving.GIF").write_text("not read")
     out.mkdir()
     (out / "0001.png").write_text("kept")
     run = nitido("denoise", source, "-o", out, *model, "--report", tmp_path / "r.json")
@@ -308,8 +341,23 @@ def test_report_holds_every_file(setting, tmp_path: Path) -> None:
     assert run.returncode == 1
     assert (len(report["done"]), len(report["skipped"]), len(report["resumed"])) == (5, 1, 0)
     assert report["failed"][0]["source"].endswith("bad.webp") and "not a picture" in report["failed"][0]["reason"]
-    assert report["stopped"] is None
+    assert report["stopped"] is None and report["left_out"] == {".gif": 1}
     assert report["model"] and len(report["sha256"]) == 64 and report["options"]["strength"] == 1.0
+
+
+def test_a_model_file_is_found_by_its_bare_name(
+    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = crops(tmp_path / "in", 2)[1]
+    for name in ("mine.ort", "denoise"):
+        (tmp_path / name).write_bytes(tiny_models["upscale"].read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert zoo.find("mine.ort") == Path("mine.ort")
+    run = nitido("run", source, "-o", tmp_path / "x.png", "--model", "./denoise")  # the file, not the shipped model
+    assert run.returncode == 0, run.stderr
+    assert read_picture(tmp_path / "x.png").pixels.shape == (96, 96, 3)
+    assert zoo.find("denoise").parent != Path()
+    assert "no such model file: other.ort" in nitido("denoise", source, "-o", "x.png", "--model", "other.ort").stderr
 
 
 def test_run_takes_a_model_of_any_task(tiny_models: dict[str, Path], tmp_path: Path) -> None:
@@ -445,3 +493,11 @@ def test_the_documented_program_runs(photos: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(photos.parent)
     exec(compile(code, "docs/batch.md", "exec", dont_inherit=True), {"__name__": "__example__"})
     assert len(names(photos.parent / "out")) == 3
+
+
+def test_videos_that_can_only_be_read_get_another_ending(tmp_path: Path) -> None:
+    (tmp_path / "clip.webm").write_text("")
+    (job,) = plan_jobs([tmp_path], tmp_path / "out")
+    assert (job.target.name, job.problem) == ("clip.mp4", "")
+    (tmp_path / "clip.mp4").write_text("")
+    assert [bool(job.problem) for job in plan_jobs([tmp_path], tmp_path / "out")] == [False, True]  # one name for two

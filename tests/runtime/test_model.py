@@ -7,6 +7,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -83,6 +84,14 @@ def test_strength_blends_from_the_input(tiny_models: dict[str, Path]) -> None:
 def test_wrong_arrays_are_refused(tiny_models: dict[str, Path], bad: np.ndarray) -> None:
     with pytest.raises(FrameMismatch, match="expected"):
         load(tiny_models["denoise"], "cpu")(bad)
+
+
+@pytest.mark.parametrize("tile", [-3, -1, 2.5, float("nan"), True, "24"])
+def test_a_side_that_no_tile_can_have_is_refused(tiny_models: dict[str, Path], tile: Any) -> None:
+    model, frame = load(tiny_models["denoise"], "cpu"), noise_frame(20, 20)
+    with pytest.raises(FrameMismatch, match="tile expects a side in whole pixels, or 0 to never tile, found"):
+        model(frame, tile=tile)
+    assert np.array_equal(model(frame, tile=np.uint8(250)), model(frame, tile=0))  # type: ignore[arg-type]
 
 
 def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
@@ -235,6 +244,15 @@ def test_threads_share_a_model(tiny_models: dict[str, Path]) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(model, frames * 3))
     assert all(np.array_equal(a, b) for a, b in zip(alone * 3, together, strict=True))
+
+
+def test_an_autoencoder_is_told_to_be_in_two_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_latent_model(tmp_path, "mine")
+    monkeypatch.setenv(zoo.ENVIRONMENT, str(tmp_path))
+    for name in ("vae-digits", "mine"):
+        said = f"{name} is not one file: its parts are {name}.encoder and {name}.decoder; name one of them"
+        with pytest.raises(ModelNotFound, match=said):
+            load(name)
 
 
 def test_the_package_is_light_and_its_names_are_there() -> None:
