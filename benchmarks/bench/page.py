@@ -10,8 +10,8 @@ from bench.methods import THREADS
 from bench.published import PUBLISHED, UNCLIPPED, Published
 from bench.quality import SLOW_TUNED_ON, TUNED_ON
 from bench.results import Results
-from bench.trials import CAMERAS, FEW, JPEG_QUALITY, REAL, SCALES, SETS, SHRINKS
-from nitido_train.degrade import SIGMAS
+from bench.trials import CAMERAS, FEW, REAL, SCALES, SETS, SHRINKS
+from nitido_train.degrade import CAMERA_JPEG, SIGMAS
 
 Column = tuple[str, str]  # set, condition
 NOTHING = ""
@@ -85,7 +85,7 @@ def _denoising(results: Results) -> list[str]:
         "",
         f"Camera noise: {cameras}: variance shot · x + read in linear light of full scale 1, before white balance "
         "(blue 1.6, red 2.0), half of it shared with the neighbours as after demosaicing; then the sRGB curve and "
-        f"JPEG at quality {JPEG_QUALITY}. {REAL}: pairs of real exposures and their mean.",
+        f"JPEG at quality {CAMERA_JPEG}. {REAL}: pairs of real exposures and their mean.",
         "",
         *table(lines, camera, facts=False),
     ]

@@ -26,7 +26,6 @@ SCALES = (2, 3, 4)
 FEW = 10  # slow methods do every so many-th picture of a set
 QUICK_PICTURES, QUICK_SIDE = 2, 192
 
-JPEG_QUALITY = 90
 CAMERAS = {f"camera {name}": exposure for name, exposure in degrade.CAMERAS.items()}
 CONDITIONS = (*(f"σ {sigma}" for sigma in degrade.SIGMAS), *CAMERAS)
 
@@ -111,8 +110,7 @@ def add_noise(picture: Picture, condition: str, position: int) -> Picture:
         sigma = int(condition.removeprefix("σ "))
         # As in nitido_train.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
         return degrade.add_gaussian(picture, sigma, np.random.default_rng([sigma, position]))
-    rng = np.random.default_rng([1000 + list(CAMERAS).index(condition), position])
-    return degrade.compress(degrade.add_camera_noise(picture, CAMERAS[condition], rng), JPEG_QUALITY)
+    return degrade.noisy_from(condition.removeprefix("camera "), picture, position)
 
 
 def _noisy_trial(dataset: str, condition: str, names: tuple[str, ...], clean: list[Picture]) -> Trial:

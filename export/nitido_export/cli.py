@@ -110,8 +110,10 @@ def export(
         from nitido_export.report import write_report
 
         with opened_reference(checkpoint, against, statement) as reference:
-            task, scale = checkpoint.recipe.task, checkpoint.recipe.scale
-            held_out = {folder.name: conditions_of(folder, task, scale) for folder in holdout}
+            recipe = checkpoint.recipe
+            held_out = {
+                f.name: conditions_of(f, recipe.task, recipe.scale, cameras=recipe.for_cameras) for f in holdout
+            }
             guard = Guard(max_drop, held_out, reference)
             if fp16:
                 card = publish(halve(checkpoint, output.stem, statement, guard), output, statement)

@@ -15,12 +15,13 @@ from nitido_train import blots, degrade
 from nitido_train.data import decode, find_pictures
 from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr, psnr_y
+from nitido_train.recipe import recipe_from_dict
 
 
 @dataclass(frozen=True)
 class Condition:
     """One way of degrading a set of pictures. ``given`` goes into the model, ``score`` compares its result with
-    ``clean`` in dB, ``baseline`` is what one has without a model."""
+    ``clean`` in dB, ``baseline`` is what one has without a model. ``meant``: whether the network was made for it."""
 
     name: str
     metric: str
@@ -28,6 +29,7 @@ class Condition:
     clean: list[Picture]
     score: Callable[[Picture, Picture], float]
     baseline: Callable[[Picture], Picture]
+    meant: bool = True
 
     def measure(self, restore: Callable[[Picture], Picture]) -> float:
         """Mean score in dB of ``restore`` over the pictures."""
@@ -43,15 +45,21 @@ class Condition:
         return replace(self, given=cut(self.given), clean=cut(self.clean))
 
 
-def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Condition]:
-    """Denoising: colour PSNR at Gaussian σ 15, 25, 50; the baseline is the noisy picture. Upscaling: luma PSNR without
+def conditions(task: str, scale: int, clean: Sequence[Picture], *, cameras: bool = False) -> list[Condition]:
+    """Denoising: colour PSNR at Gaussian σ 15, 25, 50, for one that is meant for ``cameras`` behind those under the
+    noise of ``degrade.CAMERAS``; the baseline is the noisy picture. Upscaling: luma PSNR without
     ``scale`` border pixels against antialiased bicubic shrinking; the baseline is bicubic enlargement. Reconstructing:
     colour PSNR of what is made of pictures with drawn blots; the baseline is the picture with the blots."""
     if task == "denoise":
-        return [
-            Condition(f"gaussian sigma {sigma}", "PSNR", degrade.noisy(clean, sigma), list(clean), psnr, _as_given)
-            for sigma in degrade.SIGMAS
-        ]
+        given = {f"gaussian sigma {sigma}": degrade.noisy(clean, sigma) for sigma in degrade.SIGMAS}
+        white = [Condition(n, "PSNR", g, list(clean), psnr, _as_given, not cameras) for n, g in given.items()]
+        if not cameras:
+            return white
+        given = {
+            f"camera noise, {name}": [degrade.noisy_from(name, p, i) for i, p in enumerate(clean)]
+            for name in degrade.CAMERAS
+        }
+        return [Condition(n, "PSNR", g, list(clean), psnr, _as_given) for n, g in given.items()] + white
     if task == "reconstruct":
         return [Condition("blots", "PSNR", blots.blemished(clean), list(clean), psnr, _as_given)]
     whole = [degrade.crop_to_multiple(p, scale) for p in clean]
@@ -67,13 +75,13 @@ def conditions(task: str, scale: int, clean: Sequence[Picture]) -> list[Conditio
     ]
 
 
-def conditions_of(folder: Path, task: str, scale: int) -> list[Condition]:
+def conditions_of(folder: Path, task: str, scale: int, *, cameras: bool = False) -> list[Condition]:
     """:func:`conditions` on the pictures of a folder; for a denoiser and a folder of pairs, the noise that is there.
     Raises ``SourceUnavailable``."""
     if task == "denoise" and (found := read_pairs(folder)):
         _names, given, clean = found
         return [Condition("real noise", "PSNR", given, clean, psnr, _as_given)]
-    return conditions(task, scale, read_pictures(folder))
+    return conditions(task, scale, read_pictures(folder), cameras=cameras)
 
 
 def read_pairs(folder: Path) -> tuple[list[str], list[Picture], list[Picture]] | None:
@@ -106,6 +114,8 @@ def _read(path: Path) -> Picture:
 
 def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
     """One row {set, condition, metric, value, baseline, pictures} for each folder and condition."""
+    recipe = model.card.training.get("recipe")
+    cameras = bool(recipe) and recipe_from_dict(recipe).for_cameras
     return [
         {
             "set": folder.name,
@@ -116,5 +126,5 @@ def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
             "pictures": len(condition.clean),
         }
         for folder in folders
-        for condition in conditions_of(folder, model.card.task, model.card.scale)
+        for condition in conditions_of(folder, model.card.task, model.card.scale, cameras=cameras)
     ]

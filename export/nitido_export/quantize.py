@@ -37,8 +37,8 @@ HELPS = 0.95  # of the loss: a layer's return to float that leaves more than thi
 
 @dataclass(frozen=True)
 class Guard:
-    """max_drop: allowed loss in dB, on the worst of all conditions. holdout: what to measure it on, by the name of the
-    set. reference: the float model to measure against."""
+    """max_drop: allowed loss in dB, on the worst of the conditions that the network is meant for. holdout: what to
+    measure it on, by the name of the set. reference: the float model to measure against."""
 
     max_drop: float
     holdout: Mapping[str, Sequence[Condition]]
@@ -189,6 +189,7 @@ class _Judge:
             replace(condition, name=f"{name}, {condition.name}")
             for name, conditions in guard.holdout.items()
             for condition in conditions
+            if condition.meant
         ]
         self._float = guard.reference
         self._reference = [c.measure(guard.reference) for c in self._conditions]

@@ -9,6 +9,7 @@ import pytest
 from nitido.errors import SourceUnavailable
 from nitido_export.evaluate import conditions, conditions_of, read_pairs, read_pictures
 from nitido_export.showcase import LABEL, SIDE, before_after
+from nitido_train import degrade
 from nitido_train.degrade import Picture
 from nitido_train.metrics import psnr
 from nitido_train.recipe import load_recipe
@@ -37,6 +38,18 @@ def test_a_picture_without_its_pair_makes_a_folder_of_clean_pictures(pairs: Path
     (pairs / "b_real.png").unlink()
     assert read_pairs(pairs) is None
     assert [c.name for c in conditions_of(pairs, "denoise", 1)] == [f"gaussian sigma {s}" for s in (15, 25, 50)]
+
+
+def test_a_denoiser_for_cameras_is_measured_on_their_noise_and_need_not_stand_white_noise(photos: Path) -> None:
+    found = conditions_of(photos, "denoise", 1, cameras=True)
+    meant = {c.name: c.meant for c in found}
+    cameras = [f"camera noise, {name}" for name in ("low", "mid", "high")]
+    assert meant == dict.fromkeys(cameras, True) | {f"gaussian sigma {s}": False for s in (15, 25, 50)}
+    assert all(c.meant for c in conditions_of(photos, "denoise", 1))
+    given = [c.measure(c.baseline) for c in found[:3]]
+    assert given == sorted(given, reverse=True)
+    assert np.array_equal(found[1].given[1], degrade.noisy_from("mid", found[1].clean[1], 1))
+    assert load_recipe("denoise-camera-s").for_cameras and not load_recipe("denoise-s").for_cameras
 
 
 def test_a_truncated_pair_is_named(pairs: Path) -> None:

@@ -207,6 +207,9 @@ def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: 
         assert half.card.precision == "fp16" and "not timed" in half.card.quantization["timing"]
         with pytest.raises(ExportError, match="the fp16 model loses"):
             halve(checkpoint, "m.fp16", STATEMENT, Guard(-1.0, held_out, reference))
+        cameras = {"crops": conditions("denoise", 1, pictures[:1], cameras=True)}
+        scores = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, cameras, reference)).card.quantization["scores"]
+        assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
 
 
 def test_training_for_8_bits_exports_the_graph_it_trained(

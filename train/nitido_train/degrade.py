@@ -77,6 +77,15 @@ CAMERAS = {
 }
 
 
+CAMERA_JPEG = 90  # quality that compared pictures from cameras are compressed with
+
+
+def noisy_from(camera: str, picture: Picture, position: int) -> Picture:
+    """A picture of a test set as a camera of ``CAMERAS`` hands it out, compressed: seeded by (camera, position)."""
+    rng = np.random.default_rng([1000 + list(CAMERAS).index(camera), position])
+    return compress(add_camera_noise(picture, CAMERAS[camera], rng), CAMERA_JPEG)
+
+
 def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Generator) -> Picture:
     """Adds signal-dependent noise where a sensor does, in linear light before white balance and gamma.
 

@@ -192,6 +192,11 @@ class Recipe:
     def scale(self) -> int:
         return int(self.net.options.get("scale", 2 if self.task == "upscale" else 1))
 
+    @property
+    def for_cameras(self) -> bool:
+        """Whether it is a denoiser for cameras, not for white noise."""
+        return self.noise is not None and self.noise.camera >= 0.5
+
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
