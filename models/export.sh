@@ -38,29 +38,26 @@ for name in "${names[@]}"; do
         nitido export "runs/$name" -o "models/$name.onnx" --licence "$licence" "${test[@]}"
         continue
     fi
-    # 8 bits are guarded on some of the sets; the others are measured for the card.
     case $name in
         denoise-camera-*)
-            sets=(PolyU-real-noise CBSD68) guarded=(PolyU-real-noise)
+            sets=(PolyU-real-noise CBSD68)
             failures="strong noise that is the same at all brightnesses and not shared between neighbours: denoise-${name##*-} is better there, and what is left in 8 bits is much more than in float" ;;
         *-research)
             folder=models/research
             note="$free, and the 400 pictures of BSDS500 outside CBSD68 (non-commercial research only)"
             licence="for non-commercial research only, as part of the training pictures" ;;&
         denoise-*)
-            sets=(CBSD68 Kodak24) guarded=(CBSD68 Kodak24)
+            sets=(CBSD68 Kodak24)
             failures="noise that neighbouring pixels share, as from a dark camera (denoise-camera-n is better there); fine regular texture at strong noise is smoothed" ;;
         upscale-*)
-            sets=(Set5 Set14) guarded=(Set5 Set14)
+            sets=(Set5 Set14)
             failures="pictures shrunk without a low-pass filter (OpenCV's INTER_CUBIC): no better than bicubic there; noise and JPEG blocks are enlarged with the rest" ;;
     esac
     checkpoint=$folder/checkpoints/$name.pt
     stamp "$checkpoint" "$licence" "$note"
-    guards=()
     common=(--failures "$failures" --vectors samples)
     for set in "${sets[@]}"; do common+=(--eval "$data/eval/$set"); done
-    for set in "${guarded[@]}"; do guards+=(--holdout "$data/eval/$set"); done
     nitido export "$checkpoint" -o "$folder/$name.onnx" "${common[@]}"
     nitido export "$checkpoint" -o "$folder/$name.int8.onnx" "${common[@]}" --int8 --against "$folder/$name.onnx" \
-        --calib "$data/val/cid22" "${guards[@]}"
+        --calib "$data/val/cid22"
 done
