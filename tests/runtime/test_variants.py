@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nitido.variants import open_variants, variant_names
 
+RESEARCH = Path(__file__).parents[2] / "models" / "research"
 SMALL = ["denoise-n", "denoise-n.int8"]
 STILLS = ["denoise-m", "denoise-m.int8", "denoise-s", "denoise-s.int8", *SMALL]
 
@@ -16,7 +19,7 @@ STILLS = ["denoise-m", "denoise-m.int8", "denoise-s", "denoise-s.int8", *SMALL]
         ("denoise-m", STILLS),
         ("denoise-n", SMALL),
         ("denoise-m.int8", ["denoise-m.int8", "denoise-s.int8", "denoise-n.int8"]),
-        ("denoise-n-research", ["denoise-n-research", "denoise-n-research.int8"]),
+        (str(RESEARCH / "denoise-n-research.onnx"), ["denoise-n-research", "denoise-n-research.int8"]),
     ],
 )
 def test_the_same_family_from_most_work_to_least(name: str, expected: list[str]) -> None:
