@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -152,6 +154,20 @@ def test_zoom_shows_more_of_a_picture_in_a_patch(photos: Path) -> None:
     assert 1.1 * detail[0] < some < detail[1] / 1.1
     with pytest.raises(RecipeError, match="zoom expects"):
         recipe_from_dict({**tiny_recipe(), "data": {"zoom": [1.5, 0.5]}})
+
+
+def test_compressed_pictures_have_less_detail_in_colour(photos: Path) -> None:
+    store = PictureStore(find_pictures([photos]), smallest=64)
+
+    def detail(data: dict[str, Any]) -> float:
+        stream = PatchStream(store, recipe_from_dict({**tiny_recipe(), "data": {"patch": 48, **data}}))
+        colour = [cv2.cvtColor(stream[i][1], cv2.COLOR_BGR2YCrCb)[..., 1:].astype(float) for i in range(20)]
+        return float(np.mean([np.abs(np.diff(c, axis=1)).mean() for c in colour]))
+
+    plain, some, all_of_them = detail({}), detail({"jpeg": 0.5}), detail({"jpeg": 1.0})
+    assert all_of_them < 0.8 * plain and all_of_them < some < plain
+    with pytest.raises(RecipeError, match="jpeg_quality"):
+        detail({"jpeg_quality": [98, 80]})
 
 
 def test_noise_has_the_strength_it_says() -> None:

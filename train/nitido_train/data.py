@@ -102,6 +102,7 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         target = _zoomed(self.store.draw(rng), side + 2 * self._margin, self.recipe.data, rng)
         if self.recipe.data.turn:
             target = _turn(target, rng)
+        target = _compressed(target, self.recipe.data, rng)
         given, target = degrade_for(self.recipe, target, rng)
         trim = self._margin
         if trim:
@@ -166,6 +167,13 @@ def decode(path: Path) -> Picture | None:
         return None
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _compressed(picture: Picture, data: DataRecipe, rng: np.random.Generator) -> Picture:
+    """A share of the patches, as most pictures are that people have: JPEG, with colour at half the size."""
+    if not data.jpeg or rng.random() >= data.jpeg:
+        return picture
+    return degrade.compress(picture, int(rng.integers(data.jpeg_quality[0], data.jpeg_quality[1] + 1)))
 
 
 def _zoomed(picture: Picture, side: int, data: DataRecipe, rng: np.random.Generator) -> Picture:

@@ -30,7 +30,8 @@ class DataRecipe:
     of patches, 0..1, that are the most detailed of three draws instead of the first. ``turn``: flip and turn patches at
     random; not for pictures whose upside-down is another thing. ``zoom``: range of sizes, of 1, at which a share
     ``zoomed``, 0..1, of the pictures is seen: smaller ones are sharper, with more to a pixel, larger ones softer, as a
-    camera's pictures are at full size."""
+    camera's pictures are at full size. ``jpeg``: share of the patches that are compressed before anything else, at a
+    quality drawn from ``jpeg_quality``: with colour at half the size, as most pictures are that people have."""
 
     patch: int = 96
     batch: int = 16
@@ -38,8 +39,15 @@ class DataRecipe:
     turn: bool = True
     zoom: tuple[float, float] = (1.0, 1.0)
     zoomed: float = 1.0
+    jpeg: float = 0.0
+    jpeg_quality: tuple[int, int] = (80, 98)
 
     def __post_init__(self) -> None:
+        if not (0 <= self.jpeg <= 1 and 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100):
+            raise RecipeError(
+                f"[data] expects 0 <= jpeg <= 1 and jpeg_quality [low, high] in 1..100; found jpeg={self.jpeg}, "
+                f"jpeg_quality={list(self.jpeg_quality)}"
+            )
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise RecipeError(f"[data] zoom expects [low, high] with 0 < low <= high; found {list(self.zoom)}")
         if self.patch < 16 or self.batch < 1 or not 0 <= self.edges <= 1 or not 0 <= self.zoomed <= 1:
