@@ -62,9 +62,9 @@ class Choice:
 
     def named(self, target: Path) -> Path:
         """The target with the suffix of the asked format; a suffix that already says so stays (``.jpeg``). Videos keep
-        theirs, but .webm, which is read and not written, becomes .mp4."""
+        theirs, but one that is read and not written (``.webm``) becomes ``.mp4``."""
         suffix = target.suffix.lower()
-        if suffix == ".webm":
+        if suffix in video.SUFFIXES - video.WRITTEN:
             return target.with_suffix(".mp4")
         if self.kind is None or suffix in video.SUFFIXES or pictures.FORMAT_OF.get(suffix) == self.kind:
             return target

@@ -17,6 +17,7 @@ from nitido.shot import Frame
 SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 # Codecs that OpenCV's wheels can write: MPEG-4 Part 2, lossless FFV1, Motion JPEG.
 _CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "FFV1", ".avi": "MJPG"}
+WRITTEN = frozenset(_CODECS)
 _RESERVE = 4 << 20  # bytes of disk that finishing a file may take beside its frames
 
 
