@@ -24,7 +24,7 @@ bench: .venv/.installed
 
 # ONNX Runtime for browsers, into the package: a wheel that is built afterwards carries it.
 explorer: .venv/.installed
-	.venv/bin/nitido explore --install --into runtime/nitido/pages/engine
+	.venv/bin/nitido explore --install --into runtime/nitido/web/pages/engine
 
 # Not an editable install, so whatever goes into the wheel is looked at.
 .venv-demo/.installed: pyproject.toml constraints.txt $(shell find runtime train models -name '*.py' -o -name '*.onnx')

@@ -37,9 +37,9 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
-from nitido.anomaly import Heat, Measure
-from nitido.reconstruction import Pair, Reconstruction
-from nitido_train.degrade import Picture
+from nitido.anomaly.inspector import Heat, Measure
+from nitido.anomaly.reconstruction import Pair, Reconstruction
+from nitido_train.data.degrade import Picture
 
 PLACES = """
 00041024 00041056 00041088 00041120 00041152 00041184 12000052 12100021 12100053 12100140 12100172 12300063

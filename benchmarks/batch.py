@@ -24,13 +24,13 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from nitido import zoo
-from nitido.batch import maker_of, run_jobs
-from nitido.engine import Settings
-from nitido.journal import Journal
-from nitido.model import load
-from nitido.pictures import SUFFIX_OF, Encoding, Picture, read_picture, write_picture
-from nitido.plan import plan_jobs
+from nitido.batch.engine import Settings
+from nitido.batch.journal import Journal
+from nitido.batch.plan import plan_jobs
+from nitido.batch.run import maker_of, run_jobs
+from nitido.images.io import SUFFIX_OF, Encoding, Picture, read_picture, write_picture
+from nitido.inference.model import load
+from nitido.model_file import zoo
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

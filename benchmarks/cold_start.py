@@ -23,7 +23,7 @@ import click
 import cv2
 import numpy as np
 
-from nitido import zoo
+from nitido.model_file import zoo
 
 ROOT = Path(__file__).parents[1]
 WIDTH, HEIGHT = 640, 480
@@ -46,7 +46,7 @@ PROGRAMS = {
     "import nitido.cli": f"import nitido.cli\n{_DONE}",
     "import click": f"import click\n{_DONE}",
     "nitido --help": (
-        "import sys\nfrom nitido.cli import main\nsys.argv = ['nitido', '--help']\n"
+        "import sys\nfrom nitido.cli.main import main\nsys.argv = ['nitido', '--help']\n"
         f"sys.stdout, kept = open({os.devnull!r}, 'w'), sys.stdout\n"
         f"try: main()\nexcept SystemExit: pass\nsys.stdout = kept\n{_DONE}"
     ),

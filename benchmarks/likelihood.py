@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from nitido_train.checkpoint import load
-from nitido_train.examples import Shape, read_examples
-from nitido_train.latent_job import make_batch, reconstruction_nats, run
-from nitido_train.losses import kl_nats
+from nitido_train.data.examples import Shape, read_examples
 from nitido_train.nets.latent import LatentNet
-from nitido_train.pixels import to_unit
+from nitido_train.objectives.latents import make_batch, reconstruction_nats, run
+from nitido_train.objectives.losses import kl_nats
 from nitido_train.recipe import LatentRecipe
+from nitido_train.tensors import to_unit
 
 
 @torch.no_grad()

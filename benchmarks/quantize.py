@@ -26,11 +26,11 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import nitido
-from nitido import zoo
-from nitido_export.calibrate import degraded_crops
-from nitido_export.evaluate import Condition, conditions_of, read_pictures
+from nitido.model_file import zoo
+from nitido_export.evaluation.frames import Condition, conditions_of, read_pictures
+from nitido_export.quantization.calibration import degraded_crops
 from nitido_train import checkpoint as checkpoints
-from nitido_train.validate import to_pictures
+from nitido_train.evaluation.validation import to_pictures
 
 ROUNDS = 15
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14")}

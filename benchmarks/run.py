@@ -22,8 +22,8 @@ from bench import methods, page, plot, quality, speed, trials
 from bench.methods import Method
 from bench.results import Results
 
-from nitido.whole import write_whole
-from nitido_train.degrade import Picture
+from nitido.system.files import write_whole
+from nitido_train.data.degrade import Picture
 
 ROOT = Path(__file__).parents[1]
 TASKS = ("denoise", "upscale")

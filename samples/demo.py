@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 import nitido
-from nitido.pictures import Picture, read_picture, write_picture
-from nitido.video import VideoSink, VideoSource
-from nitido_train import degrade
-from nitido_train.metrics import psnr, psnr_y
+from nitido.images.io import Picture, read_picture, write_picture
+from nitido.video.io import VideoSink, VideoSource
+from nitido_train.data import degrade
+from nitido_train.evaluation.metrics import psnr, psnr_y
 
 HERE = Path(__file__).parent
 CAMERA = degrade.CameraNoise(shot=0.006, read=0.0002)  # a small sensor at dusk

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from nitido.cli import main
+from nitido.cli.main import main
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-_MAIN = "from nitido.cli import main; main()"
+_MAIN = "from nitido.cli.main import main; main()"
 
 
 def command(*arguments: object) -> list[str]:

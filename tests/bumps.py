@@ -8,7 +8,7 @@ import numpy as np
 from latents import write
 from onnx import TensorProto
 
-from nitido_export.writer import GraphWriter
+from nitido_export.graph.writer import GraphWriter
 
 SIDE = 28
 STEPS = 16

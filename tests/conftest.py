@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny import random_checkpoint
 
-from nitido_export.publish import Statement, export_checkpoint
+from nitido_export.publishing.publish import Statement, export_checkpoint
 
 ROOT = Path(__file__).parents[1]
 

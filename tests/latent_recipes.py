@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.nets import build
+from nitido_train.nets.registry import build
 from nitido_train.recipe import Recipe, recipe_from_dict
 
 SIDE = 16

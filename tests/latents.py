@@ -16,9 +16,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from nitido.card import CONTRACT, Card
-from nitido_export.graph import decoder_graph, encoder_graph
-from nitido_export.writer import GraphWriter
+from nitido.model_file.card import CONTRACT, Card
+from nitido_export.graph.frames import decoder_graph, encoder_graph
+from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.latent import LatentNet
 
 HEIGHT, WIDTH = 8, 8

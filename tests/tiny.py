@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.nets import build
 from nitido_train.nets.blocks import CollapsibleConv2d
+from nitido_train.nets.registry import build
 from nitido_train.recipe import recipe_from_dict
 
 

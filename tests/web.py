@@ -11,7 +11,7 @@ import pytest
 from npm import keep, npm
 from playwright.sync_api import Browser, sync_playwright
 
-from nitido.web_engine import PACKAGE, VERSION, install_engine
+from nitido.web.onnxruntime_web import PACKAGE, VERSION, install_engine
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 # Whatever is not on this machine is not found, as if there were no network.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nitido_train.degrade import Picture
+from nitido_train.data.degrade import Picture
 
 THREADS = 2
 FRAMES = 3  # of a timing; the first one finds nothing allocated and is not counted

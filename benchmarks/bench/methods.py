@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from bench import ffmpeg
-from nitido_train.degrade import Picture, to_bytes
+from nitido_train.data.degrade import Picture, to_bytes
 
 Restore = Callable[[Picture], Picture]
 THREADS = 2  # of every method that knows threads
@@ -45,7 +45,7 @@ class Method:
 def models(task: str, more: Sequence[Path] = ()) -> list[Method]:
     """A method for each model of that task in the index and in ``more``, by name."""
     import nitido
-    from nitido import zoo
+    from nitido.model_file import zoo
 
     paths = [entry.path for entry in zoo.entries() if entry.task == task] + list(more)
     found: dict[str, Method] = {}

@@ -11,7 +11,7 @@ from bench.published import PUBLISHED, UNCLIPPED, Published
 from bench.quality import SLOW_TUNED_ON, TUNED_ON
 from bench.results import Results
 from bench.trials import CAMERAS, FEW, REAL, SCALES, SETS, SHRINKS
-from nitido_train.degrade import CAMERA_JPEG, SIGMAS
+from nitido_train.data.degrade import CAMERA_JPEG, SIGMAS
 
 Column = tuple[str, str]  # set, condition
 NOTHING = ""

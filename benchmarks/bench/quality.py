@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.methods import Method, Restore
 from bench.results import Quality, Results
 from bench.trials import FEW, Trial
-from nitido_train.metrics import luma, psnr, psnr_y
+from nitido_train.evaluation.metrics import luma, psnr, psnr_y
 
 STEP = 1.25  # from one strength that is tried to the next
 STEPS = 10

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nitido.whole import write_whole
+from nitido.system.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import onnxruntime as ort
 from bench import ffmpeg
 from bench.ffmpeg import FfmpegFilter
 from bench.methods import THREADS, Method, Restore
-from nitido_train.degrade import Picture
+from nitido_train.data.degrade import Picture
 
 ROUNDS = 15
 BUDGET = 40.0  # seconds; a method that has taken more drops out once it has run ENOUGH times

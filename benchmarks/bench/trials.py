@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from nitido.errors import SourceUnavailable
-from nitido_export.evaluate import read_pairs, read_pictures
-from nitido_train import degrade
-from nitido_train.data import find_pictures
-from nitido_train.degrade import Picture
+from nitido_export.evaluation.frames import read_pairs, read_pictures
+from nitido_train.data import degrade
+from nitido_train.data.degrade import Picture
+from nitido_train.data.pictures import find_pictures
 
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
 REAL = "PolyU-real-noise"

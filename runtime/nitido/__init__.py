@@ -14,8 +14,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nitido.card import Card
-    from nitido.certificate import Verdict, verify
     from nitido.errors import (
         CardMismatch,
         FrameMismatch,
@@ -25,7 +23,9 @@ if TYPE_CHECKING:
         SinkUnavailable,
         SourceUnavailable,
     )
-    from nitido.model import Model, load
+    from nitido.inference.model import Model, load
+    from nitido.inference.verify import Verdict, verify
+    from nitido.model_file.card import Card
 
 __all__ = [
     "Card",
@@ -50,18 +50,18 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
-    "Card": "card",
+    "Card": "model_file.card",
     "CardMismatch": "errors",
     "FrameMismatch": "errors",
-    "Model": "model",
+    "Model": "inference.model",
     "ModelNotFound": "errors",
     "NitidoError": "errors",
     "ProviderUnavailable": "errors",
     "SinkUnavailable": "errors",
     "SourceUnavailable": "errors",
-    "Verdict": "certificate",
-    "load": "model",
-    "verify": "certificate",
+    "Verdict": "inference.verify",
+    "load": "inference.model",
+    "verify": "inference.verify",
 }
 
 

@@ -15,9 +15,9 @@ from bench.results import Quality, Results
 from bench.trials import Trial
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from nitido_train import degrade
-from nitido_train.degrade import Picture
-from nitido_train.metrics import psnr
+from nitido_train.data import degrade
+from nitido_train.data.degrade import Picture
+from nitido_train.evaluation.metrics import psnr
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program")
 

@@ -10,10 +10,11 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from nitido import certificate, zoo
-from nitido.certificate import SEAL, UNSEALED, is_intact, seal, verify
-from nitido.cli import cli
+from nitido.cli.main import cli
 from nitido.errors import CardMismatch, ProviderUnavailable
+from nitido.inference import verify as certificate
+from nitido.inference.verify import SEAL, UNSEALED, is_intact, seal, verify
+from nitido.model_file import zoo
 
 
 @pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from nitido.errors import SourceUnavailable
-from nitido_export.evaluate import conditions, conditions_of, read_pairs, read_pictures
-from nitido_export.showcase import LABEL, SIDE, before_after
-from nitido_train import degrade
-from nitido_train.degrade import Picture
-from nitido_train.metrics import psnr
+from nitido_export.evaluation.frames import conditions, conditions_of, read_pairs, read_pictures
+from nitido_export.publishing.before_after import LABEL, SIDE, before_after
+from nitido_train.data import degrade
+from nitido_train.data.degrade import Picture
+from nitido_train.evaluation.metrics import psnr
 from nitido_train.recipe import load_recipe
 
 

@@ -11,16 +11,17 @@ import pytest
 from click.testing import CliRunner
 from tiny import random_checkpoint
 
-from nitido import zoo
-from nitido.card_page import read_card
+from nitido.cli.card_page import read_card
 from nitido.errors import ExportError, SinkUnavailable
-from nitido.model import load
-from nitido.whole import write_whole
-from nitido_export import cli, parity
-from nitido_export.evaluate import read_pictures
-from nitido_export.facts import read_facts
-from nitido_export.graph import frame_graph
-from nitido_export.publish import Statement, export_checkpoint
+from nitido.inference.model import load
+from nitido.model_file import zoo
+from nitido.system.files import write_whole
+from nitido_export.cli import export as cli
+from nitido_export.evaluation.frames import read_pictures
+from nitido_export.graph.analysis import read_facts
+from nitido_export.graph.frames import frame_graph
+from nitido_export.proof import parity
+from nitido_export.publishing.publish import Statement, export_checkpoint
 from nitido_train import checkpoint
 
 

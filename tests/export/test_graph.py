@@ -13,17 +13,17 @@ from tiny import RememberingBody
 from torch import Tensor, nn
 
 from nitido.errors import ExportError
-from nitido_export.facts import oldest_runtime, read_facts
-from nitido_export.graph import frame_graph
-from nitido_export.layers import write_layers
-from nitido_export.parity import check_parity, quiet_session
-from nitido_export.writer import GraphWriter
-from nitido_train.data import to_tensor
-from nitido_train.nets import build
+from nitido_export.graph.analysis import oldest_runtime, read_facts
+from nitido_export.graph.frames import frame_graph
+from nitido_export.graph.layers import write_layers
+from nitido_export.graph.writer import GraphWriter
+from nitido_export.proof.parity import check_parity, quiet_session
+from nitido_train.data.pictures import to_tensor
+from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
-from nitido_train.quantize import percentile_ranges, quantize_net
-from nitido_train.validate import to_pictures
+from nitido_train.nets.registry import build
+from nitido_train.quantization.imitation import percentile_ranges, quantize_net
 
 
 def run(model: onnx.ModelProto, **inputs: NDArray[Any]) -> list[NDArray[Any]]:

@@ -9,14 +9,14 @@ import onnxruntime as ort
 import pytest
 from latent_recipes import SIDE, random_latent_checkpoint
 
-from nitido.card import Card
-from nitido.certificate import verify
 from nitido.errors import ExportError
-from nitido_export.facts import read_facts
-from nitido_export.graph import decoder_graph, encoder_graph
-from nitido_export.latent_parts import part_of
-from nitido_export.part import check_part
-from nitido_export.publish import Statement, export_parts
+from nitido.inference.verify import verify
+from nitido.model_file.card import Card
+from nitido_export.graph.analysis import read_facts
+from nitido_export.graph.frames import decoder_graph, encoder_graph
+from nitido_export.parts.latents import part_of
+from nitido_export.parts.part import check_part
+from nitido_export.publishing.publish import Statement, export_parts
 from nitido_train.nets.latent import KINDS
 
 NOBODY = Statement("none", "none")

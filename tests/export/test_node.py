@@ -13,8 +13,8 @@ import pytest
 from npm import keep, npm
 from numpy.typing import NDArray
 
-from nitido import zoo
-from nitido.model import load
+from nitido.inference.model import load
+from nitido.model_file import zoo
 
 EXAMPLE = Path(__file__).parent / "node"
 ROOT = Path(__file__).parents[2]

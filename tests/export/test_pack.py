@@ -16,11 +16,11 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from nitido import zoo
 from nitido.errors import ExportError, ModelNotFound, NitidoError, SinkUnavailable
-from nitido.model import load
-from nitido_export.pack import write_pack
-from nitido_export.targets import cold_start, minimal_build, ort_format
+from nitido.inference.model import load
+from nitido.model_file import zoo
+from nitido_export.cli.pack import write_pack
+from nitido_export.pack import cold_start, minimal_build, ort_format
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "export" / "nitido_export" / "targets" / "templates"
@@ -29,7 +29,7 @@ FRAME_MODELS = [entry for entry in zoo.entries() if entry.takes_frames]
 
 
 def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli import main; main()"
+    code = "from nitido.cli.main import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
@@ -57,7 +57,7 @@ def test_the_command_writes_and_says_what_it_measured(tiny_models: dict[str, Pat
 
 @pytest.mark.parametrize("entry", FRAME_MODELS, ids=lambda entry: entry.name)
 def test_the_ort_file_of_a_shipped_model_is_that_model(photos: Path, tmp_path: Path, entry: zoo.Entry) -> None:
-    from nitido.pictures import read_picture
+    from nitido.images.io import read_picture
 
     photo = read_picture(photos / "coffee.png").pixels[:201, :133]
     write_pack(entry.name, "ort", tmp_path / "out", frame=photo)

@@ -18,9 +18,9 @@ import pytest
 from npm import keep, npm
 from numpy.typing import NDArray
 
-from nitido import zoo
-from nitido.model import load
-from nitido_export.pack import write_pack
+from nitido.inference.model import load
+from nitido.model_file import zoo
+from nitido_export.cli.pack import write_pack
 
 ROOT = Path(__file__).parents[2]
 

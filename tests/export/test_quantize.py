@@ -16,27 +16,28 @@ import torch
 from click.testing import CliRunner
 from tiny import random_checkpoint, tiny_recipe
 
-from nitido.certificate import verify
 from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavailable, SourceUnavailable
-from nitido.model import Model
-from nitido_export import calibrate, cli, rounding
-from nitido_export.calibrate import calibration
-from nitido_export.evaluate import conditions, read_pictures
-from nitido_export.facts import integer_weights
-from nitido_export.graph import frame_graph
-from nitido_export.parity import check_parity
-from nitido_export.publish import Statement, draft, opened_reference, publish
-from nitido_export.quantize import Guard, Outcome, halve, quantize
-from nitido_export.report import write_report
-from nitido_export.rounding import compensate, round_columns
-from nitido_export.timing import Comparison
+from nitido.inference.model import Model
+from nitido.inference.verify import verify
+from nitido_export.cli import export as cli
+from nitido_export.evaluation.frames import conditions, read_pictures
+from nitido_export.graph.analysis import integer_weights
+from nitido_export.graph.frames import frame_graph
+from nitido_export.proof.parity import check_parity
+from nitido_export.publishing.publish import Statement, draft, opened_reference, publish
+from nitido_export.quantization import calibration as calibrate
+from nitido_export.quantization import gptq as rounding
+from nitido_export.quantization.calibration import calibration
+from nitido_export.quantization.gptq import compensate, round_columns
+from nitido_export.quantization.report import write_report
+from nitido_export.quantization.search import Guard, Outcome, halve, quantize
+from nitido_export.quantization.timing import Comparison
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.degrade import Picture
-from nitido_train.loop import train
+from nitido_train.data.degrade import Picture
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
-from nitido_train.quantize import (
+from nitido_train.quantization.imitation import (
     PAIR_LIMIT,
     WEIGHT_LIMIT,
     QuantizedConv2d,
@@ -45,7 +46,8 @@ from nitido_train.quantize import (
     quantize_net,
 )
 from nitido_train.recipe import recipe_from_dict
-from nitido_train.start import RunOptions
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 SHIPPED = Path(__file__).parents[2] / "models" / "checkpoints" / "denoise-n.pt"
 STATEMENT = Statement("none", "none")
@@ -228,7 +230,7 @@ def test_training_for_8_bits_exports_the_graph_it_trained(
     assert len(integer_weights(finished.graph)) == 3
     with pytest.raises(ExportError, match="export it with --int8"):
         cli_export = cli.export.main
-        from nitido_export.publish import export_checkpoint
+        from nitido_export.publishing.publish import export_checkpoint
 
         assert cli_export
         export_checkpoint(loaded, tmp_path / "m.onnx", STATEMENT)

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from batches import SAMPLES, nitido_process
 
-from nitido.encoding import SUFFIX_OF
-from nitido.metadata import Metadata
-from nitido.pictures import Picture, encode_picture, read_picture
+from nitido.images.encode import SUFFIX_OF
+from nitido.images.io import Picture, encode_picture, read_picture
+from nitido.images.metadata import Metadata
 
 CORRUPT = int(os.environ.get("NITIDO_CORRUPT", "60"))
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from batches import crops, nitido
 
-from nitido.journal import NAME
-from nitido.pictures import read_picture
+from nitido.batch.journal import NAME
+from nitido.images.io import read_picture
 
 FILES = 60
 SIZE = 600  # KB: about half of what the results take

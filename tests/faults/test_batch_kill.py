@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from batches import command, crops, nitido
 
-from nitido.journal import NAME
-from nitido.pictures import read_picture
+from nitido.batch.journal import NAME
+from nitido.images.io import read_picture
 
 KILLS = int(os.environ.get("NITIDO_KILLS", "4"))
 

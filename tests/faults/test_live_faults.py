@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video import VideoSink, VideoSource
+from nitido.video.io import VideoSink, VideoSource
 
-NITIDO = [sys.executable, "-c", "from nitido.cli import main; main()", "live"]
+NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]
 HANG = 60.0  # seconds after which a process that should have ended fails the test
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nitido import zoo
-from nitido.card_page import read_card
+from nitido.cli.card_page import read_card
+from nitido.model_file import zoo
 
 OLDEST = "1.17.0"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nitido import zoo
+from nitido.model_file import zoo
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,8 @@ from latents import halves, write, write_latent_model, write_melody_model
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from nitido.anomaly import (
+from nitido.anomaly.heatmap import draw_heatmap
+from nitido.anomaly.inspector import (
     THRESHOLD,
     Measure,
     Threshold,
@@ -26,20 +27,19 @@ from nitido.anomaly import (
     open_inspector,
     write_fitted,
 )
-from nitido.anomaly_live import Numbered, Sighting, Watcher
-from nitido.certificate import verify
+from nitido.anomaly.reconstruction import Reconstruction
+from nitido.anomaly.stage import Numbered, Sighting, Watcher
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, SourceUnavailable
-from nitido.heatmap import draw_heatmap
-from nitido.reconstruction import Reconstruction
-from nitido.stamp import read_metadata, stamp
-from nitido.video import VideoSink
-from nitido_export.writer import GraphWriter
+from nitido.inference.verify import verify
+from nitido.model_file.properties import read_metadata, stamp
+from nitido.video.io import VideoSink
+from nitido_export.graph.writer import GraphWriter
 
 SPOT = (slice(30, 33), slice(50, 53))
 
 
 def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli import main; main()"
+    code = "from nitido.cli.main import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 

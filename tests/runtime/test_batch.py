@@ -16,16 +16,16 @@ from batches import command, crops, nitido
 from PIL import Image
 
 from nitido import __version__ as nitido_version
-from nitido import zoo
-from nitido.batch import maker_of, run_jobs, sort_jobs, units
-from nitido.budget import Budget
-from nitido.engine import LocalEngine, Settings
+from nitido.batch.engine import LocalEngine, Settings
+from nitido.batch.journal import NAME, Journal, State
+from nitido.batch.plan import Choice, Job, PlanMismatch, left_out, plan_jobs
+from nitido.batch.run import maker_of, run_jobs, sort_jobs, units
+from nitido.batch.watch import Arrivals
 from nitido.errors import SinkUnavailable, SourceUnavailable
-from nitido.journal import NAME, Journal, State
-from nitido.model import load
-from nitido.pictures import Encoding, read_picture
-from nitido.plan import Choice, Job, PlanMismatch, left_out, plan_jobs
-from nitido.watch import Arrivals
+from nitido.images.io import Encoding, read_picture
+from nitido.inference.model import load
+from nitido.model_file import zoo
+from nitido.system.memory_budget import Budget
 
 
 def names(folder: Path) -> list[str]:
@@ -212,7 +212,7 @@ def test_lines_of_threads_are_all_whole(tmp_path: Path, tiny_models: dict[str, P
         journal.begin(maker, overwrite=False)
 
         def add(paths: list[Path]) -> None:
-            from nitido.journal import stamp_of
+            from nitido.batch.journal import stamp_of
 
             for path in paths:
                 stamp = stamp_of(path)

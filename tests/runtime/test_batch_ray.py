@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from batches import crops, nitido
 
-from nitido.journal import NAME
+from nitido.batch.journal import NAME
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: pip install 'nitido[ray]'")
 
@@ -20,12 +20,12 @@ _RUN = """
 import json, os, signal, sys
 from pathlib import Path
 from ray.cluster_utils import Cluster
-from nitido.batch import run_jobs
-from nitido.engine import Settings
-from nitido.journal import Journal
-from nitido.model import load
-from nitido.plan import plan_jobs
-from nitido.ray_engine import RayEngine
+from nitido.batch.run import run_jobs
+from nitido.batch.engine import Settings
+from nitido.batch.journal import Journal
+from nitido.inference.model import load
+from nitido.batch.plan import plan_jobs
+from nitido.batch.ray import RayEngine
 
 model, source, out, kills = load(sys.argv[1], "cpu"), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -79,7 +79,7 @@ def test_every_file_is_done_once_though_a_worker_is_killed(tiny_models: dict[str
 def test_the_command_runs_on_a_cluster_of_this_machine(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     crops(tmp_path / "in", 6)
     model = ["--model", tiny_models["denoise"]]
-    code = "from nitido.cli import main; main()"
+    code = "from nitido.cli.main import main; main()"
     arguments = ["denoise", tmp_path / "in", "-o", tmp_path / "out", *model, "--engine", "ray"]
     command = [sys.executable, "-c", code, *map(str, arguments)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)

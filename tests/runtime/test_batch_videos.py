@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from batches import nitido
 
-from nitido import sound
-from nitido.batch import run_jobs
-from nitido.journal import NAME
-from nitido.model import load
-from nitido.plan import plan_jobs
+from nitido.batch.journal import NAME
+from nitido.batch.plan import plan_jobs
+from nitido.batch.run import run_jobs
+from nitido.inference.model import load
+from nitido.video import sound
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg") or not shutil.which("ffprobe"), reason="needs ffmpeg")
 SOUND = ["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac"]
@@ -174,7 +174,7 @@ def test_room_for_the_copy_with_sound_is_looked_for_while_the_video_grows(
 def test_a_last_line_of_the_journal_that_finds_no_room_is_no_failure(
     tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from nitido.journal import Journal
+    from nitido.batch.journal import Journal
 
     def full(_journal: Journal) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nitido.pictures import Picture, read_picture, write_picture
-from nitido.video import VideoSink
+from nitido.images.io import Picture, read_picture, write_picture
+from nitido.video.io import VideoSink
 
 
 def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli import main; main()"
+    code = "from nitido.cli.main import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom nitido.cli import main\nsys.argv = ['nitido', '--help']\n"
+        "import sys\nfrom nitido.cli.main import main\nsys.argv = ['nitido', '--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
         "print(sorted({'torch', 'onnxruntime', 'cv2', 'numpy', 'PIL'} & set(sys.modules)))"
     )

@@ -15,13 +15,10 @@ import onnxruntime as ort
 import pytest
 from click.testing import CliRunner
 
-from nitido import machine, trials, zoo
-from nitido.card import CONTRACT, Card
-from nitido.cli import cli
-from nitido.doctor import Report, Version, examine, find_versions
-from nitido.doctor_cli import _showable, render
-from nitido.machine import Camera, Display, Machine, describe_machine, find_cameras, find_display, parse_cpuinfo
-from nitido.trials import (
+from nitido.cli.doctor import _showable, render
+from nitido.cli.main import cli
+from nitido.doctor import checks as trials
+from nitido.doctor.checks import (
     Certified,
     ProviderTrial,
     Speed,
@@ -32,7 +29,12 @@ from nitido.trials import (
     try_provider,
     try_providers,
 )
-from nitido.wheels import Clash, find_clashes
+from nitido.doctor.report import Report, Version, examine, find_versions
+from nitido.model_file import zoo
+from nitido.model_file.card import CONTRACT, Card
+from nitido.system import machine
+from nitido.system.machine import Camera, Display, Machine, describe_machine, find_cameras, find_display, parse_cpuinfo
+from nitido.system.wheels import Clash, find_clashes
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux shows")
 ENTRIES = [entry for entry in zoo.entries() if entry.takes_frames]
@@ -260,7 +262,7 @@ def test_a_module_that_cannot_be_imported_is_a_problem(monkeypatch: pytest.Monke
     def broken(name: str) -> object:
         raise ImportError("libGL.so.1: cannot open shared object file\nmore" if name == "cv2" else f"no {name}")
 
-    monkeypatch.setattr("nitido.doctor.import_module", broken)
+    monkeypatch.setattr("nitido.doctor.report.import_module", broken)
     found = {v.name: v for v in find_versions()}
     assert found["OpenCV"].error == "libGL.so.1: cannot open shared object file"
     assert "libgl1" in found["OpenCV"].mend
@@ -334,7 +336,7 @@ def test_terminals_without_the_signs_get_plain_ones() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_the_command_reports_on_this_machine(encoding: str) -> None:
-    code = "from nitido.cli import main; main()"
+    code = "from nitido.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "doctor", "--seconds", "0.1"],
         capture_output=True,
@@ -351,7 +353,7 @@ def test_the_command_reports_on_this_machine(encoding: str) -> None:
 
 def test_json_and_exit_code_tell_of_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     for report, code in ((WELL, 0), (ILL, 1)):
-        monkeypatch.setattr("nitido.doctor.examine", lambda report=report, **_: report)
+        monkeypatch.setattr("nitido.doctor.report.examine", lambda report=report, **_: report)
         run = CliRunner().invoke(cli, ["doctor", "--json"])
         assert run.exit_code == code
         found = json.loads(run.output)

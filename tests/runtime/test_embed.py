@@ -14,12 +14,12 @@ from batches import nitido
 from latents import LOG_VAR, halves, write_index, write_latent_model, write_melody_model, z_of
 from PIL import Image
 
-from nitido.embedding import Embedding, embed_files, nearest, pictures_below, read_opaque
-from nitido.embedding_table import read_table, write_table
 from nitido.errors import CardMismatch, FrameMismatch, SinkUnavailable, SourceUnavailable
-from nitido.latent import load_encoder
-from nitido.latent_map import Plane, draw_map, plane_of, thumbnail_side
-from nitido.latent_space import LatentSpace
+from nitido.latent.autoencoder import load_encoder
+from nitido.latent.embedding import Embedding, embed_files, nearest, pictures_below, read_opaque
+from nitido.latent.map import Plane, draw_map, plane_of, thumbnail_side
+from nitido.latent.space import LatentSpace
+from nitido.latent.tables import read_table, write_table
 
 # In the order in which a batch finds them: a folder's own files first.
 LEVELS = {"a.png": (10, 20), "z.png": (128, 128), "sub/b.png": (200, 40), "sub/c.png": (60, 220)}

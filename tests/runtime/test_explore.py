@@ -20,13 +20,13 @@ from click.testing import CliRunner
 from latents import write_latent_model
 from web import engine, engine_archive
 
-from nitido import web_engine
-from nitido.cli import cli
+from nitido.cli.main import cli
 from nitido.errors import NitidoError, ProviderUnavailable, SinkUnavailable, SourceUnavailable
-from nitido.explore import Explorer, facts
-from nitido.latent import load_decoder
-from nitido.user_folder import user_folder
-from nitido.web_engine import BINARY, SCRIPT, VERSION, find_engine, install_engine
+from nitido.latent.autoencoder import load_decoder
+from nitido.latent.explorer import Explorer, facts
+from nitido.system.user_folder import user_folder
+from nitido.web import onnxruntime_web as web_engine
+from nitido.web.onnxruntime_web import BINARY, SCRIPT, VERSION, find_engine, install_engine
 
 ROOT = Path(__file__).parents[2]
 WAIT = 30
@@ -110,7 +110,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(web_engine, "pages", lambda: tmp_path / "pages")
-    shutil.copytree(ROOT / "runtime/nitido/pages", tmp_path / "pages", ignore=shutil.ignore_patterns("engine"))
+    shutil.copytree(ROOT / "runtime/nitido/web/pages", tmp_path / "pages", ignore=shutil.ignore_patterns("engine"))
     return tmp_path
 
 
@@ -200,7 +200,7 @@ def test_the_command_serves_until_it_is_told_to_end(
     write_latent_model(tmp_path)
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "nitido").symlink_to(engine(pytestconfig).parent)
-    command = [sys.executable, "-c", "from nitido.cli import main; main()", "explore", "tiny", "--port", "0"]
+    command = [sys.executable, "-c", "from nitido.cli.main import main; main()", "explore", "tiny", "--port", "0"]
     environment = os.environ | {"NITIDO_MODELS": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
         assert running.stderr is not None
@@ -222,11 +222,11 @@ def test_a_wheel_carries_the_page_and_the_engine_if_it_was_there(tmp_path: Path,
         shutil.copy(ROOT / name, source)
     for folder in ("export/nitido_export", "train/nitido_train", "models"):
         (source / folder).mkdir(parents=True)
-    shutil.copytree(pretended, source / "runtime/nitido/pages/engine" / f"onnxruntime-web-{VERSION}")
+    shutil.copytree(pretended, source / "runtime/nitido/web/pages/engine" / f"onnxruntime-web-{VERSION}")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
-    names = {name.removeprefix("nitido/pages/") for name in zipfile.ZipFile(wheel).namelist()}
-    pages = ROOT / "runtime/nitido/pages"
+    names = {name.removeprefix("nitido/web/pages/") for name in zipfile.ZipFile(wheel).namelist()}
+    pages = ROOT / "runtime/nitido/web/pages"
     assert {path.relative_to(pages).as_posix() for path in pages.rglob("*.*") if "engine" not in path.parts} <= names
     assert {f"engine/onnxruntime-web-{VERSION}/{name}" for name in (SCRIPT, BINARY)} <= names

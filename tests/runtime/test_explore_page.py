@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 from web import chromium, engine
 
-from nitido.explore import Explorer
-from nitido.latent import Decoder, load_decoder
-from nitido.sampling import between
-from nitido.web_engine import BINARY, SCRIPT
+from nitido.latent.autoencoder import Decoder, load_decoder
+from nitido.latent.explorer import Explorer
+from nitido.latent.sampling import between
+from nitido.web.onnxruntime_web import BINARY, SCRIPT
 
 WAIT = 30.0  # seconds, for a machine that does much else
 Pixels = NDArray[np.uint8]

@@ -22,10 +22,10 @@ from latents import (
 from onnx import TensorProto
 
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
-from nitido.fitting import fit_picture
-from nitido.latent import CHUNK, load_decoder, load_encoder
-from nitido.latent_parts import default_name
-from nitido_export.writer import GraphWriter
+from nitido.images.fit import fit_picture
+from nitido.latent.autoencoder import CHUNK, load_decoder, load_encoder
+from nitido.model_file.latent_parts import default_name
+from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.latent import LatentNet
 
 

@@ -10,10 +10,10 @@ import cv2
 import pytest
 from fakes import ListSink, fake_model, frame
 
-from nitido.camera import CameraSource, Wish
 from nitido.errors import SourceUnavailable
-from nitido.live import run
-from nitido.sources import Measured, open_source
+from nitido.live.loop import run
+from nitido.live.sources import Measured, open_source
+from nitido.live.sources.camera import CameraSource, Wish
 
 
 class FakeCapture:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nitido.video import VideoSink, VideoSource
+from nitido.video.io import VideoSink, VideoSource
 
-RUN = "from nitido.cli import main; main()"
+RUN = "from nitido.cli.main import main; main()"
 COMMANDS = [
     *("live", "cameras", "anomaly", "anomaly live", "denoise", "run", "doctor", "sample", "interpolate", "embed"),
     *("explore", "train", "report", "export", "evaluate", "pack"),

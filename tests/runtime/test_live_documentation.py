@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video import VideoSink, VideoSource
+from nitido.video.io import VideoSink, VideoSource
 
 TEXT = (Path(__file__).parents[2] / "docs/live.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
@@ -47,7 +47,7 @@ def test_ffmpeg_stands_on_both_sides_of_the_documented_line(folder: Path) -> Non
     (line,) = SHELL
     program = folder / "bin" / "nitido"
     program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from nitido.cli import main; main()' \"$@\"\n")
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from nitido.cli.main import main; main()' \"$@\"\n")
     program.chmod(0o755)
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line.replace("640x480", "64x48")],

@@ -14,8 +14,8 @@ import pytest
 from fakes import frame
 
 from nitido.errors import FrameMismatch, SinkUnavailable
-from nitido.sinks import NullSink, open_sink
-from nitido.video import VideoSink, VideoSource
+from nitido.live.sinks import NullSink, open_sink
+from nitido.video.io import VideoSink, VideoSource
 
 
 def frames_in(path: Path) -> int:
@@ -71,7 +71,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from nitido.errors import SinkUnavailable
-from nitido.video import VideoSink
+from nitido.video.io import VideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 rng = np.random.default_rng(0)
 try:

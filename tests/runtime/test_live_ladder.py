@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from nitido.ladder import Change, Ladder, Rung, percentile_95, plan_rungs
-from nitido.meter import Spread
-from nitido.timeline import Timeline
+from nitido.live.ladder import Change, Ladder, Rung, percentile_95, plan_rungs
+from nitido.live.pacing import Timeline
+from nitido.live.statistics import Spread
 
 RUNGS = plan_rungs(["m", "m.int8"])
 NAMES = ["m", "m.int8", "m.int8 half size", "m.int8 half size every 2nd frame", "passthrough"]

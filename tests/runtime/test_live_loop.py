@@ -12,15 +12,15 @@ import pytest
 from fakes import FakeModel, FakeSource, ListSink, fake_model, frame
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
-from nitido.ladder import Rung, plan_rungs
-from nitido.live import run
-from nitido.mailbox import Mailbox
-from nitido.model import load
-from nitido.restore import Restorer
-from nitido.shot import Controls, Frame, Shot, Status
-from nitido.sinks import Viewer
-from nitido.timeline import Timeline, Writer
-from nitido.variants import open_variants
+from nitido.inference.model import load
+from nitido.live.ladder import Rung, plan_rungs
+from nitido.live.loop import run
+from nitido.live.mailbox import Mailbox
+from nitido.live.pacing import Timeline, Writer
+from nitido.live.sinks import Viewer
+from nitido.live.stage import Restorer
+from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.live.variants import open_variants
 
 WAIT = 20.0  # seconds after which a test that hangs fails
 

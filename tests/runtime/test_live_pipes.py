@@ -10,9 +10,9 @@ import pytest
 from fakes import frame
 
 from nitido.errors import FrameMismatch, SinkClosed, SourceUnavailable
-from nitido.pipes import PipeSink, PipeSource
+from nitido.live.pipes import PipeSink, PipeSource
 
-NITIDO = [sys.executable, "-c", "from nitido.cli import main; main()", "live"]
+NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]
 
 
 def raw(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:

@@ -15,10 +15,10 @@ import pytest
 from fakes import frame
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable
-from nitido.overlay import compose
-from nitido.shot import Controls, Frame, Shot, Status
-from nitido.sinks import open_sink
-from nitido.window import WindowSink
+from nitido.live.overlay import compose
+from nitido.live.sinks import open_sink
+from nitido.live.sinks.window import WindowSink
+from nitido.live.state import Controls, Frame, Shot, Status
 
 SHOT = Shot(frame(40, (320, 200)), frame(90, (320, 200)), 7, 0.0, 0.0, "m")
 STATUS = Status(24.9, 12.4, 20.1, 50, 45, 5, "denoise-n", (320, 200), 1.0, False)
@@ -36,7 +36,7 @@ class FakeScreen:
         monkeypatch.setattr(cv2, "imshow", lambda _title, view: self.shown.append(view))
         monkeypatch.setattr(cv2, "pollKey", lambda: self.keys.pop(0) if self.keys else -1)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: self.visible)
-        monkeypatch.setattr("nitido.window.find_display", lambda: SimpleNamespace(available=True, detail=""))
+        monkeypatch.setattr("nitido.live.sinks.window.find_display", lambda: SimpleNamespace(available=True, detail=""))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
@@ -44,7 +44,7 @@ class FakeScreen:
 def test_without_a_display_a_window_is_an_error_and_not_an_abort(tiny_models: dict[str, Path], display: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     done = subprocess.run(
-        [sys.executable, "-c", "from nitido.cli import main; main()", "live", "--source", "-", "--size", "16x12",
+        [sys.executable, "-c", "from nitido.cli.main import main; main()", "live", "--source", "-", "--size", "16x12",
          "--sink", "window", "--model", str(tiny_models["denoise"])],
         input=frame(1).tobytes(), capture_output=True, timeout=120, check=False,
         env=environment | ({"DISPLAY": display} if display else {}),

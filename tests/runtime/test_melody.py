@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nitido.errors import FrameMismatch, NitidoError, SinkUnavailable, SourceUnavailable
-from nitido.melody import HOLD, LOWEST, PITCHES, REST, Notes, piano_roll, read_midi, write_midi
+from nitido.latent.melody import HOLD, LOWEST, PITCHES, REST, Notes, piano_roll, read_midi, write_midi
 
 C5 = 72 - LOWEST + 2  # code
 

@@ -17,14 +17,14 @@ from latents import write_latent_model
 from tiny import RememberingBody
 
 import nitido
-from nitido import zoo
-from nitido.card import CONTRACT, Card
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, NitidoError
-from nitido.model import Model, load
-from nitido_export.graph import frame_graph
-from nitido_train.data import to_tensor
+from nitido.inference.model import Model, load
+from nitido.model_file import zoo
+from nitido.model_file.card import CONTRACT, Card
+from nitido_export.graph.frames import frame_graph
+from nitido_train.data.pictures import to_tensor
+from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.frame import RecurrentFrameNet
-from nitido_train.validate import to_pictures
 
 SHIPPED = [entry.name for entry in zoo.entries() if entry.takes_frames]
 
@@ -49,7 +49,7 @@ def test_tiles_equal_the_whole(tiny_models: dict[str, Path], task: str, height: 
 
 
 def test_a_halo_that_is_too_small_shows(tiny_models: dict[str, Path]) -> None:
-    from nitido.tiling import run_tiled
+    from nitido.inference.tiling import run_tiled
 
     model = load(tiny_models["denoise"], "cpu")
     frame = noise_frame(96, 96)
@@ -191,7 +191,7 @@ def test_bound_memory_gives_what_a_plain_run_gives(
     recurrent_model: Path, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, denoiser = load(recurrent_model, "cpu"), load(tiny_models["denoise"], "cpu")
-    monkeypatch.setattr("nitido.model._BOUND", {"cpu": "cpu"})  # the way of CUDA, on memory that is here
+    monkeypatch.setattr("nitido.inference.model._BOUND", {"cpu": "cpu"})  # the way of CUDA, on memory that is here
     bound = load(recurrent_model, "cpu")
     frames = frames_of(*[(17, 10)] * 3)
     assert np.array_equal(list(bound.stream(frames)), list(plain.stream(frames)))

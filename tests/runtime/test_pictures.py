@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from nitido.depth import add_correction, restore_picture, to_8_bits
 from nitido.errors import SinkUnavailable, SourceUnavailable
-from nitido.metadata import Metadata
-from nitido.model import load
-from nitido.pictures import SUFFIX_OF, Encoding, Picture, PictureFile, encode_picture, read_picture, write_picture
+from nitido.images.depth import add_correction, restore_picture, to_8_bits
+from nitido.images.io import SUFFIX_OF, Encoding, Picture, PictureFile, encode_picture, read_picture, write_picture
+from nitido.images.metadata import Metadata
+from nitido.inference.model import load
 
 RANDOM = np.random.default_rng(4)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

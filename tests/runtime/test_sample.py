@@ -13,12 +13,12 @@ from latents import STEPS, halves, write_latent_model, write_melody_model
 from PIL import Image
 
 from nitido.errors import FrameMismatch, SinkUnavailable
-from nitido.latent import load_decoder
-from nitido.latent_space import LatentSpace
-from nitido.melody import piano_roll, read_midi, write_midi
-from nitido.sampling import between, decode_each, draw, labels_in_turn, manifold
-from nitido.sheet import Style, check_target, contact_sheet, write_frames
-from nitido.video import VideoSource
+from nitido.latent.autoencoder import load_decoder
+from nitido.latent.melody import piano_roll, read_midi, write_midi
+from nitido.latent.sampling import between, decode_each, draw, labels_in_turn, manifold
+from nitido.latent.sheets import Style, check_target, contact_sheet, write_frames
+from nitido.latent.space import LatentSpace
+from nitido.video.io import VideoSource
 
 
 def space(size: int = 2, prior: str = "normal", labels: tuple[str, ...] = (), **more: list[float]) -> LatentSpace:

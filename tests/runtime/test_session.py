@@ -10,11 +10,11 @@ import onnxruntime as ort
 import pytest
 from click.testing import CliRunner
 
-from nitido.cli import cli
+from nitido.cli.main import cli
+from nitido.cli.options import DeviceType
 from nitido.errors import ProviderUnavailable
-from nitido.options import DeviceType
-from nitido.providers import DEVICES, PROVIDERS, Provider
-from nitido.session import nodes_on, open_session
+from nitido.inference.providers import DEVICES, PROVIDERS, Provider
+from nitido.inference.session import nodes_on, open_session
 
 CPU = "CPUExecutionProvider"
 OTHERS = [p for p in PROVIDERS if p.device != "cpu"]
@@ -222,8 +222,8 @@ def test_the_command_line_completes_and_passes_on_names() -> None:
     "OpenVINOExecutionProvider" not in ort.get_available_providers(), reason="needs onnxruntime-openvino"
 )
 def test_openvino_verifies_the_shipped_models() -> None:
-    from nitido import zoo
-    from nitido.certificate import verify
+    from nitido.inference.verify import verify
+    from nitido.model_file import zoo
 
     for entry in zoo.entries():
         verdict = verify(entry.path, "openvino")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nitido.variants import open_variants, variant_names
+from nitido.live.variants import open_variants, variant_names
 
 RESEARCH = Path(__file__).parents[2] / "models" / "research"
 SMALL = ["denoise-n", "denoise-n.int8"]

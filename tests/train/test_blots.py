@@ -9,17 +9,17 @@ import pytest
 from numpy.typing import NDArray
 from tiny import tiny_recipe
 
-from nitido.anomaly import Measure
+from nitido.anomaly.inspector import Measure
+from nitido.anomaly.reconstruction import Reconstruction
 from nitido.errors import RecipeError
-from nitido.reconstruction import Reconstruction
-from nitido_export.certify import frames_from
-from nitido_export.evaluate import conditions
-from nitido_export.publish import Statement, export_checkpoint
-from nitido_train.blots import blemish, blemished
-from nitido_train.data import PatchStream, PictureStore
-from nitido_train.loop import train
+from nitido_export.evaluation.frames import conditions
+from nitido_export.proof.certificate import frames_from
+from nitido_export.publishing.publish import Statement, export_checkpoint
+from nitido_train.data.defects import blemish, blemished
+from nitido_train.data.pictures import PatchStream, PictureStore
 from nitido_train.recipe import BlotRecipe, load_recipe, recipe_from_dict
-from nitido_train.start import RunOptions
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 ALWAYS = BlotRecipe(clean=0.0, foreign=0.0, sigma=(0.0, 0.0))
 

@@ -10,12 +10,12 @@ import torch
 from latent_recipes import SIDE, write_class_folders, write_digits
 from torch import Tensor, nn
 
-from nitido_train import pca
-from nitido_train.examples import Examples, Shape, read_examples
-from nitido_train.figures import Error, curves, lines_chart, pca_chart, plane_of, scatter
-from nitido_train.latent_figures import comparison, decoded_figures, net_error, pca_figure, placed_figure
+from nitido_train.charts import pca
+from nitido_train.charts.figures import Error, curves, lines_chart, pca_chart, plane_of, scatter
+from nitido_train.charts.latents import comparison, decoded_figures, net_error, pca_figure, placed_figure
+from nitido_train.charts.pca import ErrorMeter, pca_errors, principal_components
+from nitido_train.data.examples import Examples, Shape, read_examples
 from nitido_train.nets.latent import LatentNet
-from nitido_train.pca import ErrorMeter, pca_errors, principal_components
 
 CPU = torch.device("cpu")
 

@@ -19,13 +19,13 @@ from resuming import assert_resumes_bit_for_bit
 
 from nitido.errors import RecipeError, SourceUnavailable
 from nitido_train import checkpoint
-from nitido_train.examples import Shape, fit, hold_out, read_examples
-from nitido_train.latent_job import LatentJob, damage, reconstruction_nats
-from nitido_train.loop import train
-from nitido_train.losses import kl_nats
+from nitido_train.data.examples import Shape, fit, hold_out, read_examples
 from nitido_train.nets.latent import KINDS, LatentNet
+from nitido_train.objectives.latents import LatentJob, damage, reconstruction_nats
+from nitido_train.objectives.losses import kl_nats
 from nitido_train.recipe import LatentRecipe
-from nitido_train.start import RunOptions
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 
 def options_for(out: Path, data: Path, **changes: object) -> RunOptions:
@@ -97,9 +97,9 @@ def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None
     script.write_text(
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from nitido_train.loop import train\n"
+        "from nitido_train.training.loop import train\n"
         "from nitido_train.recipe import recipe_from_dict\n"
-        "from nitido_train.start import RunOptions\n"
+        "from nitido_train.training.setup import RunOptions\n"
         "recipe = recipe_from_dict(json.loads(sys.argv[1]))\n"
         "options = RunOptions(out=Path(sys.argv[2]), data=(Path(sys.argv[3]),), workers=0, accelerator='cpu',\n"
         "                     progress=False, devices=2)\n"
@@ -146,7 +146,7 @@ def test_folders_are_classes_and_broken_pictures_are_counted(tmp_path: Path) -> 
 def test_pictures_beyond_the_cache_are_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_class_folders(tmp_path / "pictures")
     whole = read_examples([folder], Shape(SIDE, SIDE, 3)).pictures(range(16))
-    monkeypatch.setattr("nitido_train.examples.CACHE", 3 * SIDE * SIDE * 3)
+    monkeypatch.setattr("nitido_train.data.examples.CACHE", 3 * SIDE * SIDE * 3)
     examples = read_examples([folder], Shape(SIDE, SIDE, 3))
     assert np.array_equal(examples.pictures(range(16)), whole)
     assert np.array_equal(examples.pictures([15, 0]), whole[[15, 0]])

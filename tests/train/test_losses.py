@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nitido_train.losses import LOSSES
-from nitido_train.metrics import luma
+from nitido_train.evaluation.metrics import luma
+from nitido_train.objectives.losses import LOSSES
 
 LEVEL = 1 / 255
 

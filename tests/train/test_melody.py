@@ -16,20 +16,21 @@ import torch
 from resuming import assert_resumes_bit_for_bit
 from torch import nn
 
-from nitido.certificate import verify
 from nitido.errors import ExportError, RecipeError, SourceUnavailable
-from nitido.latent import load_decoder, load_encoder
-from nitido.melody import FIRST, HOLD, REST, write_midi
-from nitido_export.melody_graph import melody_decoder_graph, melody_encoder_graph, without_norms
-from nitido_export.publish import Statement, export_parts
-from nitido_train import checkpoint, melodies
-from nitido_train.loop import train
-from nitido_train.melodies import hold_out, read_melodies
-from nitido_train.melody_job import Batch, MelodyJob, settle
+from nitido.inference.verify import verify
+from nitido.latent.autoencoder import load_decoder, load_encoder
+from nitido.latent.melody import FIRST, HOLD, REST, write_midi
+from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph, without_norms
+from nitido_export.publishing.publish import Statement, export_parts
+from nitido_train import checkpoint
+from nitido_train.data import melodies
+from nitido_train.data.melodies import hold_out, read_melodies
+from nitido_train.data.scores import BAR, Grid
 from nitido_train.nets.melody import MelodyNet
+from nitido_train.objectives.melodies import Batch, MelodyJob, settle
 from nitido_train.recipe import Recipe, load_recipe, recipe_from_dict
-from nitido_train.start import RunOptions
-from nitido_train.tune import BAR, Grid
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 GRID = Grid(steps=32, lowest=55, pitches=34)
 C = 72 - 55 + FIRST  # code of C5

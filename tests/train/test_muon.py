@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from nitido.errors import RecipeError
-from nitido_train.muon import Muon, orthogonalized
 from nitido_train.recipe import Schedule
+from nitido_train.training.muon import Muon, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(24, 216), (64, 16), (12, 12)])

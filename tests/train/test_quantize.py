@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nitido_train.equalize import equalize
-from nitido_train.nets import build
 from nitido_train.nets.blocks import collapse
-from nitido_train.quantize import Quantization, activations, percentile_ranges, quantize_body, unquantized
-from nitido_train.quantize import quantize_net as quantize
+from nitido_train.nets.registry import build
+from nitido_train.quantization.equalization import equalize
+from nitido_train.quantization.imitation import Quantization, activations, percentile_ranges, quantize_body, unquantized
+from nitido_train.quantization.imitation import quantize_net as quantize
 
 
 def nets() -> list[nn.Module]:

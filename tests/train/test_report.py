@@ -19,14 +19,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny import tiny_recipe
 from torch import Tensor, nn
 
-from nitido_train import checkpoint, records
-from nitido_train.latent_job import LatentJob
-from nitido_train.loop import train
+from nitido_train import checkpoint
+from nitido_train.cli.report import report
+from nitido_train.objectives.latents import LatentJob
 from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
-from nitido_train.report_cli import report
-from nitido_train.run_report import duration
-from nitido_train.runs import as_toml, read_run, train_command
-from nitido_train.start import RunOptions
+from nitido_train.reports.run import duration
+from nitido_train.reports.run_folder import as_toml, read_run, train_command
+from nitido_train.training import log as records
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 
 @pytest.fixture

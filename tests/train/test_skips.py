@@ -8,12 +8,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nitido_train.equalize import equalize
-from nitido_train.nets import build
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
-from nitido_train.quantize import ActivationQuantizer, activations, percentile_ranges, quantize_body, trace
-from nitido_train.skips import side_by_side
+from nitido_train.nets.registry import build
+from nitido_train.quantization.concatenation import side_by_side
+from nitido_train.quantization.equalization import equalize
+from nitido_train.quantization.imitation import (
+    ActivationQuantizer,
+    activations,
+    percentile_ranges,
+    quantize_body,
+    trace,
+)
 
 
 class Skip(nn.Module):

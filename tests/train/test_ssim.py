@@ -11,12 +11,12 @@ from tiny import tiny_recipe
 from torch import nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from nitido_train.data import find_pictures
-from nitido_train.loop import train
-from nitido_train.losses import LOSSES
+from nitido_train.data.pictures import find_pictures
+from nitido_train.evaluation.validation import ValidationSet
+from nitido_train.objectives.losses import LOSSES
 from nitido_train.recipe import recipe_from_dict
-from nitido_train.start import RunOptions
-from nitido_train.validate import ValidationSet
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 
 def options_for(out: Path, data: Path) -> RunOptions:

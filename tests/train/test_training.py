@@ -12,15 +12,16 @@ from resuming import assert_resumes_bit_for_bit
 from tiny import random_checkpoint, tiny_recipe
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
-from nitido_train import checkpoint, degrade
-from nitido_train.data import PatchStream, PictureStore, Share, find_pictures
-from nitido_train.frame_job import FrameJob
-from nitido_train.loop import train
-from nitido_train.metrics import psnr
-from nitido_train.nets import build
+from nitido_train import checkpoint
+from nitido_train.data import degrade
+from nitido_train.data.pictures import PatchStream, PictureStore, Share, find_pictures
+from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
+from nitido_train.nets.registry import build
+from nitido_train.objectives.frames import FrameJob
 from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
-from nitido_train.start import RunOptions
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 
 SHIPPED = Path(__file__).parents[2] / "models" / "checkpoints" / "denoise-n.pt"
 

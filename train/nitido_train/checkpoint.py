@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from nitido.errors import CheckpointError, RecipeError, SinkUnavailable
-from nitido.whole import replacing
-from nitido.zoo import shipped_folder
-from nitido_train.nets import NETS, build
+from nitido.model_file.zoo import shipped_folder
+from nitido.system.files import replacing
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import LatentNet
-from nitido_train.quantize import Quantization, quantize_net
+from nitido_train.nets.registry import NETS, build
+from nitido_train.quantization.imitation import Quantization, quantize_net
 from nitido_train.recipe import Recipe, recipe_from_dict
 
 FORMAT = 1

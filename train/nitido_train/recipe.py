@@ -79,7 +79,7 @@ class NoiseRecipe:
 
 @dataclass(frozen=True)
 class LatentRecipe:
-    """What an autoencoder is asked for, see :mod:`nitido_train.latent_job`.
+    """What an autoencoder is asked for, see :mod:`nitido_train.objectives.latents`.
 
     reconstruction: ``bce`` (pixels as probabilities) or ``mse``. beta: weight of the KL divergence (Higgins et al.,
     beta-VAE, 2017), reached linearly over the first ``beta_warmup`` steps. binarize: draw each pixel black or white
@@ -114,7 +114,7 @@ class LatentRecipe:
 
 @dataclass(frozen=True)
 class BlotRecipe:
-    """The blemishes that a network for finding anomalies learns to take away, see :mod:`nitido_train.blots`.
+    """The blemishes that a network for finding anomalies learns to take away, see :mod:`nitido_train.data.defects`.
 
     count: fewest and most on a patch. size: shortest and longest in pixels. clean: share of patches without any.
     rooted: share of blots that grow from an edge of the picture: spurs, bites, bridges, gaps.
@@ -146,10 +146,10 @@ class BlotRecipe:
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast. Learning rate: linear warm-up over ``warmup`` steps, then a cosine from ``lr`` to
-    ``final_lr`` at ``steps``. ``optimizer``: ``adam``, or ``muon`` (:mod:`nitido_train.muon`) for convolutions without
-    normalisation, at about ten times Adam's rate. ``ema``: decay of the averaged weights, which are the ones kept.
-    ``clip``: largest norm of the gradient. ``validate_every``: steps between validations. ``patience``: validations
-    without a better score after which the training ends early; 0: never."""
+    ``final_lr`` at ``steps``. ``optimizer``: ``adam``, or ``muon`` (:mod:`nitido_train.training.muon`) for convolutions
+    without normalisation, at about ten times Adam's rate. ``ema``: decay of the averaged weights, which are the ones
+    kept. ``clip``: largest norm of the gradient. ``validate_every``: steps between validations. ``patience``:
+    validations without a better score after which the training ends early; 0: never."""
 
     steps: int
     lr: float = 1e-3

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nitido.melody import FIRST, LOWEST, PITCHES
-from nitido_train.tune import BAR, BEAT, Grid
+from nitido.latent.melody import FIRST, LOWEST, PITCHES
+from nitido_train.data.scores import BAR, BEAT, Grid
 
 
 class Passage(NamedTuple):
@@ -71,8 +71,8 @@ class MelodyNet(nn.Module):
     """Both halves (Kingma and Welling, Auto-Encoding Variational Bayes, 2014), without recurrence: all notes of a
     melody are decided at once, by layers that any ONNX Runtime has.
 
-    steps: T, whole bars of 16. lowest, pitches: the notes it knows, see :class:`nitido_train.tune.Grid`. beat, bar:
-    channels of beats and bars. Without its batch normalization it learns several times more slowly.
+    steps: T, whole bars of 16. lowest, pitches: the notes it knows, see :class:`nitido_train.data.scores.Grid`. beat,
+    bar: channels of beats and bars. Without its batch normalization it learns several times more slowly.
     """
 
     def __init__(

@@ -1,0 +1,1 @@
+"""Model files measured on folders of pictures."""

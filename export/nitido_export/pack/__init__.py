@@ -1,0 +1,1 @@
+"""Folders that run a model on a device."""

@@ -1,0 +1,46 @@
+"""A C program that runs the model on a frame, with its build file, the model and a frame to try it on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from nitido.inference.model import Model
+from nitido_export.pack.sample import write_ppm
+from nitido_export.pack.template import fill, read
+
+SOURCES = ("nitido_frame.c", "frame_file.c", "frame_file.h", "CMakeLists.txt")
+
+
+def write_c(source: Model, folder: Path, frame: NDArray[np.uint8]) -> None:
+    """Fills ``folder`` with the C sources, the model, ``frame`` (uint8 H×W×3 BGR) as ``frame.ppm``, what Python makes
+    of it as ``expected.ppm``, and a README. Raises ``OSError``."""
+    for name in SOURCES:
+        (folder / name).write_text(read(f"c/{name}"), encoding="utf-8")
+    shutil.copyfile(source.path, folder / source.path.name)
+    write_ppm(folder / "frame.ppm", frame)
+    write_ppm(folder / "expected.ppm", source(frame))
+    scale = source.card.scale
+    values = {
+        "name": source.card.name,
+        "model": source.path.name,
+        "summary": source.card.summary,
+        "size": "as large as the frame" if scale == 1 else f"{scale} times as wide and as high as the frame",
+        "version": ort.__version__,
+        "minimum": source.card.min_onnxruntime,
+        "strength": _STRENGTH.format(model=source.path.name) if source.has_strength else "",
+    }
+    (folder / "README.md").write_text(fill("c/README.md", values), encoding="utf-8")
+
+
+_STRENGTH = """
+How much of the noise goes is a number from 0 (nothing) to 1 (all, the default):
+
+```sh
+build/nitido-frame {model} frame.ppm half.ppm --strength 0.5
+```
+"""

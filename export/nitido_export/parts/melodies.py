@@ -1,0 +1,44 @@
+"""The two files of a melody model."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from nitido.errors import CheckpointError, ExportError
+from nitido.inference.verify import Arrays
+from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph
+from nitido_export.parts.part import Part
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.nets.melody import MelodyNet
+
+
+def melody_part(checkpoint: Checkpoint, part: str) -> Part:
+    """``encoder`` or ``decoder`` of a melody model. Raises ``CheckpointError`` for another network, ``ExportError`` for
+    an unvalidated one or another part."""
+    net = checkpoint.averaged_net()
+    if not isinstance(net, MelodyNet):
+        raise CheckpointError(f"recipe '{checkpoint.recipe.name}' trains a {checkpoint.recipe.net.kind}, no melodies")
+    if not checkpoint.facts:
+        raise ExportError("this checkpoint has no validation behind it: train at least to the first one, then export")
+    if part not in ("encoder", "decoder"):
+        raise ExportError(f"a melody model has an encoder and a decoder; found '{part}'")
+    notes = checkpoint.facts["examples"].numpy()  # 2 T
+    latent = {**net.card(), "mean": checkpoint.facts["mean"], "std": checkpoint.facts["std"]}
+    if part == "encoder":
+        feeds: list[Arrays] = [{"notes": row[None].copy()} for row in notes]
+        return Part("encode", melody_encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
+    feeds = [{"z": row[None]} for row in _encode(net, {"notes": notes.copy()})["z_mean"]]
+    return Part("decode", melody_decoder_graph(net), feeds, lambda feed: _decode(net, feed), latent)
+
+
+@torch.no_grad()
+def _encode(net: MelodyNet, feed: Arrays) -> Arrays:
+    mean, log_var = net.encoder(net.one_hot(torch.from_numpy(feed["notes"])))
+    return {"z_mean": mean.numpy(), "z_log_var": log_var.numpy()}
+
+
+@torch.no_grad()
+def _decode(net: MelodyNet, feed: Arrays) -> Arrays:
+    logits = net.decoder(torch.from_numpy(feed["z"]))  # N K T 1
+    return {"notes": logits[..., 0].argmax(1).numpy().astype(np.uint8)}

@@ -1,0 +1,103 @@
+"""Making the certificate that ``nitido verify`` replays: small real frames and what the model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from nitido.errors import ExportError, SourceUnavailable
+from nitido.inference.verify import Arrays, Vector, difference, run
+from nitido_export.proof.parity import quiet_session
+from nitido_train.data import defects as blots
+from nitido_train.data import degrade
+from nitido_train.data.degrade import Picture
+from nitido_train.recipe import BlotRecipe
+
+CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
+COUNT = 2  # a file should not grow much by its proof
+
+SIGMA = 25  # of the noise on a denoiser's vectors
+BLOTS = BlotRecipe(clean=0.0)  # on those of a net that takes blots away
+
+
+def frames_from(pictures: Sequence[Picture], task: str, scale: int) -> list[Picture]:
+    """The most detailed of a few crops of each picture, degraded as the task has it; uint8 1×h×w×3 BGR.
+
+    Without pictures they are cut from a drawn one. Raises ``SourceUnavailable`` when no picture is large enough.
+    """
+    height, width = CROP
+    pictures = pictures or [drawn_picture()]
+    large = [p for p in pictures if p.shape[0] >= height and p.shape[1] >= width]
+    if not large:
+        raise SourceUnavailable(f"no picture for the certificate: expected one of at least {width}×{height} pixels")
+    frames: list[Picture] = []
+    for number in range(COUNT):
+        rng = np.random.default_rng(number)
+        picture = large[number % len(large)]
+        crops: list[Picture] = []
+        for _ in range(8):
+            top = int(rng.integers(picture.shape[0] - height + 1))
+            left = int(rng.integers(picture.shape[1] - width + 1))
+            crops.append(picture[top : top + height, left : left + width])
+        crop = max(crops, key=lambda c: float(np.abs(np.diff(c.astype(int), axis=1)).mean()))
+        if task == "denoise":
+            crop = degrade.add_gaussian(crop, SIGMA, rng)
+        elif task == "reconstruct":
+            crop = blots.blemish(crop, BLOTS, rng)
+        else:
+            crop = degrade.shrink(degrade.crop_to_multiple(crop, scale), scale)
+        frames.append(np.ascontiguousarray(crop[None]))
+    return frames
+
+
+def drawn_picture() -> Picture:
+    """A scene of gradients, edges, fine stripes and writing, uint8 128×160×3 BGR, for those who give no photographs."""
+    rows, columns = np.mgrid[0:128, 0:160].astype(np.float32)
+    scene = np.stack([columns * 1.4, rows * 1.8, 240 - rows - columns * 0.5], axis=-1)  # H W 3
+    scene[:, 96:] += 24 * np.sign(np.sin(columns[:, 96:] * 1.3))[:, :, None]
+    picture = np.clip(scene, 0, 255).astype(np.uint8)
+    cv2.circle(picture, (50, 50), 30, (40, 90, 210), -1, cv2.LINE_AA)
+    cv2.putText(picture, "nitido", (8, 112), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (250, 250, 240), 2, cv2.LINE_AA)
+    return picture
+
+
+def certify(model: bytes, feeds: Sequence[Arrays], precision: str) -> tuple[list[Vector], dict[str, object]]:
+    """(test vectors, the card's ``certificate``: largest and mean difference allowed elsewhere, in 8-bit levels for
+    pictures, in their own unit for latents). feeds: inputs by name, one dict for each vector.
+
+    In fp32 one level of a picture is allowed, and a third of one in the mean, which leaves room for the shorter
+    mantissas that GPUs multiply with; for latents, for the same reason, a fiftieth of the largest, and a hundredth in
+    the mean. In int8 and fp16 a value that falls the other way inside may move several levels of a pixel or two:
+    allowed is twice what lies between the graph as ONNX Runtime fuses it and the same graph operator by operator, two
+    right executions, and a little more. Raises ``ExportError`` when those two are a level apart in the mean: no
+    tolerance would then tell right from wrong.
+    """
+    fused, plain = quiet_session(model), quiet_session(model, optimised=False)
+    vectors: list[Vector] = []
+    gap = mean_gap = size = 0.0
+    for inputs in feeds:
+        outputs = run(fused, inputs)
+        largest, mean, _ = difference(outputs, run(plain, inputs))
+        gap, mean_gap = max(gap, largest), max(mean_gap, mean)
+        size = max(size, *(float(np.abs(array).max()) for array in outputs.values() if array.dtype == np.float32), 0.0)
+        vectors.append(Vector(inputs, outputs))
+    if mean_gap > 1 or (precision == "fp32" and gap > 1):
+        raise ExportError(
+            f"two executions of the same graph differ by {gap:g} levels ({mean_gap:.2f} in the mean): its "
+            "rounding is too coarse to be certified; allow less loss, or fine-tune with 'nitido train --qat'"
+        )
+    if size:
+        allowed = (0.02 * size, 0.01 * size)
+    elif precision == "fp32":
+        allowed = (1.0, 0.35)
+    else:
+        allowed = (2 * gap + 2, 2 * mean_gap + 0.1)
+    return vectors, {
+        "vectors": len(vectors),
+        "tolerance": round(allowed[0], 4),
+        "mean_tolerance": round(allowed[1], 4),
+        "gap_without_fusion": round(gap, 7),
+        "mean_gap_without_fusion": round(mean_gap, 7),
+    }

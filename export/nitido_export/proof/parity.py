@@ -1,0 +1,84 @@
+"""The exported graph against the network it was made from, on frames of awkward sizes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from nitido.errors import ExportError
+from nitido_train.data.pictures import to_tensor
+from nitido_train.evaluation.metrics import psnr
+from nitido_train.evaluation.validation import to_pictures
+from nitido_train.nets.frame import FrameNet
+
+SIZES = ((1, 1), (7, 5), (64, 64), (97, 131))
+
+# fp32: the two round the same real number, and one level is what float32 in another order of summation can move
+# across a rounding boundary. In fp16 and int8 intermediate values are rounded too, and each may fall the other way.
+SMALLEST_PSNR = {"fp32": 55.0, "fp16": 45.0, "int8": 40.0}
+
+
+def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[str, Any]:
+    """Runs both on seeded frames and returns {max_error (8-bit levels), psnr (dB, ``None`` when equal), sizes,
+    provider, onnxruntime}.
+
+    The torch side is the training-time network, branches and imitated rounding and all, so this also proves their
+    collapse. Raises ``ExportError`` when an fp32 byte differs by more than one, or the PSNR between the two is under
+    ``SMALLEST_PSNR``.
+    """
+    session = quiet_session(model)
+    rng = np.random.default_rng(0)
+    worst, squares, count = 0, 0.0, 0
+    for height, width in SIZES:
+        # Smooth ramps with noise on them: pure noise would never leave the clipped range.
+        ramp = np.linspace(20, 235, height * width * 3).reshape(height, width, 3)
+        frame = np.clip(ramp + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
+        expected = run_torch(net, frame)
+        found = np.asarray(session.run(["image"], {"frame": frame[None]})[0])[0]
+        if expected.shape != found.shape:
+            raise ExportError(
+                f"the exported graph returns {found.shape}, the network {expected.shape}; nothing written"
+            )
+        worst = max(worst, int(np.abs(expected.astype(int) - found.astype(int)).max()))
+        mse = 255**2 / 10 ** (psnr(expected, found) / 10)
+        squares, count = squares + mse * found.size, count + found.size
+    overall = 10 * math.log10(255**2 * count / squares) if squares else math.inf
+    if overall < SMALLEST_PSNR[precision] or (precision == "fp32" and worst > 1):
+        raise ExportError(
+            f"the exported graph differs from the network by up to {worst} of 255 levels ({overall:.1f} dB, expected "
+            f">= {SMALLEST_PSNR[precision]:.0f} dB); nothing written"
+        )
+    return {
+        "max_error": worst,
+        "psnr": None if overall == math.inf else round(overall, 2),
+        "sizes": [list(size) for size in SIZES],
+        "provider": "CPUExecutionProvider",
+        "onnxruntime": ort.__version__,
+    }
+
+
+def quiet_session(model: bytes, *, optimised: bool = True) -> ort.InferenceSession:
+    """A CPU session for a model in memory, without ONNX Runtime's warnings on stderr. Raises ``ExportError``."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # it warns that "strength" is no constant, which is its purpose
+    if not optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base but Exception
+        raise ExportError(f"onnxruntime {ort.__version__} refuses the exported graph: {error}") from error
+
+
+@torch.no_grad()
+def run_torch(net: FrameNet, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One frame uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it."""
+    height, width = frame.shape[:2]
+    x = to_tensor(torch.from_numpy(frame[None]))  # 1 3 H W
+    x = F.pad(x, (0, -width % net.multiple, 0, -height % net.multiple), mode="replicate")
+    return to_pictures(net.eval()(x))[0][: height * net.scale, : width * net.scale]

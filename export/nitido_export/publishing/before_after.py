@@ -1,0 +1,55 @@
+"""What a frame model does, to look at: given, restored and original beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from nitido_train.data import degrade
+from nitido_train.data.degrade import CAMERAS, Picture
+from nitido_train.recipe import Recipe
+
+SIDE = 240  # of a crop; a multiple of 2, 3 and 4
+LABEL = 22  # height in pixels
+SIGMA = 25
+
+
+def before_after(restore: Callable[[Picture], Picture], recipe: Recipe, pictures: Sequence[Picture]) -> Picture:
+    """A row for each picture: the middle of it as the model gets it, as the model returns it, and as it was; uint8
+    H×W×3 BGR. Denoisers get Gaussian noise of σ 25, or a camera's middle exposure when most of what they were trained
+    on was a camera's; upscalers what antialiased bicubic shrinking leaves, shown enlarged by the same.
+    """
+    camera = recipe.noise is not None and recipe.noise.camera > 0.5
+    what = "camera noise" if camera else f"noise, sigma {SIGMA}" if recipe.noise else f"bicubic x{recipe.scale}"
+    rows = [np.hstack([_label(text) for text in (what, recipe.name, "original")])]
+    for position, picture in enumerate(pictures):
+        clean = _middle(picture)
+        rng = np.random.default_rng([SIGMA, position])
+        if camera:
+            given = degrade.add_camera_noise(clean, CAMERAS["mid"], rng)
+        elif recipe.noise is not None:
+            given = degrade.add_gaussian(clean, SIGMA, rng)
+        else:
+            given = degrade.shrink(clean, recipe.scale)
+        shown = degrade.enlarge(given, recipe.scale) if recipe.scale > 1 else given
+        rows.append(np.hstack([shown, restore(given), clean]))
+    return np.vstack(rows)
+
+
+def _middle(picture: Picture) -> Picture:
+    top, left = (max(0, (length - SIDE) // 2) for length in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
+
+
+def _label(text: str) -> Picture:
+    strip = np.full((LABEL, SIDE, 3), 255, np.uint8)
+    cv2.putText(strip, text, (6, LABEL - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+    return strip
+
+
+def to_webp(picture: Picture) -> bytes:
+    """Compressed so lightly that noise stays noise."""
+    _, data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 90])
+    return data.tobytes()

@@ -1,0 +1,129 @@
+"""A folder's models at a glance: the index the runtime finds them by, and a table for people, both from the cards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nitido.model_file.card import CONTRACT, Card
+from nitido.system.files import write_whole
+
+INDEX, TABLE = "index.json", "README.md"
+
+
+def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
+    """Enters a model file into the folder's index, in place of an older one of its name, and writes the table anew.
+
+    The first model of a task and scale is the one that the task's name stands for there, and stays it.
+    Raises ``SinkUnavailable``.
+    """
+    rows = _rows(folder)
+    kept = next((row for row in rows if row["name"] == card.name), None)
+    rows = [row for row in rows if row is not kept]
+    others = any((row["task"], row["scale"]) == (card.task, card.scale) and row["default"] for row in rows)
+    rows.append(
+        {
+            "name": card.name,
+            "file": file.name,
+            "task": card.task,
+            "scale": card.scale,
+            "summary": card.summary,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "default": kept["default"] if kept else not others,
+        }
+    )
+    rows.sort(key=lambda row: row["name"])
+    index = {"contract": CONTRACT, "models": rows}
+    write_whole(folder / INDEX, (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / TABLE, _table(folder, rows).encode())
+
+
+def picture_of(file: Path) -> Path:
+    """Where the picture of what a model does lies, for its file."""
+    return file.parent / "pictures" / f"{file.stem}.webp"
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """The index as it is, without models whose file or card somebody has deleted."""
+    path = folder / INDEX
+    rows = json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
+    files = [folder / row["file"] for row in rows]
+    return [r for r, file in zip(rows, files, strict=True) if file.is_file() and file.with_suffix(".json").is_file()]
+
+
+def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
+    lines = [
+        "# Models",
+        "",
+        "Made from the cards by `nitido export`. Quality: `nitido evaluate MODEL --data SET`; the card",
+        "(`nitido info MODEL`) has every condition. Loss and speed of int8 files are against the float model, measured",
+        "when they were exported.",
+        "",
+        "| model | does | file | MAC per pixel | computes in | quality | int8 loss, speed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    sections: list[str] = []
+    licences: dict[str, list[str]] = {}
+    for row in rows:
+        file = folder / row["file"]
+        card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        licences.setdefault(card["licence"], []).append(row["name"])
+        sections += _shown(file, card)
+        quantization = card.get("quantization") or {}
+        saved = f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}" if "speedup" in quantization else ""
+        lines.append(
+            f"| {row['name']} | {row['summary']} | {file.stat().st_size / 1000:.0f} KB | "
+            f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | {saved} |"
+        )
+    if len(licences) == 1:
+        lines += ["", f"Licence of the weights: {next(iter(licences))}."]
+    else:
+        lines += ["", *(f"Licence of {', '.join(names)}: {licence}.  " for licence, names in licences.items())]
+    return "\n".join([*lines, *sections, ""])
+
+
+def _shown(file: Path, card: dict[str, Any]) -> list[str]:
+    """A section about a model that there is a picture of."""
+    picture = picture_of(file)
+    if not picture.is_file():
+        return []
+    training = card["training"]
+    known = f" Known to fail: {training['failures']}." if training.get("failures") else ""
+    sets = [r["set"] for r in card["evaluation"]]
+    measured = [
+        "| " + " | ".join((f"{r['set']}, {r['condition']}", with_unit(r, "value"), with_unit(r, "baseline"))) + " |"
+        for r in card["evaluation"]
+    ]
+    command = f"nitido evaluate {card['name']}" + "".join(f" --data {name}" for name in dict.fromkeys(sets))
+    return [
+        "",
+        f"## {card['name']}",
+        "",
+        f"{card['summary']}. Recipe `{training['recipe']['name']}`, {training['steps']:,} steps. Training pictures: "
+        f"{training['data']}.{known}",
+        "",
+        f"![given, restored, original]({picture.relative_to(file.parent).as_posix()})",
+        "",
+        *([f"| `{command}` | {card['name']} | input or bicubic |", "|---|--:|--:|", *measured] if measured else []),
+    ]
+
+
+def with_unit(row: dict[str, Any], key: str) -> str:
+    """A figure of an evaluation row for people."""
+    unit = {"SSIM": "", "accuracy": "", "ELBO": " nats"}.get(row["metric"], " dB")
+    return f"{row[key]:.{2 if unit else 4}f}{unit}"
+
+
+def _quality(evaluation: Sequence[dict[str, Any]]) -> str:
+    """The first set's conditions in one cell."""
+    first = [r for r in evaluation if r["set"] == evaluation[0]["set"]]
+    if not first:
+        return "not measured"
+    if len({r["metric"] for r in first}) > 1:
+        return f"{first[0]['set']}: " + ", ".join(f"{r['metric']} {with_unit(r, 'value')}" for r in first)
+    what = ", ".join(r["condition"].removeprefix("gaussian sigma ") for r in first)
+    values = " / ".join(f"{r['value']:.2f}" for r in first)
+    return f"{first[0]['set']} {what}: {values} dB"

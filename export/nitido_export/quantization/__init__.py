@@ -1,0 +1,1 @@
+"""8-bit graphs, guarded by the float model."""

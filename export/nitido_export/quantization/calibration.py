@@ -1,0 +1,103 @@
+"""Ranges of activations from real degraded crops, by several methods: which one serves a network best is measured."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from onnxruntime.quantization.calibrate import HistogramCollector
+from torch import Tensor
+
+from nitido.errors import SourceUnavailable
+from nitido_train.data.degrade import Picture
+from nitido_train.data.pictures import degrade_for, to_tensor
+from nitido_train.nets.blocks import space_to_depth
+from nitido_train.nets.frame import FrameNet
+from nitido_train.quantization.imitation import Quantization, activations, percentile_ranges
+from nitido_train.recipe import Recipe
+
+CROPS = 32
+BATCH = 8
+SIDE = 96  # pixels of the network's input
+
+
+def candidates(net: FrameNet, batches: Sequence[Tensor]) -> list[Quantization]:
+    """Min-max, five percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
+    nearest in Kullback-Leibler divergence), on cells N×C×h×w."""
+    return [
+        percentile_ranges(net.body, batches, 100),
+        percentile_ranges(net.body, batches, 99.998),
+        percentile_ranges(net.body, batches, 99.995),
+        percentile_ranges(net.body, batches, 99.99),
+        percentile_ranges(net.body, batches, 99.97),
+        percentile_ranges(net.body, batches, 99.9),
+        _entropy_ranges(net, batches),
+    ]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """cells: what the body gets, N×C×h×w each. weights: N each, what an error in each crop counts: the float network's
+    own error is made the same in all of them, as PSNR has it."""
+
+    cells: list[Tensor]
+    weights: list[Tensor]
+
+
+@torch.no_grad()
+def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Picture]) -> Calibration:
+    """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
+    cells, weights = [], []
+    for given, target in degraded_crops(recipe, pictures):
+        cells.append(space_to_depth(given, net.cell))
+        error = (net(given) - target).square().mean(dim=(1, 2, 3))  # N
+        weights.append(1 / error.clamp_min(1 / 255**2))
+    return Calibration(cells, weights)
+
+
+def degraded_crops(recipe: Recipe, pictures: Sequence[Picture]) -> list[tuple[Tensor, Tensor]]:
+    """Crops as training has them, degraded and clean, float32 8×3×96×96 and 8×3×(96·scale)×(96·scale) each. Raises
+    ``SourceUnavailable``."""
+    side = SIDE * recipe.scale
+    large = [p for p in pictures if min(p.shape[:2]) >= side]
+    if not large:
+        raise SourceUnavailable(f"no picture to calibrate with is at least {side} pixels wide and high")
+    rng = np.random.default_rng(0)
+    pairs: list[tuple[Picture, Picture]] = []
+    for number in range(CROPS):
+        picture = large[number % len(large)]
+        top, left = (int(rng.integers(size - side + 1)) for size in picture.shape[:2])
+        crop = np.ascontiguousarray(picture[top : top + side, left : left + side])
+        pairs.append(degrade_for(recipe, crop, rng))
+    return [
+        (_stacked([given for given, _ in pairs[n : n + BATCH]]), _stacked([clean for _, clean in pairs[n : n + BATCH]]))
+        for n in range(0, CROPS, BATCH)
+    ]
+
+
+def _stacked(pictures: Sequence[Picture]) -> Tensor:
+    return to_tensor(torch.from_numpy(np.stack(pictures)))  # N 3 H W
+
+
+def _entropy_ranges(net: FrameNet, batches: Sequence[Tensor]) -> Quantization:
+    collector = HistogramCollector(
+        method="entropy", symmetric=False, num_bins=512, num_quantized_bins=128, percentile=99.99, scenario="same"
+    )
+    seen: dict[str, list[np.ndarray]] = {}
+    for batch in activations(net.body, batches):
+        for name, values in batch.items():
+            seen.setdefault(name, []).append(values.numpy())
+    with contextlib.redirect_stdout(io.StringIO()):  # the collector prints its progress
+        collector.collect(seen)
+        thresholds = collector.compute_collection_result()
+    ranges: dict[str, tuple[float, float]] = {}
+    for name, found in thresholds.items():
+        low, high = (float(np.asarray(value).reshape(-1)[0]) for value in found[:2])
+        # Its thresholds lie around zero; a rectified activation uses the upper half only.
+        smallest = min(float(values.min()) for values in seen[name])
+        ranges[name] = (max(low, min(smallest, 0.0)), high)
+    return Quantization(ranges, method="entropy")

@@ -1,1 +1,0 @@
-"""What ``nitido pack`` makes of a model file for each kind of device, one module for each."""

@@ -1,0 +1,1 @@
+"""Anomalies: pictures compared with their reconstruction."""

@@ -1,0 +1,55 @@
+"""Showing where an anomaly is: the picture dimmed, its heat on it, boxes around the hottest places, the verdict."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from nitido.anomaly.inspector import Heat, Inspection
+from nitido.live.state import Frame
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_RED, _GREEN = (60, 60, 255), (90, 200, 90)  # BGR
+_FAINT = 0.2  # share of the threshold's heat from which on colour shows
+_THRESHOLD_LEVEL = 190.0  # of the colour map, 0..255: orange
+
+
+def draw_heatmap(picture: Frame, inspection: Inspection) -> Frame:
+    """The picture uint8 H×W×3 BGR with what was found in it, as a new one of the same size."""
+    height, width = picture.shape[:2]
+    scale = max(0.35, min(1.2, width / 1300))
+    # 1: the threshold. What is a few pixels large gets a glow, or nobody would see it.
+    share = _glowing(inspection.heat / np.float32(max(inspection.threshold.heat, 1e-3)), round(6 * scale))
+    # Between grey levels the colours of the map stand out on black and on white alike.
+    ground = cv2.addWeighted(picture, 0.45, picture, 0.0, 40.0)
+    levels = np.clip(share * _THRESHOLD_LEVEL, 0, 255).astype(np.uint8)
+    colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+    opacity = np.clip((share - _FAINT) / (0.7 - _FAINT), 0, 1)[:, :, None]
+    view = np.asarray(ground + opacity * (colours.astype(np.float32) - ground), np.uint8)
+    line, room = max(1, round(2 * scale)), round(16 * scale) + 2
+    for region in inspection.regions:
+        left, top = max(0, region.x - room), max(0, region.y - room)
+        right, bottom = min(width - 1, region.x + region.width + room), min(height - 1, region.y + region.height + room)
+        cv2.rectangle(view, (left, top), (right, bottom), _RED, line)
+    _headline(view, inspection, scale)
+    return view
+
+
+def _glowing(share: Heat, reach: int) -> Heat:
+    """The same with each place as hot as the hottest within ``reach`` pixels, fading out."""
+    side = 2 * reach + 1
+    wide = cv2.dilate(share, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return np.maximum(share, cv2.GaussianBlur(wide, (side, side), 0))
+
+
+def _headline(view: Frame, inspection: Inspection, scale: float) -> None:
+    """Verdict, score and threshold on a darkened strip along the top, as far as they fit."""
+    colour = _RED if inspection.anomalous else _GREEN
+    text = f"{inspection.verdict.upper()}  {inspection.score:.1f} / {inspection.threshold.score:.1f}"
+    (_, tall), under = cv2.getTextSize(text, _FONT, scale, 1)
+    room = max(3, round(8 * scale))
+    strip = view[: tall + under + 2 * room]
+    if len(strip) * 3 > len(view):
+        return  # on a thumbnail it would hide what it is about
+    strip[:] = strip // 3
+    cv2.putText(view, text, (room, room + tall), _FONT, scale, colour, max(1, round(1.5 * scale)), cv2.LINE_AA)

@@ -1,0 +1,109 @@
+"""Models that return a picture as they know it: one file from frame to image, or the two halves of an autoencoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
+from nitido.images.fit import fit_picture, middle_window
+from nitido.inference.model import Model
+from nitido.latent.autoencoder import Decoder, Encoder, find_part
+from nitido.live.state import Frame
+from nitido.model_file import zoo
+from nitido.model_file.card import Card
+
+TASK = "reconstruct"
+_PARTS = (".encoder", ".decoder")
+
+
+class Pair(NamedTuple):
+    """A picture as the model was given it, and what the model returned; both uint8 h×w×3 BGR of one size. window: rows
+    and columns of the picture that it shows."""
+
+    given: Frame
+    returned: Frame
+    window: tuple[slice, slice]
+
+
+class Reconstruction:
+    """A picture through a model of task ``reconstruct``, or through an encoder and its decoder.
+
+    card: of the model, or of the encoder. files: the model, or encoder and decoder; the first carries the threshold.
+    device: where it runs. latent: the picture passes through a latent of a few numbers. size: (height, width) that
+    pictures are brought to, their middle in these proportions; ``None``: they are taken as they are.
+    """
+
+    def __init__(self, name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> None:
+        """Opens a model by name or file; of ``part`` without a file of that name, ``part.encoder`` and
+        ``part.decoder``. Threads do not spin between pictures. Raises ``ModelNotFound``, ``CardMismatch`` for a model
+        that does something else, ``ProviderUnavailable``."""
+        self._encoder: Encoder | None = None
+        self._decoder: Decoder | None = None
+        self._model: Model | None = None
+        whole = _whole_file(str(name_or_path))
+        if whole is not None:
+            self._model = Model(whole, device, threads=threads, spinning=False)
+            self.card: Card = self._model.card
+            self.card.require_task(TASK, str(whole))
+            self.device, self.files = self._model.device, [whole]
+        else:
+            self._encoder = Encoder(find_part(name_or_path, "encoder"), device, threads=threads)
+            self._decoder = Decoder(find_part(name_or_path, "decoder"), device, threads=threads)
+            space = self._encoder.space
+            if space.medium != "picture" or space.labels:
+                raise CardMismatch(
+                    f"{self._encoder.path} is for {'pictures of a named class' if space.labels else 'melodies'}, "
+                    "expected an autoencoder for pictures"
+                )
+            self.card = self._encoder.card
+            self.device, self.files = self._encoder.device, [self._encoder.path, self._decoder.path]
+        latent = self.card.latent
+        self.latent = bool(latent)
+        self.size = (int(latent["height"]), int(latent["width"])) if latent.get("height") else None
+
+    @property
+    def path(self) -> Path:
+        """The file that carries the threshold."""
+        return self.files[0]
+
+    def __call__(self, picture: NDArray[np.uint8]) -> Pair:
+        """The picture uint8 H×W×3 BGR as the model was given it and as it came back. Raises ``FrameMismatch`` for
+        another array, ``NitidoError`` when the run fails."""
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            found = "×".join(map(str, picture.shape))
+            raise FrameMismatch(f"expected one picture uint8 H×W×3 (BGR), found {picture.dtype} {found}")
+        window = slice(0, picture.shape[0]), slice(0, picture.shape[1])
+        if self.size is not None:
+            window = middle_window(picture.shape[0], picture.shape[1], *self.size)
+            picture = fit_picture(picture, *self.size)
+        if self._model is not None:
+            returned = self._model(picture)
+        else:
+            assert self._encoder is not None and self._decoder is not None
+            returned = self._decoder(self._encoder(picture).mean)[0]
+        if returned.shape != picture.shape:
+            raise FrameMismatch(
+                f"{self.path} returned {returned.shape[1]}×{returned.shape[0]} pixels for "
+                f"{picture.shape[1]}×{picture.shape[0]}, expected as many as it was given; export it again"
+            )
+        return Pair(picture, returned, window)
+
+
+def _whole_file(name: str) -> Path | None:
+    """The file of a model that is not in two halves; ``None``: it is. Raises ``ModelNotFound`` for neither."""
+    try:
+        path = zoo.find(name)
+    except ModelNotFound:
+        try:
+            find_part(name, "encoder")
+        except (ModelNotFound, CardMismatch):
+            raise ModelNotFound(
+                f"no model '{name}', nor the two halves of one; 'nitido models' lists those at hand, of "
+                f"which those for '{TASK}' and those in halves can find anomalies"
+            ) from None
+        return None
+    return None if any(part in path.name for part in _PARTS) else path

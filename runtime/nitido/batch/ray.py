@@ -1,0 +1,180 @@
+"""Pictures of a batch on a Ray cluster: workers compute, this machine reads, writes and keeps the journal.
+
+A worker gets the content of a file and gives back the content of the result, so it needs no folder in common with this
+machine, and one that dies leaves nothing behind: its file is computed again elsewhere and written once, here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from nitido.batch.engine import Settings
+from nitido.batch.plan import Job
+from nitido.errors import NitidoError, ProviderUnavailable, SourceUnavailable
+from nitido.images.depth import restore_picture
+from nitido.images.io import encode_picture, format_of, read_picture
+from nitido.inference.model import Model
+
+_RETRIES = 3  # of one file whose worker died: more often, and it is the file that kills
+_AHEAD = 2  # files at a worker at once, so that it need not wait for the next
+
+
+class RayEngine:
+    """An engine on a Ray cluster, for a ``with`` block. Every worker is a process with the model and one CPU core, or
+    one GPU when the model runs on one here.
+
+    address: of the cluster; default that in ``RAY_ADDRESS``, else a cluster of this machine's cores for the block.
+    ``Settings.workers``: how many, default the CPUs of the cluster. Raises ``ProviderUnavailable`` when Ray is not
+    installed, the cluster cannot be reached, or the model cannot run there.
+    """
+
+    def __init__(self, model: Model, settings: Settings, *, address: str | None = None) -> None:
+        self._model, self._settings, self._address = model, settings, address
+        self._ray: Any = None
+        self._ours = False
+        self._content: Any = None  # held, because a worker that starts again asks for it
+        self._workers: list[Any] = []
+        self._load: list[int] = []
+        self._choosing = threading.Lock()
+
+    @property
+    def place(self) -> str:
+        """Where it computes, for people."""
+        return f"{len(self._workers)} Ray workers ({self._model.device})"
+
+    @property
+    def workers(self) -> int:
+        """Files worth having in work at once."""
+        return _AHEAD * len(self._workers)
+
+    def processes(self) -> list[int]:
+        """The process of each worker, on its own machine."""
+        return [int(pid) for pid in self._ray.get([worker.process.remote() for worker in self._workers])]
+
+    def __enter__(self) -> RayEngine:
+        try:
+            self._ray = import_module("ray")
+        except ModuleNotFoundError as error:
+            raise ProviderUnavailable("Ray is not installed; run: pip install 'nitido[ray]'") from error
+        try:
+            self._connect()
+            self._start()
+        except NitidoError:
+            self.__exit__(None, None, None)
+            raise
+        except Exception as error:  # Ray raises ConnectionError, RuntimeError, RayError, …
+            self.__exit__(None, None, None)
+            where = self._address or os.environ.get("RAY_ADDRESS") or "on this machine"
+            said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise ProviderUnavailable(
+                f"no Ray cluster {where}: {said}; is it running the same Ray and Python?"
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            self._ray.kill(worker)
+        self._workers = []
+        if self._ours:
+            self._ray.shutdown()
+            self._ours = False
+
+    @contextmanager
+    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], None]]:
+        kind = format_of(job.target)
+        try:
+            content = job.source.read_bytes()
+        except OSError as error:
+            raise SourceUnavailable(f"{job.source} cannot be read: {error.strerror or error}") from error
+        result = self._computed(content, str(job.source), kind)
+
+        def write(stream: BinaryIO) -> None:
+            stream.write(result)
+
+        yield write
+
+    def _computed(self, content: bytes, name: str, kind: str) -> bytes:
+        with self._choosing:
+            index = min(range(len(self._load)), key=self._load.__getitem__)
+            self._load[index] += 1
+        try:
+            result, reason = self._ray.get(self._workers[index].restore.remote(content, name, kind))
+        except self._ray.exceptions.RayError as error:
+            said = str(error).strip().splitlines()[0]
+            raise NitidoError(
+                f"{name}: its Ray worker died {_RETRIES + 1} times or is out of reach ({said})"
+            ) from error
+        finally:
+            with self._choosing:
+                self._load[index] -= 1
+        if reason:
+            raise NitidoError(reason)
+        return result
+
+    def _connect(self) -> None:
+        ray = self._ray
+        if ray.is_initialized():
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        options: dict[str, Any] = {"address": self._address} if self._address else {}
+        if not self._address and not os.environ.get("RAY_ADDRESS"):
+            options = {"include_dashboard": False}
+        ray.init(log_to_driver=False, logging_level="error", **options)
+        self._ours = True
+
+    def _start(self) -> None:
+        ray, gpu = self._ray, self._model.device != "cpu"
+        resources = ray.cluster_resources()
+        there = int(resources.get("GPU" if gpu else "CPU", 0))
+        if there < 1:
+            raise ProviderUnavailable(f"the Ray cluster has no {'GPU' if gpu else 'CPU'} to give")
+        self._content = ray.put(self._model.path.read_bytes())
+        remote = ray.remote(
+            num_cpus=0 if gpu else 1, num_gpus=1 if gpu else 0, max_restarts=-1, max_task_retries=_RETRIES
+        )(Restorer)
+        # What a worker does not need, or must not have twice.
+        settings = replace(self._settings, workers=None, overwrite=False)
+        count = min(self._settings.workers or there, there)
+        self._workers = [remote.remote(self._content, self._model.device, settings) for _ in range(count)]
+        self._load = [0] * count
+        self.processes()  # so that a model that cannot run there is told now
+
+
+class Restorer:
+    """What a worker runs: the model, and pictures through it from content to content."""
+
+    def __init__(self, model: bytes, device: str, settings: Settings) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(model)
+            self._model = Model(path, device, threads=1, spinning=False)
+        self._settings = settings
+
+    def process(self) -> int:
+        """Its process id."""
+        return os.getpid()
+
+    def restore(self, content: bytes, name: str, kind: str) -> tuple[bytes, str]:
+        """(content of the result, why there is none): errors as words, because a traceback is no reason."""
+        settings, stream = self._settings, BytesIO()
+        try:
+            picture = read_picture(content, name, max_pixels=settings.max_pixels)
+            picture = restore_picture(self._model, picture, strength=settings.strength)
+            encode_picture(picture, kind, stream, settings.encoding)
+        except NitidoError as error:
+            return b"", str(error)
+        except Exception as error:  # one file's surprise must not end the others
+            return b"", f"{name}: unexpected {type(error).__name__}: {error}".splitlines()[0]
+        return stream.getvalue(), ""

@@ -1,0 +1,40 @@
+"""Files as they arrive in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nitido.batch.journal import Stamp, stamp_of
+from nitido.batch.plan import Job
+from nitido.errors import SourceUnavailable
+
+
+class Arrivals:
+    """Finds jobs that are ready: new or changed since they were last taken, and of the same size and time in two looks,
+    so that a file that is still being copied is not taken."""
+
+    def __init__(self, plan: Callable[[], Sequence[Job]]) -> None:
+        """plan: lists all jobs there are now."""
+        self._plan = plan
+        self._seen: dict[Path, Stamp] = {}
+        self._taken: dict[Path, Stamp] = {}
+
+    def ready(self) -> list[Job]:
+        """Jobs to do now; each is told once, and again when its source has changed."""
+        try:
+            jobs = self._plan()
+        except SourceUnavailable:  # an empty folder, which is why one waits
+            return []
+        found: list[Job] = []
+        now: dict[Path, Stamp] = {}
+        for job in jobs:
+            stamp = stamp_of(job.source)
+            if stamp is None or self._taken.get(job.source) == stamp:
+                continue
+            now[job.source] = stamp
+            if self._seen.get(job.source) == stamp:
+                self._taken[job.source] = stamp
+                found.append(job)
+        self._seen = now
+        return found

@@ -1,0 +1,352 @@
+"""``nitido anomaly``: a threshold fitted on good pictures, pictures and cameras checked against it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nitido.cli.options import device_option, threads_option
+from nitido.cli.streams import (
+    ends_options,
+    expect_frames,
+    frames_options,
+    messages,
+    open_frames,
+    refuse_live,
+    refuse_own_source,
+    snapshots_option,
+    status_line,
+    stopping,
+)
+from nitido.system.process import quiet_libraries, stop_signals
+
+if TYPE_CHECKING:
+    from nitido.anomaly.inspector import Inspection
+    from nitido.anomaly.stage import Sighting
+    from nitido.batch.plan import Job
+    from nitido.live.state import Frame
+
+FOUND = 3  # exit code: at least one anomaly
+
+_model = click.option("--model", required=True, help="Model name or .onnx file.")
+_PATH = click.Path(path_type=Path)
+
+
+@click.group(short_help="Find what is not as in good pictures: fit, check, live.")
+def anomaly() -> None:
+    """Find what is not as in good pictures.
+
+    First `nitido anomaly fit GOOD/ --model NAME -o part.onnx`, then `check` for files and `live` for a camera.
+    Exit codes: 0 all good, 3 at least one anomaly, 1 something could not be checked, 2 wrong usage.
+    """
+
+
+@anomaly.command("fit", short_help="Fit the threshold on good pictures.")
+@click.argument("good", nargs=-1, required=True, type=_PATH)
+@_model
+@click.option("-o", "--output", required=True, type=_PATH, help="The .onnx file to write: the model with a threshold.")
+@click.option(
+    "--quantile", type=click.FloatRange(0.5, 1), default=0.99, show_default=True, help="Share of good ones let through."
+)
+@click.option("--margin", type=click.FloatRange(0), default=0.1, show_default=True, help="Added, as a share.")
+@click.option("--score", type=click.Choice(["peak", "mean"]), help="Of the heat.  [default: peak; autoencoders mean]")
+@click.option("--blur", type=click.IntRange(1), help="Side of the box that heat is taken over, odd.  [default: 3]")
+@device_option
+@threads_option
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def fit(
+    good: tuple[Path, ...],
+    model: str,
+    output: Path,
+    quantile: float,
+    margin: float,
+    score: str | None,
+    blur: int | None,
+    device: str,
+    threads: int | None,
+    overwrite: bool,
+) -> None:
+    """Fit the threshold of MODEL on the good pictures in GOOD, files or folders, and write it into a copy of the model.
+
+    The pictures should be taken as those to check will be, and be none that the model was trained on: those it gives
+    back too well.
+    """
+    if output.suffix != ".onnx":
+        raise click.UsageError(f"-o expects a file name ending in .onnx, found {output}")
+    if blur is not None and blur % 2 == 0:
+        raise click.UsageError(f"--blur expects an odd number of pixels, found {blur}")
+
+    from nitido.anomaly.inspector import Measure, fit_threshold, fitted_files, write_fitted
+    from nitido.anomaly.reconstruction import Reconstruction
+    from nitido.errors import SinkUnavailable, SourceUnavailable
+
+    reconstruction = Reconstruction(model, device, threads=threads)
+    for target in fitted_files(reconstruction, output):
+        if target.exists() and not overwrite:
+            raise SinkUnavailable(f"{target} exists; choose another -o or give --overwrite")
+    usual = Measure.usual(reconstruction)
+    measure = Measure(blur or usual.blur, score or usual.pool)
+    jobs = _plan(good, _NOWHERE)
+    failed = 0
+
+    def pictures() -> Iterator[Frame]:
+        nonlocal failed
+        title = f"{reconstruction.card.name} on {reconstruction.device}"
+        with click.progressbar(jobs, label=title, show_pos=True, file=sys.stderr) as bar:
+            for job in bar:
+                try:
+                    yield _read(job)
+                except SourceUnavailable as error:
+                    failed += 1
+                    click.echo(f"left out: {error}", err=True)
+
+    with quiet_libraries():
+        threshold = fit_threshold(reconstruction, pictures(), measure=measure, quantile=quantile, margin=margin)
+    written = write_fitted(reconstruction, threshold, output)
+    click.echo(
+        f"{' and '.join(map(str, written))}: threshold {threshold.score:.1f} levels, the {quantile:g} quantile of "
+        f"{threshold.pictures} good pictures (mean {threshold.mean:.1f}, deviation {threshold.std:.1f}) and "
+        f"{100 * margin:g} %"
+    )
+    if threshold.pictures < threshold.enough:
+        click.echo(
+            f"note: {threshold.pictures} pictures are few for a {quantile:g} quantile, so it is their largest score; "
+            f"better are {threshold.enough} or more",
+            err=True,
+        )
+    if failed:
+        click.echo(f"note: {failed} of {len(jobs)} files could not be read and were left out", err=True)
+
+
+@anomaly.command("check", short_help="Check pictures.")
+@click.argument("sources", nargs=-1, required=True, type=_PATH)
+@_model
+@click.option("-o", "--output", type=_PATH, help="Folder for pictures with their heat on them.")
+@click.option("--anomalies-only", is_flag=True, help="Heat maps of anomalies only.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per picture and line, as they come.")
+@click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Also write a table here.")
+@device_option
+@threads_option
+@click.option("--overwrite", is_flag=True, help="Replace heat maps and tables that exist.")
+def check(
+    sources: tuple[Path, ...],
+    model: str,
+    output: Path | None,
+    anomalies_only: bool,
+    as_json: bool,
+    table: Path | None,
+    device: str,
+    threads: int | None,
+    overwrite: bool,
+) -> None:
+    """Check SOURCES, picture files or folders, against the threshold in MODEL; see `nitido anomaly fit`.
+
+    One line per picture: verdict, score, file, and for anomalies the boxes of the hottest places (x,y width×height).
+    Exit codes: 0 all good, 3 at least one anomaly, 1 a picture that could not be checked.
+    """
+    import json
+
+    from nitido.anomaly.heatmap import draw_heatmap
+    from nitido.anomaly.inspector import open_inspector
+    from nitido.batch.plan import is_file_name
+    from nitido.errors import NitidoError, SinkUnavailable
+    from nitido.images.io import Picture, write_picture
+    from nitido.system.files import write_whole
+
+    jobs = _plan(sources, output or _NOWHERE)
+    targets: dict[Job, Path] = {}
+    if output:
+        # The suffix is added: a.jpg and a.tif of one folder are two heat maps.
+        named = is_file_name(output)
+        targets = {job: output if named else job.target.with_name(f"{job.target.name}.png") for job in jobs}
+    inspector = open_inspector(model, device, threads=threads)
+    for target in [*targets.values(), *([table] if table else [])]:
+        if target.exists() and not overwrite:
+            raise SinkUnavailable(f"{target} exists; choose another name or give --overwrite")
+    rows: list[dict[str, Any]] = []
+    threshold, odd = inspector.threshold, None
+    with quiet_libraries(), stop_signals() as stop:
+        for job in jobs:
+            if stop.is_set():
+                break
+            row: dict[str, Any] = {"file": str(job.source), "verdict": "failed"}
+            try:
+                picture = _read(job)
+                inspection = inspector(picture)
+                odd = odd or (None if threshold.fits(inspector.reconstruction, picture) else picture.shape)
+                row |= _facts(inspection)
+                if job in targets and (inspection.anomalous or not anomalies_only):
+                    if job.problem:
+                        raise SinkUnavailable(job.problem)
+                    write_picture(targets[job], Picture(draw_heatmap(picture, inspection)))
+                    row["heatmap"] = str(targets[job])
+            except NitidoError as error:
+                row |= {"verdict": "failed", "error": str(error)}
+            rows.append(row)
+            if as_json:
+                click.echo(json.dumps(row, ensure_ascii=False))
+            else:
+                click.echo(_line(row), err=row["verdict"] == "failed")
+    if table:
+        write_whole(table, _csv(rows))
+    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ("ok", "anomaly", "failed")}
+    click.echo(
+        f"{len(rows)} pictures: {counts['ok']} ok, {counts['anomaly']} anomalies, {counts['failed']} failed; threshold "
+        f"{threshold.score:.1f} ({inspector.reconstruction.card.name} on {inspector.reconstruction.device})",
+        err=True,
+    )
+    if odd:
+        size = f"{threshold.size[1]}×{threshold.size[0]}"
+        click.echo(f"note: there were pictures of {odd[1]}×{odd[0]} pixels, and the threshold is from {size}", err=True)
+    if stop.is_set():
+        click.echo(f"Interrupted: {len(jobs) - len(rows)} pictures were not checked", err=True)
+        raise SystemExit(128 + stop.signal)
+    if counts["failed"]:
+        raise SystemExit(1)
+    if counts["anomaly"]:
+        raise SystemExit(FOUND)
+
+
+@anomaly.command("live", short_help="Watch a camera, stream, clip or pipe.")
+@ends_options
+@_model
+@click.option("--steady", type=click.IntRange(1), default=1, show_default=True, help="Frames that must agree.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per inspected frame and line.")
+@click.option("--changes", is_flag=True, help="With --json: only frames at which the verdict changes.")
+@click.option("--until-anomaly", is_flag=True, help="End at the first anomaly.")
+@frames_options
+@device_option
+@threads_option
+@click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
+@snapshots_option
+def live(
+    source: str,
+    sink: str,
+    model: str,
+    steady: int,
+    as_json: bool,
+    changes: bool,
+    until_anomaly: bool,
+    every_frame: bool,
+    size: tuple[int, int] | None,
+    rate: float | None,
+    pixel_format: str | None,
+    device: str,
+    threads: int | None,
+    overwrite: bool,
+    snapshots: Path | None,
+) -> None:
+    """Watch a camera, stream, clip or pipe, each frame shown with its heat on it.
+
+    The newest frame is inspected, as fast as the machine can, always at full size: a threshold holds for the size it
+    was fitted on. Text tells when the verdict changes; --json every frame. Ctrl-C ends the run. Exit codes: 0 all good,
+    3 at least one anomaly (after --steady frames).
+    """
+    if sink == "-" and as_json:
+        raise click.UsageError("--sink - writes frames to stdout, where --json would go; choose another sink")
+
+    import json
+
+    from nitido.live.state import Controls
+
+    controls, began, alarms = Controls(), time.monotonic(), 0
+
+    def tell(sighting: Sighting) -> None:
+        nonlocal alarms
+        alarms += sighting.changed and sighting.anomalous
+        if sighting.changed and sighting.anomalous and until_anomaly:
+            controls.stop()
+        row = {"frame": sighting.index, "seconds": round(time.monotonic() - began, 3)} | _facts(sighting.inspection)
+        if as_json and (sighting.changed or not changes):
+            click.echo(json.dumps(row | {"steady": "anomaly" if sighting.anomalous else "ok"}))
+        elif sighting.changed and not as_json:
+            click.echo(f"{row['seconds']:9.2f} s  {_line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
+
+    with messages(), stopping(controls):
+        from nitido.anomaly.inspector import open_inspector
+        from nitido.anomaly.stage import Numbered, Watcher
+        from nitido.live.loop import run
+        from nitido.live.sinks import open_sink
+
+        refuse_own_source(source, sink)
+        inspector = open_inspector(model, device, threads=threads)
+        with Numbered(open_frames(source, size=size, rate=rate, pixel_format=pixel_format)) as frames:
+            if every_frame:
+                refuse_live(frames, source)
+            watcher = Watcher(inspector, frames, tell, steady=steady)
+            with open_sink(sink, fps=frames.fps, overwrite=overwrite, snapshots=snapshots) as out:
+                click.echo(f"{watcher.path.stem} on {watcher.device}: {source} -> {sink}", err=True)
+                report = run(
+                    frames,
+                    watcher.as_model(),
+                    out,
+                    every_frame=every_frame,
+                    controls=controls,
+                    progress=status_line(),
+                )
+            expect_frames(report, source, controls)
+        click.echo(f"{watcher.seen} frames inspected, {watcher.anomalies} of them anomalies; {report.line()}", err=True)
+    if alarms:
+        raise SystemExit(FOUND)
+
+
+_NOWHERE = Path("/dev/null/nowhere")  # in place of results that nobody wants
+
+
+def _plan(inputs: Sequence[Path], output: Path) -> list[Job]:
+    from nitido.batch.plan import PlanMismatch, plan_jobs
+
+    try:
+        return plan_jobs(inputs, output)
+    except PlanMismatch as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _read(job: Job) -> Frame:
+    from nitido.errors import SourceUnavailable
+    from nitido.images.io import read_picture
+
+    if job.is_video:
+        raise SourceUnavailable(
+            f"{job.source} is a video; for its frames: nitido anomaly live --source {job.source} --every-frame"
+        )
+    return read_picture(job.source).pixels
+
+
+def _facts(inspection: Inspection) -> dict[str, Any]:
+    """What a program wants to know of an inspection."""
+    return {
+        "verdict": inspection.verdict,
+        "score": round(inspection.score, 3),
+        "threshold": inspection.threshold.score,
+        "regions": [region._asdict() for region in inspection.regions],
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One picture for people."""
+    if row["verdict"] == "failed":
+        return f"failed: {row['error'] if row['file'] in row['error'] else row['file'] + ': ' + row['error']}"
+    places = "  ".join(f"{r['x']},{r['y']} {r['width']}×{r['height']}" for r in row["regions"])
+    verdict = "ANOMALY" if row["verdict"] == "anomaly" else "ok"
+    return f"{verdict:8}{row['score']:7.1f}  {row['file']}{'  ' + places if places else ''}"
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
+    import csv
+    import io
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["file", "verdict", "score", "threshold", "x", "y", "width", "height", "heatmap", "error"])
+    for row in rows:
+        hottest = row.get("regions") or [{}]
+        box = [hottest[0].get(key, "") for key in ("x", "y", "width", "height")]
+        facts = [row.get(key, "") for key in ("file", "verdict", "score", "threshold")]
+        writer.writerow([*facts, *box, row.get("heatmap", ""), row.get("error", "")])
+    return text.getvalue().encode("utf-8")

@@ -1,0 +1,156 @@
+"""``nitido doctor``: the report on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nitido.doctor.report import Report
+
+_GOOD, _NOTE, _BAD, _PLAIN = "✓", "!", "✗", " "
+_COLOURS = {_GOOD: "green", _NOTE: "yellow", _BAD: "red"}
+# For terminals that cannot show the first.
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "×": "x", "í": "i", "→": ">"})
+
+
+@dataclass(frozen=True)
+class _Row:
+    mark: str
+    name: str
+    text: str
+
+
+@click.command("doctor", short_help="Report what is installed, what works and how fast.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="For measuring speed; 0: do not."
+)
+def doctor(as_json: bool, seconds: float) -> None:
+    """Examine this installation: versions, wheels that overwrite each other, which devices really compute, cameras,
+    display, processor, every model's certificate, and which model suits this machine.
+
+    Exit code 0: all is well; 1: something is broken, and the last lines say how to mend it."""
+    from nitido.doctor.report import examine
+
+    report = examine(seconds=seconds)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+        for line in render(report):
+            click.echo(_showable(line, encoding))
+    if report.problems:
+        raise SystemExit(1)
+
+
+def render(report: Report) -> Iterator[str]:
+    """The report as lines, aligned in each section."""
+    yield from _section("Software", _software(report))
+    yield from _section("Machine", _machine(report))
+    yield from _section("Devices", _devices(report))
+    yield from _section("Models", _models(report))
+    yield from _section("Speed, other work on the machine included", _speeds(report))
+    problems = report.problems
+    if not problems:
+        yield click.style("All is well.", fg="green")
+        return
+    yield click.style(f"{len(problems)} thing{'s' if len(problems) > 1 else ''} to mend:", fg="red")
+    for problem in problems:
+        yield f"  {click.style(_BAD, fg='red')} {problem.text}"
+        yield f"      {problem.mend}"
+
+
+def _section(title: str, rows: Iterable[_Row]) -> Iterator[str]:
+    kept = list(rows)
+    if not kept:
+        return
+    yield click.style(title, bold=True)
+    width = max(len(row.name) for row in kept)
+    for row in kept:
+        yield f"  {click.style(row.mark, fg=_COLOURS.get(row.mark))} {row.name:{width}}  {row.text}".rstrip()
+    yield ""
+
+
+def _software(report: Report) -> Iterator[_Row]:
+    for version in report.versions:
+        yield _Row(_BAD if version.error else _GOOD, version.name, version.version or version.error)
+    for clash in report.clashes:
+        yield _Row(_BAD, clash.module, f"written to by {' and '.join(clash.wheels)}")
+
+
+def _machine(report: Report) -> Iterator[_Row]:
+    machine = report.machine
+    yield _Row(_PLAIN, "system", machine.system)
+    yield _Row(_PLAIN, "processor", machine.cpu)
+    words = {True: "yes", False: "no", None: "unknown"}
+    yield _Row(_PLAIN, "has", ", ".join(f"{name}: {words[there]}" for name, there in machine.features.items()))
+    cores = machine.physical_cores
+    few = machine.usable_cpus < (cores or machine.logical_cpus)
+    limit = f"; this process may use {machine.usable_cpus}: pass --threads {machine.usable_cpus}" if few else ""
+    counted = "unknown" if cores is None else cores
+    yield _Row(_NOTE if few else _PLAIN, "cores", f"{counted} physical, {machine.logical_cpus} logical{limit}")
+    display = report.display
+    detail = display.detail
+    if report.windows == "none":
+        detail += "; this OpenCV is built without windows"
+    shown = display.available is True and report.windows != "none"
+    yield _Row(_GOOD if shown else _NOTE, "display", detail)
+    if report.cameras is None:
+        yield _Row(_NOTE, "cameras", "unknown; pip install cv2-enumerate-cameras lets them be listed")
+    elif not report.cameras:
+        yield _Row(_NOTE, "cameras", "none")
+    for camera in report.cameras or ():
+        text = f"{camera.name} at {camera.where}" + (f": {camera.detail}" if camera.detail else "")
+        yield _Row(_GOOD if camera.usable else _NOTE, "camera", text)
+
+
+def _devices(report: Report) -> Iterator[_Row]:
+    for trial in report.providers:
+        if not trial.usable:
+            yield _Row(_BAD if trial.device == "cpu" else _NOTE, trial.device, trial.detail)
+            continue
+        part = f", takes {trial.nodes[0]} of {trial.nodes[1]} nodes" if trial.nodes else ""
+        yield _Row(_GOOD, trial.device, f"computes{part}; opened and ran in {trial.seconds:.2f} s")
+
+
+def _models(report: Report) -> Iterator[_Row]:
+    if report.model_error:
+        yield _Row(_BAD, "models", report.model_error)
+    for found in report.certificates:
+        where = f" on {found.device}" if found.device else ""
+        yield _Row(
+            _GOOD if found.passed else _BAD,
+            found.model,
+            f"certificate {'passed' if found.passed else 'FAILED'}{where}: {found.detail}",
+        )
+
+
+def _speeds(report: Report) -> Iterator[_Row]:
+    for speed in report.speeds:
+        size = f"{speed.width}×{speed.height}"
+        quality = "" if speed.quality is None else f"   quality {speed.quality:.2f}"
+        yield _Row(
+            _GOOD if speed.fps >= 30 else _NOTE,
+            speed.model,
+            f"{size}  {speed.ms:7.1f} ms  {speed.fps:5.1f} fps on {speed.device}{quality}",
+        )
+    for choice in report.recommendations:
+        task = choice.task if choice.scale == 1 else f"{choice.task} ×{choice.scale}"
+        on = f" (by {choice.measured_on})" if choice.measured_on else ""
+        yield _Row("→", f"for {task}", f"{choice.model}: {choice.reason}{on}")
+
+
+def _showable(line: str, encoding: str) -> str:
+    """The line in characters that the terminal has."""
+    try:
+        line.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return line.translate(_ASCII).encode("ascii", "replace").decode()
+    return line

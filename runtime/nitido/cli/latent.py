@@ -1,0 +1,252 @@
+"""``nitido sample`` and ``nitido interpolate``: pictures and melodies out of a latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nitido.cli.options import device_option, threads_option
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nitido.latent.autoencoder import Decoder, Encoder
+    from nitido.latent.sheets import Style
+    from nitido.latent.space import LatentSpace, Vectors
+
+_TUNES = frozenset({".mid", ".midi"})
+_OUTPUT = "A picture (one sheet), .gif or video (one after the other), .mid, or a folder (a file each)."
+
+
+class _Axes(click.ParamType):
+    """``3,7`` as (3, 7)."""
+
+    name = "A,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        first, _, second = str(value).partition(",")
+        if not (first.strip().isdecimal() and second.strip().isdecimal()):
+            self.fail(f"expected two numbers of axes such as 0,1; found {value}", param, ctx)
+        return int(first), int(second)
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that both commands share."""
+    for option in reversed(
+        [
+            click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']"),
+            click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
+            click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
+            click.option("--columns", type=click.IntRange(1), help="Of a sheet."),
+            click.option(
+                "--zoom", type=click.IntRange(1, 64), help="Enlarge every pixel.  [default: as is; moving: 256]"
+            ),
+            click.option(
+                "--fps", type=click.FloatRange(0.1, 100), default=12, show_default=True, help="Of .gif, video."
+            ),
+            click.option("--overwrite", is_flag=True, help="Replace what exists."),
+            device_option,
+            threads_option,
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("sample", short_help="Let a latent model make new pictures or tunes.")
+@_options
+@click.option("-n", "--count", type=click.IntRange(1), help="How many.  [default: 64; of tunes 1]")
+@click.option(
+    "--seed", type=click.IntRange(0), help="The same seed gives the same results.  [default: another each time]"
+)
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more ordinary.")
+@click.option("--manifold", type=click.IntRange(1, 200), metavar="SIDE", help="In place of -n: a grid over two axes.")
+@click.option("--axes", type=_Axes(), help="The two axes of --manifold.  [default: 0,1]")
+def sample(
+    model: str | None,
+    output: Path,
+    class_: str | None,
+    columns: int | None,
+    zoom: int | None,
+    fps: float,
+    overwrite: bool,
+    device: str,
+    threads: int | None,
+    count: int | None,
+    seed: int | None,
+    temperature: float,
+    manifold: int | None,
+    axes: tuple[int, int] | None,
+) -> None:
+    """Let a latent model make new pictures or tunes.
+
+    Latents are drawn from a standard normal distribution for models that were trained for it (vae, cvae, aae), else
+    around the mean of the training set. A model with classes makes them in turn unless --class says which.
+    """
+    import numpy as np
+
+    from nitido.latent import sampling
+    from nitido.latent.autoencoder import load_decoder
+    from nitido.latent.sheets import Style
+    from nitido.model_file.latent_parts import default_name
+
+    if axes and not manifold:
+        raise click.UsageError("--axes belongs to --manifold")
+    if manifold and (count or seed is not None or columns):
+        raise click.UsageError("--manifold is a grid of its own: leave out -n, --seed and --columns")
+    _check_output(output, overwrite)
+    decoder = load_decoder(model or default_name(), device, threads=threads)
+    space = decoder.space
+    label: Any = space.label(class_) if class_ is not None else None
+    drawn = ""
+    if manifold:
+        if space.labels and label is None:
+            raise click.UsageError(f"{space.name} has classes: say with --class which one the grid is of")
+        z = sampling.manifold(space, manifold, axes or (0, 1), temperature=temperature)
+        style = Style(columns=manifold, gap=0, zoom=zoom, fps=fps)
+    else:
+        count = count or (64 if space.medium == "picture" else 1)
+        if seed is None:
+            seed = int(np.random.default_rng().integers(2**32))
+        drawn = f", seed {seed}"
+        z = sampling.draw(space, count, seed, temperature=temperature)
+        if label is None:
+            label = sampling.labels_in_turn(space, count)
+            columns = columns or (len(space.labels) if 1 < len(space.labels) <= 32 else None)
+        style = Style(columns=columns, zoom=zoom, fps=fps)
+    _write(output, decoder, z, label, style, overwrite=overwrite)
+    click.echo(f"{len(z)} by {space.name} on {decoder.device}{drawn} -> {output}")
+
+
+@click.command("interpolate", short_help="Go from one picture or tune to another through a latent model.")
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@_options
+@click.option(
+    "--steps", type=click.IntRange(2, 10_000), default=16, show_default=True, help="Results, both ends included."
+)
+@click.option(
+    "--path",
+    "path_",
+    type=click.Choice(["linear", "spherical"]),
+    help="The way.  [default: spherical for a model with a normal prior, else linear]",
+)
+def interpolate(
+    a: Path,
+    b: Path,
+    model: str | None,
+    output: Path,
+    class_: str | None,
+    columns: int | None,
+    zoom: int | None,
+    fps: float,
+    overwrite: bool,
+    device: str,
+    threads: int | None,
+    steps: int,
+    path_: str | None,
+) -> None:
+    """Go from A to B, two pictures or two .mid files, through the latent space of a model.
+
+    The ends are what the model makes of A and B. A tune for .mid holds all steps one after the other.
+    """
+    from nitido.latent import sampling
+    from nitido.latent.autoencoder import load_decoder, load_encoder
+    from nitido.latent.sheets import Style
+    from nitido.model_file.latent_parts import default_name
+
+    if model is None and _TUNES & {a.suffix.lower(), b.suffix.lower()}:
+        raise click.UsageError("say with --model which model of melodies is meant")
+    _check_output(output, overwrite)
+    model = model or default_name()
+    encoder = load_encoder(model, device, threads=threads)
+    decoder = load_decoder(model, device, threads=threads)
+    space = decoder.space
+    label = space.label(class_) if class_ is not None else None
+    ends = [encoder(_read(source, encoder), label).mean for source in (a, b)]
+    path_ = path_ or ("spherical" if space.normal else "linear")
+    z = sampling.between(ends[0], ends[1], steps, path_)
+    style = Style(columns=columns, strip=True, zoom=zoom, fps=fps)
+    _write(output, decoder, z, label, style, overwrite=overwrite, joined=_is_tune(output))
+    click.echo(f"{steps} steps by {space.name} on {decoder.device}, {path_} -> {output}")
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    """What is known to be wrong before the work is done."""
+    from nitido.latent.sheets import check_target
+
+    if not _is_tune(output):
+        check_target(output, overwrite=overwrite)
+
+
+def _is_tune(output: Path) -> bool:
+    return output.suffix.lower() in _TUNES and not output.is_dir()
+
+
+def _read(source: Path, encoder: Encoder) -> NDArray[np.uint8]:
+    """What a file holds, as the encoder takes it."""
+    space = encoder.space
+    if space.medium == "melody":
+        from nitido.latent.melody import read_midi
+
+        return read_midi(source, space.steps, space.steps_per_beat, space.lowest, space.pitches)
+    from nitido.latent.embedding import read_opaque
+
+    return encoder.fit(read_opaque(source))
+
+
+def _write(
+    output: Path, decoder: Decoder, z: Vectors, label: Any, style: Style, *, overwrite: bool, joined: bool = False
+) -> None:
+    """Decodes latents into the output. joined: a file for tunes holds all of them."""
+    from nitido.errors import SinkUnavailable
+    from nitido.latent.sampling import decode_each
+    from nitido.latent.sheets import write_frames
+
+    decoded, space = decode_each(decoder, z, label), decoder.space
+    if space.medium == "picture":
+        if _is_tune(output):
+            raise SinkUnavailable(f"cannot write {output}: {space.name} makes pictures, expected a name like grid.png")
+        write_frames(output, decoded, len(z), style)
+    elif output.suffix and not output.is_dir() and not _is_tune(output):
+        from nitido.latent.melody import piano_roll
+
+        sounds = (space.steps_per_beat, space.lowest, space.pitches)
+        write_frames(output, (piano_roll(notes, *sounds) for notes in decoded), len(z), style)
+    else:
+        _write_tunes(_tune_names(output, 1 if joined else len(z), overwrite), decoded, space)
+
+
+def _tune_names(output: Path, count: int, overwrite: bool) -> list[Path]:
+    """``tune.mid``; of several ``tune-1.mid``, …; in a folder ``0001.mid``, …"""
+    from nitido.errors import SinkUnavailable
+
+    if not _is_tune(output):
+        paths = [output / f"{number:04}.mid" for number in range(1, count + 1)]
+    elif count == 1:
+        paths = [output]
+    else:
+        paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
+    there = next((path for path in paths if path.exists()), None)
+    if there and not overwrite:
+        raise SinkUnavailable(f"{there} exists; choose another name or give --overwrite")
+    return paths
+
+
+def _write_tunes(paths: list[Path], tunes: Iterable[NDArray[np.uint8]], space: LatentSpace) -> None:
+    """A tune into each file, or all into a single one."""
+    import numpy as np
+
+    from nitido.latent.melody import HOLD, REST, write_midi
+
+    if len(paths) == 1:
+        rows = np.stack(list(tunes))
+        rows[rows[:, 0] == HOLD, 0] = REST  # nothing goes on from the tune before
+        tunes = [rows.reshape(-1)]
+    for path, notes in zip(paths, tunes, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_midi(path, notes, space.steps_per_beat, space.lowest)

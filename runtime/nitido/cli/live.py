@@ -1,0 +1,119 @@
+"""``nitido live`` and ``nitido cameras``: the command line of the live loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nitido.cli.options import device_option, threads_option
+from nitido.cli.streams import (
+    clear,
+    ends_options,
+    expect_frames,
+    frames_options,
+    messages,
+    open_frames,
+    refuse_live,
+    refuse_own_source,
+    snapshots_option,
+    status_line,
+    stopping,
+)
+
+_STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
+
+
+@click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
+@ends_options
+@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
+@frames_options
+@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
+@click.option("--split", is_flag=True, help="Show the left half as captured.")
+@click.option("--overlay", is_flag=True, help="Draw the status onto files and pipes too.")
+@device_option
+@threads_option
+@snapshots_option
+@click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
+@click.option("--stats", type=click.Path(path_type=Path, dir_okay=False), help="Write the final statistics as JSON.")
+def live(
+    source: str,
+    sink: str,
+    model: str,
+    fps: float | None,
+    every_frame: bool,
+    size: tuple[int, int] | None,
+    rate: float | None,
+    pixel_format: str | None,
+    strength: float,
+    split: bool,
+    overlay: bool,
+    device: str,
+    threads: int | None,
+    snapshots: Path | None,
+    overwrite: bool,
+    stats: Path | None,
+) -> None:
+    """Restore a camera, stream, clip or pipe as it runs.
+
+    Only the newest frame is worked on, so the delay never grows. With --fps, work is made lighter when frames take too
+    long: faster variants of the model, half the size, every second frame, at last the frame as it is; and back.
+
+    Keys in the window: q quit, space bypass, v split, s snapshot, + and - strength. Ctrl-C and SIGTERM end a run well:
+    a file is finished and the exit code is 0.
+    """
+    from nitido.live.state import Controls
+
+    controls = Controls(strength=strength, split=split)
+    with messages(), stopping(controls):
+        from nitido.live.loop import run
+        from nitido.live.sinks import open_sink
+        from nitido.live.variants import open_variants, variant_names
+
+        refuse_own_source(source, sink)
+        models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
+            if every_frame:
+                refuse_live(frames, source)
+            known = [value for value in (frames.fps, fps if frames.live else None) if value]
+            out_fps = min(known) if known else None
+            with open_sink(sink, fps=out_fps, overwrite=overwrite, snapshots=snapshots) as out:
+                click.echo(f"{', '.join(variant_names(models))} on {models[0].device}: {source} -> {sink}", err=True)
+                report = run(
+                    frames,
+                    models,
+                    out,
+                    fps=fps,
+                    every_frame=every_frame,
+                    overlay=overlay,
+                    controls=controls,
+                    progress=status_line(),
+                )
+            expect_frames(report, source, controls)
+        clear()
+        click.echo(report.line(), err=True)
+        if stats is not None:
+            import json
+
+            from nitido.system.files import write_whole
+
+            write_whole(stats, json.dumps(report.to_dict(), indent=2).encode())
+
+
+@click.command(short_help="List the cameras of this machine.")
+def cameras() -> None:
+    """List the cameras of this machine: what to give to --source, and the camera's name."""
+    from nitido.errors import SourceUnavailable
+    from nitido.system.machine import find_cameras
+
+    found = find_cameras()
+    if found is None:
+        raise SourceUnavailable(
+            "listing cameras on this system needs cv2-enumerate-cameras; run: pip install 'nitido[camera]', or try "
+            "--source 0, 1, 2"
+        )
+    if not found:
+        click.echo("no cameras found", err=True)
+    for camera in found:
+        click.echo(f"{camera.where:14} {camera.name}" + (f"  ({camera.detail})" if camera.detail else ""))

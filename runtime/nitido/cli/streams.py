@@ -1,0 +1,158 @@
+"""What the live commands share: options, the status line, how a run is stopped, and what cannot run live."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nitido.cli.options import together
+from nitido.system.process import quiet_libraries
+
+if TYPE_CHECKING:
+    from nitido.live.sources import Source
+    from nitido.live.state import Controls, Status
+    from nitido.live.statistics import LiveReport
+
+_STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
+
+
+class _Size(click.ParamType):  # takes a type argument only since click 8.4
+    """``640x480`` as (640, 480)."""
+
+    name = "WxH"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        found = re.fullmatch(r"(\d+)[x×](\d+)", str(value).lower())
+        if found is None:
+            self.fail(f"expected a size such as 640x480, found {value}", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+ends_options = together(
+    click.option(
+        "--source", default="0", show_default=True, help="Camera (0, /dev/video0), URL, video file, - (stdin)."
+    ),
+    click.option(
+        "--sink",
+        default="window",
+        show_default=True,
+        help="window, clip.mp4, virtual, mjpeg://127.0.0.1:8080, - (stdout), or none.",
+    ),
+)
+frames_options = together(
+    click.option("--every-frame", is_flag=True, help="Drop no frame, take the time it takes. For files and pipes."),
+    click.option("--size", type=_Size(), help="Size of piped frames, or asked of the camera."),
+    click.option(
+        "--rate", type=click.FloatRange(0, min_open=True), help="Rate to read a pipe at, or asked of the camera."
+    ),
+    click.option("--pixel-format", metavar="FOURCC", help="Asked of the camera, such as MJPG or YUYV."),
+)
+snapshots_option = click.option(
+    "--snapshots", type=click.Path(path_type=Path, file_okay=False), help="Folder for key s.  [default: .]"
+)
+
+
+def refuse_own_source(source: str, sink: str) -> None:
+    """Raises ``SinkUnavailable`` when the sink would overwrite the file that is read."""
+    from nitido.errors import SinkUnavailable
+
+    if Path(source).is_file() and Path(source).resolve() == Path(sink).resolve():
+        raise SinkUnavailable(f"{sink} would replace its own source; choose another --sink")
+
+
+def open_frames(source: str, *, size: tuple[int, int] | None, rate: float | None, pixel_format: str | None) -> Source:
+    """The source of a command, opened without what ffmpeg and OpenCV have to say when they cannot: the error says it.
+    Raises ``SourceUnavailable``."""
+    from nitido.live.sources import open_source
+
+    with quiet_libraries():
+        return open_source(source, size=size, rate=rate, pixel_format=pixel_format)
+
+
+def refuse_live(frames: Source, source: str) -> None:
+    """Raises ``click.UsageError`` where dropping no frame is impossible."""
+    if frames.live and source != "-":
+        raise click.UsageError("--every-frame is for files and pipes: a camera does not wait")
+
+
+def expect_frames(report: LiveReport, source: str, controls: Controls) -> None:
+    """Raises ``SourceUnavailable`` when a run that nobody stopped saw nothing."""
+    from nitido.errors import SourceUnavailable
+
+    if report.captured == 0 and not controls.stopping:
+        raise SourceUnavailable(f"{source} ended without a frame: expected a video, a stream or raw frames")
+
+
+class _Lines(logging.Handler):
+    """Puts what the library has to say on stderr, above a status line that may stand there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        clear()
+        click.echo(record.getMessage(), err=True)
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """While it lasts, what the library has to say goes to stderr, above the status line."""
+    logger, handler = logging.getLogger("nitido"), _Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        clear()
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def stopping(controls: Controls) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal stop the run well; a second one breaks off what hangs. Signals that the
+    caller ignores, as ``nohup`` does, stay ignored."""
+
+    def stop(_number: int, _frame: object) -> None:
+        if controls.stopping:
+            raise KeyboardInterrupt
+        controls.stop()
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def status_line() -> Callable[[Status], None]:
+    """Shows the status in one line of a terminal, about once a second; nothing when stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        return lambda _status: None
+    last = 0.0
+
+    def show(status: Status) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _STATUS_EVERY:
+            last = time.monotonic()
+            clear()
+            click.echo(status.line()[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
+
+    return show
+
+
+def clear() -> None:
+    """Takes the status line away."""
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)

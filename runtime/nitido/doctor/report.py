@@ -1,0 +1,165 @@
+"""A report on this installation: what is there, what works, what is broken and how to mend it."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from typing import Any
+
+from nitido import __version__
+from nitido.doctor.checks import (
+    Certified,
+    ProviderTrial,
+    Recommendation,
+    Speed,
+    check_certificates,
+    measure_speeds,
+    recommend,
+    try_providers,
+)
+from nitido.errors import NitidoError
+from nitido.model_file import zoo
+from nitido.system.machine import Camera, Display, Machine, describe_machine, find_cameras, find_display
+from nitido.system.wheels import Clash, find_clashes
+
+# What the runtime imports: (what people call it, its module, its wheel).
+_NEEDED = (
+    ("onnxruntime", "onnxruntime", "onnxruntime"),
+    ("OpenCV", "cv2", "opencv-python"),
+    ("numpy", "numpy", "numpy"),
+    ("Pillow", "PIL", "pillow"),
+)
+
+
+@dataclass(frozen=True)
+class Version:
+    """version: of the module that is really imported; empty when it cannot be, then error says why."""
+
+    name: str
+    version: str
+    error: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something broken. mend: what to do about it, a command where one exists."""
+
+    text: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """windows: the toolkit that OpenCV shows windows with, ``none`` for a headless build, empty where unknown.
+    cameras: ``None`` where unknown. model_error: why the models could not be listed."""
+
+    versions: list[Version]
+    clashes: list[Clash]
+    machine: Machine
+    display: Display
+    windows: str
+    cameras: list[Camera] | None
+    providers: list[ProviderTrial] = field(default_factory=list)
+    certificates: list[Certified] = field(default_factory=list)
+    speeds: list[Speed] = field(default_factory=list)
+    recommendations: list[Recommendation] = field(default_factory=list)
+    model_error: str = ""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What a user should mend; empty when all is well. No camera, no display and no GPU are no problems."""
+        found = [Problem(f"{v.name} cannot be imported: {v.error}", v.mend) for v in self.versions if v.error]
+        found += [
+            Problem(f"{' and '.join(c.wheels)} overwrite each other in {c.module}/", c.mend) for c in self.clashes
+        ]
+        if self.model_error:
+            found.append(Problem(self.model_error, _pip("install --force-reinstall --no-deps nitido")))
+        found += [
+            Problem(
+                f"the certificate of {c.model} fails: {c.detail}",
+                f"get {c.path} again (reinstall nitido), or do not use it here",
+            )
+            for c in self.certificates
+            if not c.passed
+        ]
+        found += [
+            Problem(f"the CPU cannot run a model: {p.detail}", _pip("install --force-reinstall onnxruntime"))
+            for p in self.providers
+            if p.device == "cpu" and not p.usable
+        ]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report for JSON, with ``healthy`` and ``problems``."""
+        return {
+            "healthy": not self.problems,
+            "problems": [asdict(problem) for problem in self.problems],
+            **asdict(self),
+        }
+
+
+def examine(*, seconds: float = 3.0) -> Report:
+    """The whole examination. seconds: for the measurement of speed; 0 leaves it out. Never raises for what is broken:
+    that is in the report."""
+    versions = find_versions()
+    basis = {
+        "versions": versions,
+        "clashes": find_clashes(),
+        "machine": describe_machine(),
+        "display": find_display(),
+        "windows": find_windows(),
+        "cameras": find_cameras(),
+    }
+    if any(version.error for version in versions):
+        return Report(**basis)
+    try:
+        entries = zoo.entries()
+    except NitidoError as error:
+        return Report(**basis, model_error=str(error))
+    present = [entry for entry in entries if entry.path.is_file() and entry.takes_frames]
+    if not present:
+        return Report(**basis, model_error="no models are installed")
+    speeds = measure_speeds(present, seconds=seconds) if seconds > 0 else []
+    return Report(
+        **basis,
+        providers=try_providers(present[0].path),
+        certificates=check_certificates(entries),
+        speeds=speeds,
+        recommendations=recommend(speeds),
+    )
+
+
+def find_versions() -> list[Version]:
+    """Nítido's, Python's, and those of what the runtime imports, each really imported."""
+    found = [Version("nitido", __version__), Version("Python", platform.python_version())]
+    for name, module, wheel in _NEEDED:
+        try:
+            found.append(Version(name, str(import_module(module).__version__)))
+        except Exception as error:  # a broken wheel raises what it likes
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            mend = _pip(f"install --force-reinstall {wheel}")
+            if "libGL" in lines[0]:
+                mend = "sudo apt install libgl1"
+            found.append(Version(name, "", lines[0], mend))
+    return found
+
+
+def find_windows() -> str:
+    """The toolkit of OpenCV's windows, such as ``QT5``; ``none`` for a headless build, empty where unknown."""
+    try:
+        import cv2
+    except Exception:  # reported with the versions
+        return ""
+    for line in cv2.getBuildInformation().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "GUI":
+            return value.strip().lower() if value.strip().lower() == "none" else value.strip()
+    return ""
+
+
+def _pip(arguments: str) -> str:
+    return f"{shlex.quote(sys.executable)} -m pip {arguments}"

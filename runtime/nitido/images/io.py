@@ -1,0 +1,58 @@
+"""Picture files: read whole or not at all, written whole or not at all, with what travels in them kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nitido.errors import SinkUnavailable
+from nitido.images.decode import MAX_PIXELS, PictureFile
+from nitido.images.encode import FORMAT_OF, SUFFIX_OF, Encoding, encode_picture
+from nitido.images.metadata import Metadata
+from nitido.images.picture import Picture
+from nitido.system.files import replacing
+
+__all__ = [
+    "FORMAT_OF",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "SUFFIX_OF",
+    "Encoding",
+    "Metadata",
+    "Picture",
+    "PictureFile",
+    "encode_picture",
+    "format_of",
+    "read_picture",
+    "write_picture",
+]
+
+SUFFIXES = frozenset(FORMAT_OF)
+
+
+def read_picture(source: Path | bytes, name: str | None = None, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decodes a picture file, or its content with ``name`` for messages; upright, 8 or 16 bits per channel.
+
+    Raises ``SourceUnavailable`` for a missing, truncated or foreign file, one of 32 bits per channel, of several
+    pictures, or of more than ``max_pixels``.
+    """
+    with PictureFile(source, name, max_pixels=max_pixels) as file:
+        return file.decode()
+
+
+def format_of(path: Path) -> str:
+    """The format that a name stands for: ``jpeg``, ``png``, … Raises ``SinkUnavailable`` for an unknown suffix."""
+    kind = FORMAT_OF.get(path.suffix.lower())
+    if kind is None:
+        raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(SUFFIXES))}")
+    return kind
+
+
+def write_picture(path: Path, picture: Picture, encoding: Encoding = Encoding()) -> None:  # noqa: B008
+    """Encodes by the path's suffix, beside the target first, then renames. JPEG and WebP at quality 95 by default.
+
+    Raises ``SinkUnavailable`` when the suffix is unknown, the format cannot hold the picture, or the place cannot be
+    written; nothing is left behind.
+    """
+    kind = format_of(path)
+    with replacing(path) as partial, partial.open("wb") as stream:
+        encode_picture(picture, kind, stream, encoding)

@@ -1,0 +1,30 @@
+"""What a picture file holds, decoded: pixels, transparency, and what travels beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.images.metadata import Metadata
+
+Alpha = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright.
+
+    pixels: uint8 H×W×3, BGR, 0..255; of a 16-bit picture its rounding, which is what models see.
+    alpha: H×W, not multiplied into the colours; uint8, or uint16 (0..65535) in a 16-bit picture; ``None``: opaque.
+    grey: the file has one colour channel; the three of ``pixels`` are equal.
+    deep: the values of a 16-bit picture, uint16 0..65535, H×W×3 BGR or, when grey, H×W; ``None`` for 8 bits.
+    metadata: what is written back beside the pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    alpha: Alpha | None = None
+    grey: bool = False
+    deep: NDArray[np.uint16] | None = None
+    metadata: Metadata = field(default_factory=Metadata)

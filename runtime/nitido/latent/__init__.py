@@ -1,0 +1,1 @@
+"""Autoencoders: encoders, decoders and what is made with them."""

@@ -1,0 +1,197 @@
+"""Many picture files as latents, and which of them are alike."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.batch.plan import Choice, plan_jobs
+from nitido.errors import CardMismatch, FrameMismatch, NitidoError
+from nitido.images.fit import fit_picture
+from nitido.images.io import MAX_PIXELS, Picture, PictureFile, read_picture
+from nitido.latent.autoencoder import Encoder
+from nitido.latent.space import Labels, LatentSpace, Vectors
+from nitido.live.state import Frame
+from nitido.system.memory_budget import Budget
+
+_log = logging.getLogger(__name__)
+
+METRICS = ("euclidean", "cosine")
+BATCH = 64
+_MEMORY = 1 << 29  # bytes that decoded pictures may take together; a larger one is alone
+_QUIET = 0.1  # of the largest standard deviation: axes that vary less than this say little and are not blown up
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Latents of pictures. paths: N, of the files, relative to the folder that was read. z: float32 N×d. log_var:
+    float32 N×d of a variational encoder, or ``None``. model: name of the model that they are latents of; empty when a
+    table did not say. thumbnails: uint8 N×s×s×3 BGR, where they were asked for."""
+
+    paths: list[str]
+    z: Vectors
+    log_var: Vectors | None = None
+    model: str = ""
+    thumbnails: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A picture and how far its latent is from that of another."""
+
+    path: str
+    distance: float
+
+
+def pictures_below(folder: Path, choice: Choice | None = None) -> list[Path]:
+    """The pictures below a folder, as a batch finds them, or the one picture that it is. Raises ``SourceUnavailable``
+    when there are none."""
+    # Results are asked for where there will be none: it is the finding that is wanted.
+    jobs = plan_jobs([folder], folder / ".nitido-embedding", replace(choice or Choice(), kind=None))
+    return [job.source for job in jobs if not job.is_video]
+
+
+def read_opaque(path: Path) -> Frame:
+    """A picture file as uint8 H×W×3 BGR, upright; what is transparent shows white. Raises ``SourceUnavailable``."""
+    return _on_white(read_picture(path))
+
+
+def embed_files(
+    encoder: Encoder,
+    paths: Sequence[Path],
+    *,
+    below: Path | None = None,
+    label: Labels = None,
+    thumbnail: int = 0,
+    batch: int = BATCH,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[int], None] = lambda _files: None,
+) -> tuple[Embedding, list[tuple[Path, str]]]:
+    """The latents of picture files, in their order, and (file, reason) of those that could not be read.
+
+    below: folder that the paths of the result are relative to; default: they stay as given. label: for a ``cvae``, the
+    class of all. thumbnail: side in pixels of small copies to keep; 0: none. batch: files that go through the net
+    together; decoded pictures are let go as soon as they have the net's size. progress: called with files done, in the
+    caller's thread. Raises ``FrameMismatch`` for a wrong class or an encoder of melodies, and what a run raises.
+    """
+    space = encoder.space
+    if space.medium != "picture":
+        raise FrameMismatch(f"{space.name} takes melodies, expected a model for pictures")
+    space.label_numbers(label, 1)
+    budget = Budget(_MEMORY)
+
+    def read(path: Path) -> tuple[Frame, Frame | None]:
+        with PictureFile(path, max_pixels=max_pixels) as file, budget.reserve(_bytes_of(file)):
+            picture = _on_white(file.decode())
+            return encoder.fit(picture), fit_picture(picture, thumbnail, thumbnail) if thumbnail else None
+
+    kept: list[str] = []
+    failed: list[tuple[Path, str]] = []
+    means: list[Vectors] = [np.empty((0, space.size), np.float32)]
+    variances: list[Vectors] = []
+    small: list[Frame] = []
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, "nitido")
+    try:
+        for part in _one_batch_ahead(pool, read, paths, batch):
+            fitted: list[Frame] = []
+            for path, future in part:
+                try:
+                    frame, miniature = future.result()
+                except Exception as error:  # one file's surprise must not end the others
+                    failed.append((path, _reason(path, error)))
+                    continue
+                fitted.append(frame)
+                kept.append((path.relative_to(below) if below else path).as_posix())
+                if miniature is not None:
+                    small.append(miniature)
+            if fitted:
+                latents = encoder(np.stack(fitted), label)
+                means.append(latents.mean)
+                if latents.log_var is not None:
+                    variances.append(latents.log_var)
+            progress(len(part))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return (
+        Embedding(
+            paths=kept,
+            z=np.concatenate(means),
+            log_var=np.concatenate(variances) if variances else None,
+            model=space.name,
+            thumbnails=np.stack(small) if small else None,
+        ),
+        failed,
+    )
+
+
+def nearest(
+    embedding: Embedding, query: Vectors, space: LatentSpace, count: int = 8, metric: str = "euclidean"
+) -> list[Neighbour]:
+    """The ``count`` pictures whose latents are nearest to ``query``, float32 d or 1×d, the nearest first.
+
+    Axes are first brought to mean 0 and standard deviation 1 over the training set (axes that hardly vary count as if
+    they had a tenth of the largest standard deviation). metric: ``euclidean``, or ``cosine`` for 1 - cosine, 0..2.
+    Raises ``FrameMismatch`` for another metric, ``CardMismatch`` for latents of another model.
+    """
+    if metric not in METRICS:
+        raise FrameMismatch(f"expected the metric {' or '.join(METRICS)}, found '{metric}'")
+    if embedding.model not in ("", space.name) or embedding.z.shape[1] != space.size:
+        found = f"{embedding.z.shape[1]} numbers by {embedding.model or 'a model that the table does not name'}"
+        raise CardMismatch(f"expected latents of {space.size} numbers by {space.name}, found {found}; embed anew")
+    spread = np.maximum(space.std, max(_QUIET * float(space.std.max()), 1e-12)).astype(np.float64)
+    values = (embedding.z - space.mean) / spread
+    wanted = (np.asarray(query, np.float64).reshape(-1) - space.mean) / spread
+    if metric == "euclidean":
+        distances = np.linalg.norm(values - wanted, axis=1)
+    else:
+        lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(wanted)
+        distances = 1 - values @ wanted / np.maximum(lengths, 1e-12)
+    order = np.argsort(distances, kind="stable")[:count]
+    return [Neighbour(embedding.paths[i], float(distances[i])) for i in order]
+
+
+def _one_batch_ahead(
+    pool: ThreadPoolExecutor,
+    read: Callable[[Path], tuple[Frame, Frame | None]],
+    paths: Sequence[Path],
+    batch: int,
+) -> Iterator[list[tuple[Path, Future[tuple[Frame, Frame | None]]]]]:
+    """Files with what reads them, a batch at a time, while the next one is being read."""
+    ahead: list[tuple[Path, Future[tuple[Frame, Frame | None]]]] = []
+    for start in range(0, len(paths), batch):
+        coming = [(path, pool.submit(read, path)) for path in paths[start : start + batch]]
+        if ahead:
+            yield ahead
+        ahead = coming
+    if ahead:
+        yield ahead
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, NitidoError):
+        return str(error)
+    _log.debug("unexpected", exc_info=error)
+    return f"{path}: unexpected {type(error).__name__}: {error}".splitlines()[0]
+
+
+def _bytes_of(file: PictureFile) -> int:
+    """What a picture takes until it has the net's size: Pillow's copy (4 bytes a pixel), ours (3, and 6 more of 16
+    bits), and the part that is cut out."""
+    return (10 + 6 * file.deep) * file.width * file.height
+
+
+def _on_white(picture: Picture) -> Frame:
+    if picture.alpha is None:
+        return picture.pixels
+    full = 255 if picture.alpha.dtype == np.uint8 else 65535
+    for row, alpha in zip(picture.pixels, picture.alpha, strict=True):
+        share = (alpha / np.float32(full))[:, None]
+        row[:] = np.rint(row * share + 255 * (1 - share))
+    return picture.pixels

@@ -1,0 +1,160 @@
+"""Many small pictures as one file or one folder: a contact sheet, an animation, numbered files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil, sqrt
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nitido.errors import FrameMismatch, SinkUnavailable
+from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, write_picture
+from nitido.live.state import Frame
+from nitido.system.files import write_whole
+from nitido.video import io as video
+
+VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".avi"})
+_BACKGROUND = 96  # tells pictures apart whether they are dark or light
+_STRIP = 1600  # pixels across, beyond which a strip goes on in another row
+_MOVING = 256  # pixels of the shorter side that an animation should at least have
+
+
+@dataclass(frozen=True)
+class Style:
+    """How small pictures are shown.
+
+    columns: of a sheet; ``None``: about as many as rows, or with ``strip`` one row that goes on below when it gets
+    wider than a screen. gap: pixels between pictures of a sheet. zoom: every pixel becomes zoom × zoom; ``None``: 1 on
+    sheets and in folders, and what gives 256 pixels in an animation. fps: frames per second of an animation.
+    """
+
+    columns: int | None = None
+    strip: bool = False
+    gap: int = 2
+    zoom: int | None = None
+    fps: float = 12.0
+
+
+def check_target(path: Path, *, overwrite: bool = False) -> None:
+    """Raises ``SinkUnavailable`` unless :func:`write_frames` can tell by the name what to write, and nothing that is
+    there would be replaced unasked: a file, or a folder that holds something."""
+    suffix = path.suffix.lower()
+    if path.is_dir() or not suffix:
+        taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
+    elif suffix in SUFFIXES | VIDEOS | {".gif"}:
+        taken = path.exists()
+    else:
+        raise SinkUnavailable(
+            f"cannot write {path}: expected a picture ({' '.join(sorted(SUFFIXES))}), an animation "
+            f"(.gif {' '.join(sorted(VIDEOS))}) or a folder"
+        )
+    if taken and not overwrite:
+        raise SinkUnavailable(f"{path} exists; choose another name or give --overwrite")
+
+
+def write_frames(path: Path, frames: Iterable[Frame], count: int, style: Style = Style()) -> None:
+    """Writes ``count`` pictures of one size, uint8 H×W×3 BGR, drawn one by one: as a sheet into a picture file, as an
+    animation into ``.gif`` or a video, as ``0001.png``, … into anything without a suffix, which is a folder.
+
+    What is there is replaced, see :func:`check_target`. A file is there complete or not at all. Raises
+    ``SinkUnavailable``, and ``FrameMismatch`` for another count, size or dtype.
+    """
+    check_target(path, overwrite=True)
+    suffix, pictures = path.suffix.lower(), _checked(frames, count)
+    if path.is_dir() or not suffix:
+        for number, frame in enumerate(pictures, 1):
+            name = f"{number:0{max(4, len(str(count)))}}.png"
+            write_picture(path / name, _as_picture(enlarged(frame, style.zoom or 1)))
+    elif suffix in SUFFIXES:
+        write_picture(path, _as_picture(contact_sheet(frames, count, style)))
+    else:
+        moving = (enlarged(frame, style.zoom or _zoom_for(frame)) for frame in pictures)
+        if suffix == ".gif":
+            write_whole(path, _gif(moving, style.fps))
+        else:
+            with video.VideoSink(path, style.fps) as sink:
+                for frame in moving:
+                    sink.write(frame)
+
+
+def contact_sheet(frames: Iterable[Frame], count: int, style: Style = Style()) -> Frame:
+    """``count`` pictures of one size, uint8 H×W×3 BGR, beside and below each other on a grey ground, row by row.
+
+    Returns uint8 BGR. Raises ``FrameMismatch`` for another count, size or dtype, ``SinkUnavailable`` when the sheet
+    would have more than 500 megapixels.
+    """
+    pictures = _checked(frames, count)
+    first = next(pictures)
+    zoom, gap = style.zoom or 1, style.gap
+    height, width = first.shape[0] * zoom, first.shape[1] * zoom
+    columns = style.columns or _columns(count, width + gap, strip=style.strip)
+    columns = min(count, columns)
+    rows = ceil(count / columns)
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap)
+    if size[0] * size[1] > MAX_PIXELS:
+        raise SinkUnavailable(
+            f"a sheet of {size[1]}×{size[0]} pixels is too large, expected up to {MAX_PIXELS / 1e6:.0f} megapixels; "
+            "make fewer pictures or write them to a folder"
+        )
+    sheet = np.full((*size, 3), _BACKGROUND, np.uint8)
+    for number, frame in enumerate(chain([first], pictures)):
+        row, column = divmod(number, columns)
+        top, left = row * (height + gap), column * (width + gap)
+        sheet[top : top + height, left : left + width] = enlarged(frame, zoom)
+    return sheet
+
+
+def enlarged(frame: Frame, zoom: int) -> Frame:
+    """Every pixel of uint8 H×W×3 as zoom × zoom of them."""
+    return frame if zoom == 1 else np.repeat(np.repeat(frame, zoom, axis=0), zoom, axis=1)
+
+
+def _checked(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
+    """The pictures, which are as many as was said and of one size."""
+    shape, found = None, 0
+    for frame in frames:
+        shape = shape or frame.shape
+        if frame.shape != shape or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+            raise FrameMismatch(f"expected pictures uint8 H×W×3 of one size {shape}, found {frame.dtype} {frame.shape}")
+        found += 1
+        if found > count:
+            break
+        yield frame
+    if found != count or not count:
+        raise FrameMismatch(f"expected {max(1, count)} pictures, found {'more' if found > count else found}")
+
+
+def _columns(count: int, pitch: int, *, strip: bool) -> int:
+    if not strip:
+        return ceil(sqrt(count))
+    most = max(1, _STRIP // pitch)
+    return ceil(count / ceil(count / most))  # rows of about the same length
+
+
+def _zoom_for(frame: Frame) -> int:
+    return max(1, ceil(_MOVING / min(frame.shape[:2])))
+
+
+def _as_picture(pixels: Frame) -> Picture:
+    grey = bool((pixels[..., :1] == pixels[..., 1:]).all())
+    return Picture(pixels, grey=grey)
+
+
+def _gif(frames: Iterator[Frame], fps: float) -> bytes:
+    """An endless GIF. Greys are exact, colours the 256 that suit each frame."""
+    images = (_image(frame) for frame in frames)
+    first = next(images)
+    stream = io.BytesIO()
+    first.save(stream, "GIF", save_all=True, append_images=images, duration=max(20, round(1000 / fps)), loop=0)
+    return stream.getvalue()
+
+
+def _image(frame: Frame) -> Image.Image:
+    if _as_picture(frame).grey:
+        return Image.fromarray(np.ascontiguousarray(frame[..., 0]))
+    return Image.fromarray(np.ascontiguousarray(frame[..., ::-1]))

@@ -1,0 +1,1 @@
+"""The real-time loop: a source, a stage, a sink."""

@@ -1,0 +1,101 @@
+"""Where frames go: a window, a video file, a virtual camera, a web page, a pipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from nitido.errors import SinkUnavailable
+from nitido.live.state import Controls, Frame, Shot, Status
+
+
+class Sink(Protocol):
+    """Takes frames, uint8 H×W×3 BGR, for a ``with`` block. Raises ``SinkClosed`` or ``SinkUnavailable``."""
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second at which what is written will be played: a live run then repeats or leaves out frames so
+        that it stays in time. ``None``: a frame is shown when it is written."""
+        ...
+
+    def write(self, frame: Frame) -> None: ...
+
+    def __enter__(self) -> Sink: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+@runtime_checkable
+class Viewer(Protocol):
+    """A sink for people, which gets the frame before and after with the status of the run, and may change it."""
+
+    def show(self, shot: Shot, status: Status, controls: Controls) -> None: ...
+
+    def idle(self, controls: Controls) -> None:
+        """Called a few times a second while no frame comes."""
+        ...
+
+
+class NullSink:
+    """Takes frames and lets them go, for measuring."""
+
+    fps: float | None = None
+
+    def write(self, frame: Frame) -> None:
+        """Does nothing."""
+
+    def __enter__(self) -> NullSink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+
+def open_sink(spec: str, *, fps: float | None = None, overwrite: bool = False, snapshots: Path | None = None) -> Sink:
+    """Opens a sink by what it is called.
+
+    ``window``; ``clip.mp4`` and the other video suffixes; ``virtual`` or ``virtual:/dev/video9``;
+    ``mjpeg://127.0.0.1:8080``; ``-``: raw BGR24 on stdout; ``none``.
+
+    fps: frames per second of a file (default 30), a virtual camera (30) or a pipe (as they come). overwrite: replace a
+    file that exists. snapshots: folder for pictures taken in a window, default the current one.
+    Raises ``SinkUnavailable``.
+    """
+    if spec == "none":
+        return NullSink()
+    if spec == "-":
+        from nitido.live.pipes import PipeSink
+
+        return PipeSink(fps=fps)
+    if spec == "window":
+        from nitido.live.sinks.window import WindowSink
+
+        return WindowSink(snapshots=snapshots or Path())
+    if spec == "virtual" or spec.startswith("virtual:"):
+        from nitido.live.sinks.virtual_camera import VirtualCameraSink
+
+        return VirtualCameraSink(fps or 30.0, device=spec.partition(":")[2] or None)
+    if spec.startswith("mjpeg:"):
+        from nitido.live.sinks.browser import MjpegSink
+
+        return MjpegSink(*_address(spec))
+    from nitido.video.io import VideoSink
+
+    path = Path(spec)
+    if path.exists() and not overwrite:
+        raise SinkUnavailable(f"{path} exists; choose another name or give --overwrite")
+    return VideoSink(path, fps or 30.0, keep=True)
+
+
+def _address(spec: str) -> tuple[str, int]:
+    """Host and port of ``mjpeg://host:port``; loopback and 8080 when not given."""
+    try:
+        parts = urlsplit(spec)
+        port = 8080 if parts.port is None else parts.port
+    except ValueError as error:
+        raise SinkUnavailable(f"expected mjpeg://127.0.0.1:8080, found {spec} ({error})") from error
+    return parts.hostname or "127.0.0.1", port

@@ -1,0 +1,89 @@
+"""Where frames come from: cameras, streams, video files, a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, runtime_checkable
+
+from nitido.errors import SourceUnavailable
+from nitido.live.state import Frame
+
+_STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "srt://", "rtp://")
+
+
+class Source(Protocol):
+    """A stream of frames, uint8 H×W×3 BGR, for a ``with`` block; iterated once.
+
+    ``close`` makes a running iteration end soon and may be called from another thread, more than once.
+    """
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second as promised, ``None`` when nothing is known."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Frames come in their own time, as from a camera. Otherwise they are there as fast as they are read."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How often the stream was lost and found again."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A source that knows how large its frames will be, so that a live run can make ready before the first comes."""
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels, ``None`` when it is not known after all."""
+        ...
+
+
+def open_source(
+    spec: str,
+    *,
+    size: tuple[int, int] | None = None,
+    rate: float | None = None,
+    pixel_format: str | None = None,
+) -> Source:
+    """Opens a source by what it is called.
+
+    ``0``, ``/dev/video0``: a camera. ``rtsp://…``, ``http://…`` and the like: a stream. ``-``: raw BGR24 frames on
+    stdin. Anything else: a video file.
+
+    size: width and height in pixels, asked of a camera and needed for a pipe. rate: frames per second, likewise asked
+    of a camera; for a pipe, read no faster than this. pixel_format: four letters asked of a camera, such as ``MJPG``.
+    Raises ``SourceUnavailable``.
+    """
+    if spec == "-":
+        from nitido.live.pipes import PipeSource
+
+        if size is None:
+            raise SourceUnavailable("raw frames carry no size; give the one that is piped in: --size 640x480")
+        return PipeSource(size, rate=rate)
+    device = spec.isdecimal() or spec.startswith("/dev/")
+    if device or spec.lower().startswith(_STREAMS):
+        from nitido.live.sources.camera import CameraSource, Wish
+
+        return CameraSource(int(spec) if spec.isdecimal() else spec, wish=Wish(size, rate, pixel_format))
+    from nitido.video.io import VideoSource
+
+    if "://" in spec:
+        raise SourceUnavailable(f"cannot open {spec}: expected one of {', '.join(_STREAMS)}")
+    return VideoSource(Path(spec))

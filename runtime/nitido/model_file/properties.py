@@ -1,0 +1,96 @@
+"""Metadata of a model file read and changed without the ``onnx`` package, and the file sealed anew.
+
+An ``.onnx`` file is a protobuf message of a few fields at its top. Only their borders are looked for here; the graph
+itself passes through byte by byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from nitido.errors import CardMismatch
+from nitido.inference.verify import SEAL, UNSEALED, seal
+from nitido.model_file.card import PREFIX
+
+_METADATA = 14  # the number of ModelProto.metadata_props; an entry is key (1) and value (2)
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # how protobuf lays out a field
+
+
+def read_metadata(model: bytes) -> dict[str, str]:
+    """All metadata of a model file. Raises ``CardMismatch`` when the bytes are no ONNX file."""
+    return dict(_read_entry(value) for number, _, value in _fields(model) if number == _METADATA)
+
+
+def stamp(model: bytes, entries: Mapping[str, str | None]) -> bytes:
+    """The model file with metadata ``entries`` (``nitido.…`` → text) in place of those of the same names; ``None``
+    takes one out. A file that had a seal gets a new one. Raises ``CardMismatch`` when the bytes are no ONNX file."""
+    strange = [key for key in entries if not key.startswith(PREFIX) or key == SEAL]
+    if strange:
+        raise ValueError(f"expected names that begin with {PREFIX} and are not {SEAL}, found {strange[0]}")
+    sealed = SEAL in read_metadata(model)
+    replaced = {SEAL, *entries}
+    # Of two entries with one name a reader may take either, so the old one goes.
+    kept = [w for n, w, value in _fields(model) if n != _METADATA or _read_entry(value)[0] not in replaced]
+    added = {key: text for key, text in entries.items() if text is not None} | ({SEAL: UNSEALED} if sealed else {})
+    stamped = b"".join(kept) + b"".join(_entry(key, text) for key, text in added.items())
+    return seal(stamped) if sealed else stamped
+
+
+def _read_entry(message: bytes) -> tuple[str, str]:
+    parts = {number: value.decode("utf-8", "replace") for number, _, value in _fields(message)}
+    return parts.get(1, ""), parts.get(2, "")
+
+
+def _entry(key: str, text: str) -> bytes:
+    inner = _bytes_field(1, key.encode()) + _bytes_field(2, text.encode())
+    return _bytes_field(_METADATA, inner)
+
+
+def _bytes_field(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | _BYTES) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    groups = bytearray()
+    while value >= 0x80:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    groups.append(value)
+    return bytes(groups)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """(number, the whole field as it stands, its value where that is bytes) of each field of a message."""
+    at = 0
+    while at < len(message):
+        start = at
+        tag, at = _read_varint(message, at)
+        kind, value = tag & 7, b""
+        if kind == _VARINT:
+            _, at = _read_varint(message, at)
+        elif kind in (_FIXED64, _FIXED32):
+            at += 8 if kind == _FIXED64 else 4
+        elif kind == _BYTES:
+            length, at = _read_varint(message, at)
+            value = message[at : at + length]
+            at += length
+        else:
+            raise _foreign()
+        if at > len(message):
+            raise _foreign()
+        yield tag >> 3, message[start:at], value
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(message) and shift < 70:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+    raise _foreign()
+
+
+def _foreign() -> CardMismatch:
+    return CardMismatch("the file is no ONNX model or is cut short: get it again, or export it again")

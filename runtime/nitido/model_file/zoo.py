@@ -1,0 +1,112 @@
+"""Finding model files by name: shipped models, and folders named in ``NITIDO_MODELS``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from nitido.errors import CardMismatch, ModelNotFound
+
+INDEX = "index.json"
+ENVIRONMENT = "NITIDO_MODELS"
+FILES = (".onnx", ".ort")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model in an index: ``default`` marks the one that its task's name stands for at its scale. ``sha256`` of the
+    file."""
+
+    name: str
+    path: Path
+    task: str
+    scale: int
+    summary: str
+    sha256: str
+    default: bool
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is a model from frame to frame, not a part of an autoencoder."""
+        return self.task not in ("encode", "decode")
+
+
+def shipped_folder() -> Path | None:
+    """The folder of models that came with the package, or the checkout's; ``None`` when there is neither."""
+    inside = Path(str(files("nitido"))) / "models"
+    checkout = Path(__file__).resolve().parents[3] / "models"
+    return next((folder for folder in (inside, checkout) if (folder / INDEX).is_file()), None)
+
+
+def entries() -> list[Entry]:
+    """All indexed models, those of ``NITIDO_MODELS`` first."""
+    found: list[Entry] = []
+    for folder in _folders():
+        index = folder / INDEX
+        if not index.is_file():
+            continue
+        try:
+            rows = json.loads(index.read_text(encoding="utf-8"))["models"]
+            found += [Entry(path=folder / row.pop("file"), **row) for row in rows]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CardMismatch(
+                f"{index} is not a model index ({error}); run 'nitido export' again or reinstall"
+            ) from error
+    return found
+
+
+def find(name: str, scale: int | None = None) -> Path:
+    """Path of a model file from a path, a model's name (``denoise-n``) or a task's (``denoise``, ``upscale``). A path
+    is what ends in .onnx or .ort or holds a separator.
+
+    scale: of the model that a task's name stands for; by default the smallest that there is.
+
+    Raises ``ModelNotFound`` when there is none, or for an autoencoder, which is in two files; ``CardMismatch`` when a
+    shipped file is not the one in its index.
+    """
+    if name.endswith(FILES) or os.sep in name or (os.altsep and os.altsep in name):
+        path = Path(name)
+        if not path.is_file():
+            raise ModelNotFound(f"no such model file: {name}; 'nitido models' lists those at hand")
+        return path
+    known = entries()
+    alike = sorted((e for e in known if e.task == name and e.default), key=lambda e: e.scale)
+    chosen = [e for e in known if e.name == name] or [e for e in alike if scale in (None, e.scale)]
+    if chosen:
+        _check(chosen[0])
+        return chosen[0].path
+    for folder in _folders():
+        if (folder / f"{name}.onnx").is_file():
+            return folder / f"{name}.onnx"
+    if parts := _parts(name, known):
+        raise ModelNotFound(f"{name} is not one file: its parts are {' and '.join(parts)}; name one of them")
+    if alike:
+        scales = ", ".join(f"×{e.scale}" for e in alike)
+        raise ModelNotFound(f"no model for '{name}' ×{scale}: there are {scales}; or name a model file with --model")
+    names = ", ".join(e.name for e in known) or "none installed"
+    raise ModelNotFound(f"no model named '{name}': expected an .onnx or .ort file, or one of: {names}")
+
+
+def _parts(name: str, known: list[Entry]) -> list[str]:
+    """Names of the encoder and the decoder of an autoencoder, the shipped or a user's own."""
+    halves = (f"{name}.encoder", f"{name}.decoder")
+    indexed = {entry.name for entry in known}
+    return [half for half in halves if half in indexed or any((f / f"{half}.onnx").is_file() for f in _folders())]
+
+
+def _folders() -> list[Path]:
+    extra = [Path(part) for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
+    shipped = shipped_folder()
+    return extra + ([shipped] if shipped else [])
+
+
+def _check(entry: Entry) -> None:
+    if not entry.path.is_file():
+        raise ModelNotFound(f"{entry.path} is in the index but not there; reinstall nitido")
+    digest = hashlib.sha256(entry.path.read_bytes()).hexdigest()
+    if digest != entry.sha256:
+        raise CardMismatch(f"{entry.path} is damaged: its SHA-256 is not the one in {INDEX}; reinstall nitido")

@@ -1,0 +1,1 @@
+"""The machine, the process and its files."""

@@ -1,0 +1,119 @@
+"""ONNX Runtime's build for browsers, which pages on this machine compute with.
+
+14 MB that are not kept in the repository: they come from the npm package ``onnxruntime-web``, pinned by version and
+digest, into a folder of the package (before a wheel is built) or of the user.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from importlib.resources.abc import Traversable
+from io import BytesIO
+from pathlib import Path
+
+from nitido.errors import ProviderUnavailable, SinkUnavailable, SourceUnavailable
+from nitido.system.user_folder import user_folder
+from nitido.web.server import pages
+
+PACKAGE = "onnxruntime-web"
+VERSION = "1.30.0"
+# What the registry says of that version; npm checks it too, but not when the file comes from elsewhere.
+SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+SCRIPT = "ort.wasm.bundle.min.mjs"
+BINARY = "ort-wasm-simd-threaded.wasm"
+LICENCE = "LICENSE"
+_FOLDER = f"{PACKAGE}-{VERSION}"
+_PATIENCE = 600  # seconds for 33 MB
+
+
+def find_engine() -> Traversable:
+    """The folder with ``SCRIPT`` and ``BINARY``: the one in the package, else the user's. Raises
+    ``ProviderUnavailable`` when there is neither."""
+    for root in (pages() / "engine", user_folder()):
+        folder = root / _FOLDER
+        if all((folder / name).is_file() for name in (SCRIPT, BINARY)):
+            return folder
+    raise ProviderUnavailable(
+        f"the browser engine is not installed; run: nitido explore --install (takes {PACKAGE} {VERSION} from npm, "
+        "a download of 33 MB)"
+    )
+
+
+def install_engine(root: Path, archive: Path | None = None) -> Path:
+    """Puts the engine below ``root`` and returns its folder; does nothing when it is there.
+
+    archive: the npm package's ``.tgz``; ``None`` lets the ``npm`` program fetch it, with whatever registry, proxy and
+    rights that is configured for. Raises ``SourceUnavailable`` when it cannot be fetched or is not the pinned one,
+    ``SinkUnavailable`` when the folder cannot be written.
+    """
+    folder = root / _FOLDER
+    if folder.is_dir():
+        return folder
+    content = _fetch() if archive is None else _read(archive)
+    if base64.b64encode(hashlib.sha512(content).digest()).decode() != SHA512:
+        where = archive or f"what npm fetched as {PACKAGE} {VERSION}"
+        raise SourceUnavailable(
+            f"{where} is not the expected file (SHA-512 differs); try again, or another registry or mirror"
+        )
+    try:
+        _unpack(content, folder)
+    except OSError as error:
+        raise SinkUnavailable(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
+    return folder
+
+
+def _fetch() -> bytes:
+    npm = shutil.which("npm")
+    archive = f"{_FOLDER}.tgz"
+    if npm is None:
+        raise SourceUnavailable(
+            f"npm is not on PATH; install Node.js, or run 'npm pack {PACKAGE}@{VERSION}' elsewhere and give the file "
+            f"with --from {archive}"
+        )
+    with tempfile.TemporaryDirectory() as place:
+        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--loglevel=error"]
+        try:
+            done = subprocess.run(
+                command, cwd=place, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise SourceUnavailable(f"npm did not fetch {archive} within {_PATIENCE} seconds; try again") from None
+        if done.returncode or not (Path(place) / archive).is_file():
+            reason = next((line for line in done.stderr.splitlines() if line.strip()), "no reason given")
+            raise SourceUnavailable(f"npm could not fetch {archive} ({reason}); see that npm reaches its registry")
+        return _read(Path(place) / archive)
+
+
+def _read(archive: Path) -> bytes:
+    try:
+        return archive.read_bytes()
+    except OSError as error:
+        raise SourceUnavailable(
+            f"cannot read {archive}: {error.strerror or error}; expected the file that 'npm pack {PACKAGE}@{VERSION}' "
+            "makes"
+        ) from error
+
+
+def _unpack(content: bytes, folder: Path) -> None:
+    """Complete or not at all; another run may have been faster."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{_FOLDER}.") as place:
+        draft = Path(place) / _FOLDER
+        draft.mkdir()
+        with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as packed:
+            for name in (SCRIPT, BINARY):
+                file = packed.extractfile(f"package/dist/{name}")
+                assert file is not None  # the digest says what is in it
+                (draft / name).write_bytes(file.read())
+        # The npm package names the licence and does not hold it.
+        (draft / LICENCE).write_bytes((pages() / "onnxruntime-web.LICENSE").read_bytes())
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise

@@ -1,0 +1,134 @@
+"""What the web pages on this machine have in common: a server that answers to its own address only."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from socketserver import TCPServer
+from typing import cast
+
+_log = logging.getLogger(__name__)
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".onnx": "application/octet-stream",
+}
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves each client in a thread of its own that ends with the program.
+
+    host: an address of this machine. port: 0 takes a free one. patience: seconds after which a client that takes or
+    says nothing is dropped. Raises ``OSError`` for an address that cannot be had.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_port = False  # a second server on the same port must fail, not share it
+
+    def __init__(self, host: str, port: int, handler: type[PageHandler], *, patience: float = 10.0) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.patience = patience
+        super().__init__((host, port), handler)
+
+    def server_bind(self) -> None:
+        # Not the direct base class, which looks up the host's name; that can take seconds.
+        TCPServer.server_bind(self)
+        name, port, *_ = cast(tuple[str, int], self.server_address)
+        self.server_name, self.server_port = name, port
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        shown = f"[{self.server_name}]" if ":" in self.server_name else self.server_name
+        return f"http://{shown}:{self.server_port}/"
+
+
+class PageHandler(BaseHTTPRequestHandler):
+    """Answers one request. Subclasses say what is where in :meth:`respond`."""
+
+    disable_nagle_algorithm = True
+    policy = "default-src 'self'; frame-ancestors 'none'"
+    more_headers: tuple[tuple[str, str], ...] = ()
+
+    def respond(self, path: str) -> None:
+        """Answers to a path without its query: calls :meth:`answer` once."""
+        raise NotImplementedError
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(cast(PageServer, self.server).patience)
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        try:
+            if not self._is_for_us():
+                self.answer(HTTPStatus.FORBIDDEN, "text/plain", b"this page answers to its own address only\n")
+            elif path == "/favicon.ico":
+                self.answer(HTTPStatus.NO_CONTENT, "image/x-icon", b"")
+            else:
+                self.respond(path)
+        except OSError as error:  # timed out, reset, closed: it is the client's own affair
+            _log.debug("%s has gone: %s", self.client_address, error)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        _log.debug(f"%s {format}", self.address_string(), *args)
+
+    def answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        """The whole answer."""
+        self.head(status, kind, length=len(body))
+        self.wfile.write(body)
+
+    def answer_file(self, file: Traversable) -> None:
+        """A file of the package, or that there is none."""
+        if not file.is_file():
+            self.answer_missing()
+            return
+        suffix = f".{file.name.rpartition('.')[2]}"
+        self.answer(HTTPStatus.OK, _KINDS.get(suffix, "text/plain; charset=utf-8"), file.read_bytes())
+
+    def answer_missing(self) -> None:
+        """Nothing is there."""
+        self.answer(HTTPStatus.NOT_FOUND, "text/plain", b"not here; the page is at /\n")
+
+    def head(self, status: HTTPStatus, kind: str, *, length: int | None = None) -> None:
+        """The beginning of an answer whose body is written to ``wfile``."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("Content-Security-Policy", self.policy)
+        for name, value in self.more_headers:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _is_for_us(self) -> bool:
+        """On loopback, a page of another name that resolves to this machine must not read what is served here."""
+        given = self.headers.get("Host", "localhost")
+        host = given.partition("]")[0].strip("[") if given.startswith("[") else given.partition(":")[0]
+        return not is_loopback(cast(PageServer, self.server).server_name) or is_loopback(host)
+
+
+def pages() -> Traversable:
+    """The folder of pages that comes with the package."""
+    return files("nitido.web") / "pages"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name means this machine, for this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

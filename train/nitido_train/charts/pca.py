@@ -1,0 +1,110 @@
+"""Principal component analysis of the training pictures: what a linear code of equal size would keep of new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido_train.charts.figures import Error
+from nitido_train.data.examples import Bytes, Examples
+
+WHOLE = 512 << 20  # bytes of float32 pictures that are analysed at once; more are taken in turn
+IN_TURN = 1000  # pictures at a time, at least
+BUDGET = 1 << 30  # values that are looked at in all; of larger collections evenly spaced pictures are
+HIGHEST = 100.0  # dB of a picture without any error, which would make a mean infinite
+
+
+@dataclass(frozen=True)
+class Components:
+    """mean: D values. rows: K×D, orthonormal, in the order of the variance along them; values of pictures are 0..1."""
+
+    mean: NDArray[np.float32]
+    rows: NDArray[np.float32]
+
+
+def principal_components(batches: Iterable[Bytes], count: int, values: int, most: int) -> Components:
+    """Of ``count`` pictures of ``values`` bytes each, in batches uint8 n×…; at most ``most`` components.
+
+    Up to half a gibibyte of pictures is given to scikit-learn's ``PCA`` whole; more goes through ``IncrementalPCA``,
+    which holds a thousand at a time and comes close to it.
+    """
+    from sklearn.decomposition import PCA, IncrementalPCA
+
+    most = min(most, count - 1, values)
+    if 4 * count * values <= WHOLE:
+        pictures = np.empty((count, values), np.float32)
+        done = 0
+        for batch in batches:
+            pictures[done : done + len(batch)] = unit(batch)
+            done += len(batch)
+        fitted: Any = PCA(most, random_state=0).fit(pictures)
+    else:
+        fitted = IncrementalPCA(most)
+        for part in _larger(batches, count, max(IN_TURN, most)):
+            fitted.partial_fit(part)
+    return Components(fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32))
+
+
+def pca_errors(components: Components, batches: Iterable[Bytes], sizes: Sequence[int]) -> list[Error]:
+    """Of pictures (uint8 n×…) that are brought to so many components and back, clipped to 0..1; sizes that there are
+    not enough components for are left out."""
+    sizes = [size for size in sorted(set(sizes)) if size <= len(components.rows)]
+    meters = {size: ErrorMeter() for size in sizes}
+    for batch in batches:
+        target = unit(batch)
+        codes = (target - components.mean) @ components.rows.T  # n×K
+        for size in sizes:
+            restored = codes[:, :size] @ components.rows[:size] + components.mean
+            meters[size].add(np.clip(restored, 0, 1, dtype=np.float32), target)
+    return [meters[size].error(size) for size in sizes]
+
+
+def affordable(examples: Examples, values: int) -> Examples:
+    """The examples, or as many evenly spaced ones as have :data:`BUDGET` values together."""
+    stride = -(-len(examples) * values // BUDGET)
+    return examples if stride <= 1 else examples.where(np.arange(len(examples)) % stride == 0)
+
+
+class ErrorMeter:
+    """Mean errors over batches."""
+
+    def __init__(self) -> None:
+        self._mse = self._psnr = 0.0
+        self._count = 0
+
+    def add(self, restored: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+        """n×D of each, 0..1."""
+        each = np.asarray(np.mean((restored - target) ** 2, axis=1, dtype=np.float64))
+        self._mse += float(each.sum())
+        self._psnr += float(np.minimum(-10 * np.log10(np.maximum(each, 1e-30)), HIGHEST).sum())
+        self._count += len(each)
+
+    def error(self, latent: int) -> Error:
+        return Error(latent, self._mse / self._count, self._psnr / self._count)
+
+
+def sizes_up_to(most: int, *more: int) -> list[int]:
+    """2, 4, 8, … up to ``most``, and others."""
+    powers = [2**i for i in range(1, most.bit_length() + 1) if 2**i <= most]
+    return sorted({*powers, *more})
+
+
+def unit(pictures: Bytes) -> NDArray[np.float32]:
+    """uint8 n×… → float32 n×D, 0..1."""
+    return cast(NDArray[np.float32], pictures.reshape(len(pictures), -1) / np.float32(255))
+
+
+def _larger(batches: Iterable[Bytes], count: int, least: int) -> Iterable[NDArray[np.float32]]:
+    """The same pictures in parts that are none smaller than ``least``."""
+    waiting: list[Bytes] = []
+    held = seen = 0
+    for batch in batches:
+        waiting.append(batch)
+        held, seen = held + len(batch), seen + len(batch)
+        if held >= least and (count - seen >= least or seen == count):
+            yield unit(np.concatenate(waiting))
+            waiting, held = [], 0

@@ -1,0 +1,114 @@
+"""``nitido train``: reads a recipe, trains, says where the result lies."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import click
+
+
+def _overrides(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    import tomllib
+
+    parsed: dict[str, object] = {}
+    for text in values:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise click.BadParameter(f"expected key=value, such as schedule.steps=1000; found '{text}'")
+        try:
+            parsed[key.strip()] = tomllib.loads(f"v = {value}")["v"]
+        except tomllib.TOMLDecodeError:
+            parsed[key.strip()] = value.strip()
+    return parsed
+
+
+@click.command(short_help="Train a model on folders of pictures.")
+@click.argument("recipe", required=False)
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of pictures, digit files or a font; repeatable.",
+)
+@click.option("--val", multiple=True, type=click.Path(path_type=Path), help="The same, for validation; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")
+@click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path),
+    help="Run, checkpoint or shipped model to train on.",
+)
+@click.option("--qat", is_flag=True, help="Fine-tune --from for 8-bit arithmetic, by the recipe's [qat] schedule.")
+@click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override, such as schedule.steps=1000.")
+@click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
+@click.option("--checkpoint-minutes", default=5.0, show_default=True, help="Minutes between checkpoints.")
+@click.option("--workers", default=1, show_default=True, help="Processes that prepare patches.")
+@click.option("--threads", type=int, help="CPU threads of the training itself.  [default: all]")
+@click.option("--accelerator", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--devices", default=1, show_default=True, help="Processes (or GPUs) that share each batch.")
+@click.option("--precision", default="32-true", show_default=True, help="32-true, bf16-mixed or 16-mixed.")
+def train(
+    recipe: str | None,
+    data: tuple[Path, ...],
+    val: tuple[Path, ...],
+    out: Path | None,
+    resume: bool,
+    start: Path | None,
+    qat: bool,
+    overrides: dict[str, object],
+    list_recipes: bool,
+    checkpoint_minutes: float,
+    workers: int,
+    threads: int | None,
+    accelerator: str,
+    devices: int,
+    precision: str,
+) -> None:
+    """Train RECIPE (a name from --list, or a .toml file) on the pictures in the --data folders.
+
+    Ctrl-C stops after the current step and keeps a checkpoint; --resume goes on from there.
+    """
+    from nitido_train.recipe import load_recipe, recipe_names
+
+    if list_recipes:
+        for name in recipe_names():
+            click.echo(f"{name:22} {load_recipe(name).summary}")
+        return
+    if recipe is None or not data or out is None:
+        raise click.UsageError("expected: nitido train RECIPE --data FOLDER --out RUN (recipes: nitido train --list)")
+    loaded = load_recipe(recipe, overrides)
+
+    import torch
+
+    from nitido_train.checkpoint import load as load_checkpoint
+    from nitido_train.training.loop import train as run
+    from nitido_train.training.setup import RunOptions
+
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    if threads:
+        torch.set_num_threads(threads)
+    result = run(
+        loaded,
+        RunOptions(
+            out=out,
+            data=data,
+            val=val,
+            resume=resume,
+            start=load_checkpoint(start) if start else None,
+            qat=qat,
+            checkpoint_minutes=checkpoint_minutes,
+            workers=min(workers, os.cpu_count() or 1),
+            accelerator=accelerator,
+            precision=precision,
+            devices=devices,
+        ),
+    )
+    schedule = result.recipe.schedule
+    score = f"best validation {result.best:.2f}" if result.history else "not validated yet"
+    click.echo(f"{result.step} of {schedule.steps} steps, {score}, in {out}")
+    if result.step < schedule.steps:
+        click.echo("go on: the same command with --resume")
+    click.echo(f"next: nitido export {out} -o {loaded.name}.onnx")

@@ -1,0 +1,219 @@
+"""Blemishes painted onto good pictures: what a network that knows only good ones learns to take away again.
+
+Blots, strokes and bitten-off pieces in the picture's own colours, as a scratch, a splash or a missing piece shows the
+colour of what lies beside or under it. The idea of learning from drawn defects: DRAEM (Zavrtanik, Kristan, Skocaj,
+ICCV 2021). Pictures are uint8 H×W×3, BGR; what is drawn depends on the random generator alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido_train.data import degrade
+from nitido_train.data.degrade import Picture
+from nitido_train.recipe import BlotRecipe
+
+_APART = 48.0  # levels: colours nearer than this would hardly show
+_CORNERS = 12  # of a blot's outline
+_FAR = 64  # pixels to the next edge at most, for what grows from one edge to another
+_TRIES = 6
+_PATCH = 128 * 128  # pixels of a test picture that get as many blots as a patch does in training
+_TEST_SEED = 1
+
+
+Point = NDArray[np.float64]
+"""(row, column) or a step of one pixel, float64."""
+
+
+def blemish(picture: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> Picture:
+    """The picture with blots, then noise; the picture itself stays as it is. A share ``recipe.clean`` gets no blot."""
+    result = picture.copy()
+    if rng.random() >= recipe.clean:
+        for _ in range(int(rng.integers(recipe.count[0], recipe.count[1] + 1))):
+            _blot(result, picture, recipe, rng)
+    sigma = rng.uniform(*recipe.sigma)
+    return degrade.add_gaussian(result, sigma, rng) if sigma > 0 else result
+
+
+def blemished(pictures: Sequence[Picture], recipe: BlotRecipe = BlotRecipe()) -> list[Picture]:  # noqa: B008
+    """A test set with blots on every picture, more on larger ones: about ``recipe.count`` on each 128×128 pixels.
+    Seeded by position, so that every network gets the same pictures."""
+    given: list[Picture] = []
+    for number, picture in enumerate(pictures):
+        patches = max(1, round(picture.shape[0] * picture.shape[1] / _PATCH))
+        count = recipe.count[0] * patches, recipe.count[1] * patches
+        rng = np.random.default_rng([_TEST_SEED, number])
+        given.append(blemish(picture, replace(recipe, clean=0.0, count=count), rng))
+    return given
+
+
+def _blot(result: Picture, picture: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> None:
+    """Paints one blot onto ``result``, in a colour of ``picture``."""
+    low, high = (math.log(side) for side in recipe.size)
+    side = math.exp(rng.uniform(low, high))
+    if rng.random() < recipe.rooted and _grow(result, picture, side, rng):
+        return
+    mask = _shape(side, rng)  # h w, 0..255
+    top, left = _place(picture, mask.shape, rng)
+    rows = slice(max(0, top), min(picture.shape[0], top + mask.shape[0]))
+    columns = slice(max(0, left), min(picture.shape[1], left + mask.shape[1]))
+    mask = mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    if not mask.any():
+        return
+    under = result[rows, columns]
+    seen = mask > 127
+    paint = _colour(picture, under[seen] if seen.any() else under.reshape(-1, 3), recipe, rng)
+    _paint(under, mask, paint)
+
+
+def _paint(under: Picture, mask: NDArray[np.uint8], paint: NDArray[np.float32]) -> None:
+    left, top, wide, tall = cv2.boundingRect(mask)
+    part = slice(top, top + tall), slice(left, left + wide)
+    under, mask = under[part], mask[part]
+    under[:] = degrade.to_bytes(under + mask[:, :, None].astype(np.float32) / 255 * (paint - under))
+
+
+def _grow(result: Picture, picture: Picture, side: float, rng: np.random.Generator) -> bool:
+    """Paints what begins at an edge, in the colour beyond it: a spur or a bite, or, when it is long enough to reach the
+    other side, a bridge or a gap. Returns whether an edge was found within a few tries."""
+    height, width = picture.shape[:2]
+    for _ in range(_TRIES):
+        row, column = int(rng.integers(height)), int(rng.integers(width))
+        angle = rng.integers(4) * math.pi / 2 if rng.random() < 0.5 else rng.uniform(0, 2 * math.pi)
+        here, step = picture[row, column].astype(np.int16), np.array([math.sin(angle), math.cos(angle)])
+        back = _way_to_edge(picture, (row, column), -step, here)
+        if back is None:
+            continue
+        root = np.array([row, column]) - back * step
+        beyond = root - 2 * step
+        r, c = round(beyond[0]), round(beyond[1])
+        if not (0 <= r < height and 0 <= c < width):
+            continue
+        ahead = _way_to_edge(picture, (row, column), step, here)
+        length = side
+        if ahead is not None and back + ahead <= 2 * side + 8 and rng.random() < 0.7:
+            length = back + ahead + 2.0  # all the way across
+        end = root + length * step
+        mask = np.zeros((height, width), np.uint8)
+        _bar(mask, beyond, end, max(1.5, min(0.6 * length, rng.uniform(2, 12))), rng)
+        if rng.random() < 0.15:
+            mask = _gnawed(mask, rng)
+        _paint(result, mask, picture[r, c].astype(np.float32))
+        return True
+    return False
+
+
+def _way_to_edge(picture: Picture, start: tuple[int, int], step: Point, here: NDArray[np.int16]) -> int | None:
+    """Steps from ``start`` to the first pixel of clearly another colour than ``here``; ``None``: none is near."""
+    ways = np.arange(1, _FAR)
+    rows = np.rint(start[0] + ways * step[0]).astype(int)
+    columns = np.rint(start[1] + ways * step[1]).astype(int)
+    inside = (rows >= 0) & (rows < picture.shape[0]) & (columns >= 0) & (columns < picture.shape[1])
+    seen = picture[rows[inside], columns[inside]].astype(np.int16)
+    other = np.flatnonzero(np.abs(seen - here).max(axis=1) >= _APART)
+    return int(ways[inside][other[0]]) if other.size else None
+
+
+def _bar(mask: NDArray[np.uint8], start: Point, end: Point, thick: float, rng: np.random.Generator) -> None:
+    """A bar from ``start`` to ``end``, straight or a little bent, even or of changing thickness."""
+    steps = 5
+    way = np.linspace(0, 1, steps + 1)[:, None]
+    across = np.array([end[1] - start[1], start[0] - end[0]])
+    bend = rng.normal(0, 0.12) if rng.random() < 0.5 else 0.0
+    path = start + way * (end - start) + 4 * way * (1 - way) * bend * across
+    uneven = rng.uniform(0, 0.5) if rng.random() < 0.7 else 0.0
+    line = cv2.LINE_AA if rng.random() < 0.5 else cv2.LINE_8
+    for a, b in pairwise(path):
+        wide = max(1, round(thick * (1 + rng.uniform(-uneven, uneven))))
+        cv2.line(mask, (round(a[1]), round(a[0])), (round(b[1]), round(b[0])), 255, wide, line)
+
+
+def _shape(side: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A shape about ``side`` pixels long as a mask, 0..255: a stroke, a piece with a ragged outline, or, seldom (good
+    parts are full of them), a smooth spot."""
+    size = math.ceil(1.5 * side) + 4
+    mask = np.zeros((size, size), np.uint8)
+    line = cv2.LINE_AA if rng.random() < 0.5 else cv2.LINE_8
+    middle, radius = size / 2, side / 2
+    kind = rng.random()
+    if kind < 0.05:
+        axes = max(1, round(radius)), max(1, round(radius * rng.uniform(0.3, 0.8)))
+        cv2.ellipse(mask, (round(middle), round(middle)), axes, rng.uniform(0, 180), 0, 360, 255, -1, line)
+    elif kind < 0.5:
+        angles = np.arange(_CORNERS) * (2 * math.pi / _CORNERS) + rng.uniform(0, 0.4, _CORNERS)
+        reach = radius * rng.uniform(rng.uniform(0.2, 0.8), 1.0, _CORNERS)
+        stretch = rng.uniform(0.3, 1.0)
+        outline = np.stack([middle + reach * np.cos(angles), middle + stretch * reach * np.sin(angles)], axis=-1)
+        cv2.fillPoly(mask, [np.rint(_spun(outline, middle, rng)).astype(np.int32)], 255, line)
+    else:
+        _stroke(mask, middle, side, line, rng)
+    if rng.random() < 0.25:
+        mask = _gnawed(mask, rng)
+    return mask
+
+
+def _stroke(mask: NDArray[np.uint8], middle: float, side: float, line: int, rng: np.random.Generator) -> None:
+    """A bent stroke through the middle, its thickness changing on the way."""
+    steps = 4
+    bend = rng.normal(0, 0.5, steps).cumsum()
+    walk = np.stack([np.cos(bend), np.sin(bend)], axis=-1).cumsum(axis=0) * (side / steps)
+    path = _spun(walk - walk.mean(axis=0) + middle, middle, rng)
+    thick = max(1.0, side * rng.uniform(0.08, 0.4))
+    for start, end in pairwise(path):
+        wide = max(1, round(thick * rng.uniform(0.6, 1.4)))
+        ends = [(round(x), round(y)) for x, y in (start, end)]
+        cv2.line(mask, ends[0], ends[1], 255, wide, line)
+
+
+def _gnawed(mask: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The mask with holes of a few pixels."""
+    noise = rng.standard_normal(mask.shape, dtype=np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.7, 2.0))
+    return np.where(noise > rng.uniform(-0.6, 0.2) * noise.std(), mask, 0).astype(np.uint8)
+
+
+def _spun(points: NDArray[np.float64], middle: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Points n×2 turned about the middle by any angle."""
+    angle = rng.uniform(0, 2 * math.pi)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    return (points - middle) @ turn + middle
+
+
+def _place(picture: Picture, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
+    """Top and left corner for a shape, its middle inside the picture. Half of them go where, of four places, most is
+    to be seen: a fault on an edge is harder to tell from the picture than one on an empty ground."""
+    height, width = picture.shape[:2]
+    tries = 4 if rng.random() < 0.5 else 1
+    best, most = (0, 0), -1.0
+    for _ in range(tries):
+        row, column = int(rng.integers(height)), int(rng.integers(width))
+        place = row - shape[0] // 2, column - shape[1] // 2
+        if tries == 1:
+            return place
+        seen = picture[max(0, place[0]) : row + shape[0] // 2 + 1, max(0, place[1]) : column + shape[1] // 2 + 1, 1]
+        detail = float(seen.std())
+        if detail > most:
+            best, most = place, detail
+    return best
+
+
+def _colour(picture: Picture, under: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
+    """What to paint with over ``under`` (n×3): a colour of the picture that shows there, else (where the picture has
+    none, and for a share ``recipe.foreign``) any that does."""
+    mean = under.mean(axis=0, dtype=np.float64)
+    drawn = picture[rng.integers(picture.shape[0], size=8), rng.integers(picture.shape[1], size=8)]
+    foreign = rng.integers(0, 256, (8, 3))
+    # Faults on a picture of one colour are seldom of a colour that it has.
+    opposite = np.clip(255 - mean + rng.normal(0, 8, 3), 0, 255)
+    candidates = foreign if rng.random() < recipe.foreign else drawn
+    for colour in candidates:
+        if float(np.abs(colour - mean).max()) >= _APART:
+            return colour.astype(np.float32)
+    return opposite.astype(np.float32)

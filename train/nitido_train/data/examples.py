@@ -1,0 +1,209 @@
+"""Collections of small pictures of one size with their labels: digit files, emoji fonts, folders of pictures."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.errors import RecipeError, SourceUnavailable
+from nitido.images.fit import fit_picture
+from nitido_train.data.degrade import Picture
+from nitido_train.data.pictures import decode, find_pictures
+
+log = logging.getLogger(__name__)
+
+Bytes = NDArray[np.uint8]
+CACHE = 2 << 30  # bytes of prepared pictures held in memory; what does not fit is decoded again when it is needed
+_IDX_SUFFIX = "-images-idx3-ubyte"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What every picture is brought to. channels: 1 (luma) or 3 (BGR)."""
+
+    height: int
+    width: int
+    channels: int
+
+
+class Examples:
+    """Pictures by number. labels: int64, one each, indices into ``names``. skipped: files that could not be read."""
+
+    def __init__(self, pictures: Bytes | Sequence[Path], labels: NDArray[np.int64], names: list[str], shape: Shape):
+        """pictures: N×H×W×C, or files that are decoded when first asked for."""
+        self.labels, self.names, self.skipped = labels, names, 0
+        self._pictures, self._shape = pictures, shape
+        self._cache: dict[int, Bytes] = {}
+        self._room = CACHE
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pictures(self, numbers: Sequence[int] | NDArray[np.int64]) -> Bytes:
+        """uint8 n×H×W×C; BGR where there are three channels. Raises ``SourceUnavailable`` for a file that was there
+        when the training began and no longer is."""
+        if isinstance(self._pictures, np.ndarray):
+            return self._pictures[np.asarray(numbers)]
+        return np.stack([self._picture(int(number)) for number in numbers])
+
+    def where(self, chosen: NDArray[np.bool_]) -> Examples:
+        """The examples for which ``chosen`` is true."""
+        kept = np.flatnonzero(chosen)
+        if isinstance(self._pictures, np.ndarray):
+            pictures: Bytes | list[Path] = self._pictures[kept]
+        else:
+            pictures = [self._pictures[int(i)] for i in kept]
+        part = Examples(pictures, self.labels[kept], self.names, self._shape)
+        part.skipped = self.skipped
+        return part
+
+    def _picture(self, number: int) -> Bytes:
+        known = self._cache.get(number)
+        if known is not None:
+            return known
+        path = self._pictures[number]
+        assert isinstance(path, Path)
+        picture = decode(path)
+        if picture is None:
+            raise SourceUnavailable(f"{path} was readable when the training began and no longer is")
+        fitted = fit(picture, self._shape)
+        self._room -= fitted.nbytes
+        if self._room >= 0:
+            self._cache[number] = fitted
+        return fitted
+
+
+def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
+    """Everything that the sources hold, in a fixed order.
+
+    A source is a folder of MNIST's IDX files (``train-images-idx3-ubyte`` and its labels, gzipped or not; those of the
+    test set are left alone), such a file itself, a colour font of bitmaps (``.ttf``), or a folder of pictures, whose
+    labels are the names of the folders directly in it. Unreadable pictures are left out and counted.
+    Raises ``SourceUnavailable``.
+    """
+    parts = [_read(source, shape) for source in sources]
+    if len(parts) == 1:
+        return parts[0]
+    names = sorted({name for part in parts for name in part.names})
+    labels = [np.array([names.index(part.names[i]) for i in part.labels], np.int64) for part in parts]
+    if all(isinstance(part._pictures, np.ndarray) for part in parts):
+        pictures: Bytes | list[Path] = np.concatenate([np.asarray(part._pictures) for part in parts])
+    elif not any(isinstance(part._pictures, np.ndarray) for part in parts):
+        pictures = [path for part in parts for path in part._pictures if isinstance(path, Path)]
+    else:
+        pictures = np.concatenate([part.pictures(range(len(part))) for part in parts])
+    merged = Examples(pictures, np.concatenate(labels), names, shape)
+    merged.skipped = sum(part.skipped for part in parts)
+    return merged
+
+
+def fit(picture: Picture, shape: Shape) -> Bytes:
+    """A BGR picture as uint8 H×W×C of that shape, as the runtime brings pictures to a network's size."""
+    fitted = fit_picture(picture, shape.height, shape.width)
+    if shape.channels == 1:
+        fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2GRAY), np.uint8)
+    return fitted.reshape(shape.height, shape.width, shape.channels)
+
+
+def _read(source: Path, shape: Shape) -> Examples:
+    if source.suffix.lower() in (".ttf", ".otf"):
+        return _read_font(source, shape)
+    if _IDX_SUFFIX in source.name:
+        return _read_idx(source, shape)
+    digits = sorted(source.glob(f"train{_IDX_SUFFIX}*")) if source.is_dir() else []
+    if digits:
+        return _read_idx(digits[0], shape)
+    return _read_folder(source, shape)
+
+
+def _read_idx(path: Path, shape: Shape) -> Examples:
+    """MNIST's own format: big-endian sizes, then bytes (LeCun, Cortes, Burges)."""
+    raw = _idx_array(path, 0x803)
+    labels = _idx_array(path.with_name(path.name.replace(_IDX_SUFFIX, "-labels-idx1-ubyte")), 0x801).astype(np.int64)
+    if len(raw) != len(labels):
+        raise SourceUnavailable(f"{path} holds {len(raw)} pictures and its label file {len(labels)} labels")
+    if raw.shape[1:] == (shape.height, shape.width) and shape.channels == 1:
+        pictures = raw[..., None]
+    else:
+        pictures = np.stack([fit(np.asarray(cv2.cvtColor(p, cv2.COLOR_GRAY2BGR), np.uint8), shape) for p in raw])
+    return Examples(pictures, labels, [str(i) for i in range(int(labels.max()) + 1)], shape)
+
+
+def _idx_array(path: Path, magic: int) -> Bytes:
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if path.suffix == ".gz" else data
+        dimensions = data[3]
+        found, *sizes = struct.unpack_from(f">{1 + dimensions}I", data)
+        if found != magic:
+            raise ValueError(f"its first number is {found:#x}, expected {magic:#x}")
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(sizes)
+    except (OSError, EOFError, ValueError, IndexError, struct.error, zlib.error) as error:
+        raise SourceUnavailable(f"{path} is not a readable IDX file: {error}") from error
+
+
+def _read_font(path: Path, shape: Shape) -> Examples:
+    """The bitmaps of a CBDT colour font, each once, on white."""
+    from fontTools.ttLib import TTFont, TTLibError
+
+    try:
+        with path.open("rb") as file, TTFont(file, lazy=True) as font:
+            strikes = font["CBDT"].strikeData
+            unique = {bitmap.imageData: None for strike in strikes for _, bitmap in sorted(strike.items())}
+    except (OSError, TTLibError, KeyError) as error:
+        raise SourceUnavailable(
+            f"{path} is not a font of colour bitmaps (table CBDT), such as Noto Color Emoji: {error}"
+        ) from error
+    pictures = [fit(_on_white(data), shape) for data in unique]
+    return Examples(np.stack(pictures), np.zeros(len(pictures), np.int64), [""], shape)
+
+
+def _on_white(png: bytes) -> Picture:
+    """A bitmap with alpha as a square BGR picture."""
+    from PIL import Image
+
+    glyph = Image.open(io.BytesIO(png)).convert("RGBA")
+    side = max(glyph.size)
+    page = Image.new("RGBA", (side, side), "white")
+    page.alpha_composite(glyph, ((side - glyph.width) // 2, (side - glyph.height) // 2))
+    return np.ascontiguousarray(np.asarray(page.convert("RGB"))[..., ::-1])
+
+
+def _read_folder(folder: Path, shape: Shape) -> Examples:
+    paths, names_of = [], []
+    skipped = 0
+    for path in find_pictures([folder]):
+        # Decoded once now, so that a broken file is known before the training and not in its middle.
+        if decode(path) is None:
+            skipped += 1
+            log.warning("left out %s: unreadable", path)
+            continue
+        inside = path.relative_to(folder) if folder.is_dir() else Path(path.name)
+        paths.append(path)
+        names_of.append(inside.parts[0] if len(inside.parts) > 1 else "")
+    if not paths:
+        raise SourceUnavailable(f"none of the {skipped} pictures in {folder} can be read")
+    names = sorted(set(names_of))
+    labels = np.array([names.index(name) for name in names_of], np.int64)
+    examples = Examples(paths, labels, names, shape)
+    examples.skipped = skipped
+    return examples
+
+
+def hold_out(examples: Examples, most: int = 2000) -> tuple[Examples, Examples]:
+    """(to train on, to validate on): evenly spaced examples, a tenth of all and at most ``most``, are kept apart."""
+    if len(examples) < 2:
+        raise RecipeError(f"found {len(examples)} example; a training needs at least two")
+    stride = max(2, min(10, len(examples)), len(examples) // most)
+    apart = np.arange(len(examples)) % stride == stride - 1
+    return examples.where(~apart), examples.where(apart)

@@ -1,0 +1,129 @@
+"""Training networks from frame to frame: patches of pictures, degraded, to be restored."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from nitido.errors import CheckpointError, RecipeError
+from nitido_train.charts.figures import Figure
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.data.degrade import Picture
+from nitido_train.data.pictures import PatchStream, PictureStore, Share, find_pictures, to_tensor
+from nitido_train.evaluation.validation import ValidationSet, to_pictures
+from nitido_train.nets.blocks import collapse, space_to_depth
+from nitido_train.nets.frame import FrameNet
+from nitido_train.objectives.losses import LOSSES
+from nitido_train.quantization.equalization import equalize
+from nitido_train.quantization.imitation import percentile_ranges, quantize_net
+from nitido_train.recipe import Recipe
+from nitido_train.training.setup import RunOptions, first_weights, other_network
+
+HELD_OUT = 16  # pictures kept for validation when no validation folder is given
+CALIBRATION_BATCHES = 8
+
+
+class FrameJob:
+    """See :class:`nitido_train.objectives.objective.Job`. Scored by PSNR in dB."""
+
+    score, unit = "psnr", "dB"
+
+    def __init__(self, recipe: Recipe, options: RunOptions) -> None:
+        """Reads the pictures. Raises ``SourceUnavailable``, ``RecipeError``."""
+        self.recipe = recipe
+        paths, held_out = _split(options)
+        self._store = PictureStore(paths, smallest=recipe.data.patch + 8 * recipe.scale)
+        self._validation = ValidationSet(held_out, recipe)
+        if recipe.schedule.loss not in LOSSES:
+            raise RecipeError(f"[schedule] loss expects one of {', '.join(LOSSES)}; found '{recipe.schedule.loss}'")
+        self._loss = LOSSES[recipe.schedule.loss]
+        self.summary = f"{len(self._store)} pictures, {self._store.skipped} left out, {len(held_out)} for validation"
+
+    def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
+        """Drawn, or with the weights of ``options.start``. A quantization-aware training measures the ranges of
+        activations on its first patches and notes them in ``state``.
+
+        Raises ``CheckpointError`` when the two networks have too little in common, ``RecipeError`` when patches do not
+        fit the network's grid.
+        """
+        net = cast(FrameNet, self._start(state, options))
+        if self.recipe.data.patch % (net.multiple * net.scale):
+            raise RecipeError(
+                f"[data] patch must be a multiple of {net.multiple * net.scale} for this network; "
+                f"found {self.recipe.data.patch}"
+            )
+        return net
+
+    def _start(self, state: Checkpoint, options: RunOptions) -> nn.Module:
+        if options.start is not None and options.start.quantization and not state.step:
+            raise CheckpointError("--from holds a network trained for 8 bits; choose the float one it was made from")
+        if state.step or options.start is None or not options.qat:
+            return first_weights(state, options)
+        if state.recipe.net != options.start.recipe.net:
+            raise other_network(state.recipe, options.start.recipe)
+        net = cast(FrameNet, collapse(options.start.frame_net()))
+        stream, size = PatchStream(self._store, state.recipe), state.recipe.data.batch
+        batches = [_given(stream, range(n * size, (n + 1) * size)) for n in range(CALIBRATION_BATCHES)]
+        cells = [space_to_depth(batch, net.cell) for batch in batches]
+        net.body = equalize(net.body, cells)
+        state.quantization = percentile_ranges(net.body, cells)
+        return quantize_net(net, state.quantization).requires_grad_(True).train()
+
+    def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:
+        stream = PatchStream(self._store, self.recipe)
+        share = Share(first, self.recipe.schedule.steps, self.recipe.data.batch, rank, world)
+        loader = DataLoader(
+            stream,
+            batch_size=self.recipe.data.batch // world,
+            sampler=share,
+            num_workers=workers,
+            prefetch_factor=8 if workers else None,
+            # Forked workers share the decoded pictures; spawned ones would each get a copy.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+        )
+        return iter(loader)
+
+    def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
+        given, target = (to_tensor(part).to(device) for part in batch)  # N 3 H W
+        return self._loss(net(given), target)
+
+    def validate(self, net: nn.Module, device: torch.device) -> dict[str, float]:
+        return self._validation.score(net, device)
+
+    @torch.no_grad()
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
+        """Rows of given, restored and clean pictures."""
+        given, clean = self._validation.examples()
+        restored = to_pictures(net(given.to(device)))
+        shown = [np.repeat(np.repeat(p, self.recipe.scale, 0), self.recipe.scale, 1) for p in to_pictures(given)]
+        rows = [np.hstack(row) for row in zip(shown, restored, clean, strict=True)]  # H 3W 3
+        return {"given_restored_clean": np.vstack(rows)}
+
+    def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
+        return {}
+
+    def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        return {}
+
+
+def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
+    """Training and validation files; without a validation folder, evenly spaced training files are held out."""
+    paths = find_pictures(options.data)
+    if options.val:
+        return paths, find_pictures(options.val)
+    stride = max(2, len(paths) // HELD_OUT)
+    held_out = paths[::stride] if len(paths) > 1 else paths
+    apart = set(held_out)
+    kept = [p for p in paths if p not in apart]
+    return kept or paths, held_out
+
+
+def _given(stream: PatchStream, indices: range) -> Tensor:
+    return to_tensor(torch.stack([torch.from_numpy(stream[i][0]) for i in indices]))  # n 3 h w

@@ -1,0 +1,68 @@
+"""Losses by the name a recipe calls them. All take float tensors of equal shape and return a scalar mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from nitido_train.data.degrade import BT601_BGR
+from nitido_train.data.pictures import ZERO_POINT
+
+SSIM_SHARE = 0.84
+CHANNEL_SHARE = 0.1
+
+
+def charbonnier(output: Tensor, target: Tensor) -> Tensor:
+    """√(d² + ε²), ε = 1e-3: L1 that is smooth at zero (Charbonnier et al., 1994; LapSRN, 2017)."""
+    return torch.sqrt((output - target) ** 2 + 1e-6).mean()
+
+
+def l1_ssim(output: Tensor, target: Tensor) -> Tensor:
+    """0.84 · (1 - SSIM) + 0.16 · L1, for frames of -0.5..0.5: sharper than L1, with its colours and brightness.
+
+    The weights are those of Zhao, Gallo, Frosio and Kautz, "Loss Functions for Image Restoration with Neural Networks"
+    (2017), who use it with SSIM at five scales; patches are too small for those. SSIM is of Gaussian windows 11 pixels
+    wide, so frames must be at least that large.
+    """
+    # Luminance and contrast are compared with zero as black.
+    light = ZERO_POINT / 255
+    ssim = cast(Tensor, structural_similarity_index_measure(output + light, target + light, data_range=1.0))
+    return SSIM_SHARE * (1 - ssim) + (1 - SSIM_SHARE) * F.l1_loss(output, target)
+
+
+def rmse(output: Tensor, target: Tensor) -> Tensor:
+    """Root mean squared error of each frame, N×3×H×W of -0.5..0.5, then the mean over frames. PSNR is measured by a
+    squared error, but a plain mean of it would be that of the noisiest frames. Softened below one level of 255."""
+    return _root(((output - target) ** 2).mean((1, 2, 3)))
+
+
+def rmse_luma(output: Tensor, target: Tensor) -> Tensor:
+    """:func:`rmse` of the luma of BGR frames (BT.601), on which upscalers are compared, with a tenth of all channels'
+    squared error, which keeps colours in place."""
+    off = output - target
+    luma = torch.einsum("nchw,c->nhw", off, off.new_tensor(BT601_BGR))
+    return _root((luma**2).mean((1, 2)) + CHANNEL_SHARE * (off**2).mean((1, 2, 3)))
+
+
+def _root(squared_errors: Tensor) -> Tensor:
+    return torch.sqrt(squared_errors + 1 / 255**2).mean()
+
+
+def kl_nats(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL divergence from N(mean, exp(log_var)), each N×d, to the standard normal prior: N values in nats."""
+    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "charbonnier": charbonnier,
+    "l1": F.l1_loss,
+    "l1+ssim": l1_ssim,
+    "mse": F.mse_loss,
+    "rmse": rmse,
+    "rmse-luma": rmse_luma,
+}

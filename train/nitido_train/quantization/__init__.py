@@ -1,0 +1,1 @@
+"""Networks that are trained or rewritten for 8 bits."""

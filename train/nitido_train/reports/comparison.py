@@ -1,0 +1,141 @@
+"""Several runs on one page: their scores side by side, and autoencoders against PCA over the latent size."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from nitido.errors import RecipeError
+from nitido.system.files import write_whole
+from nitido_train.charts.figures import TITLES, Error, Figure, lines_chart
+from nitido_train.charts.latents import net_error, pca_figure
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.objectives.latents import LatentJob
+from nitido_train.objectives.objective import Job
+from nitido_train.reports import html as report_page
+from nitido_train.reports.run import amount, pictures_of
+from nitido_train.reports.run_folder import Run
+
+RECONSTRUCTIONS = {"given_restored", "given_restored_clean"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run that has a best checkpoint, and its job with the data read."""
+
+    run: Run
+    job: Job
+
+    @property
+    def latent_size(self) -> int:
+        return int(self.run.recipe.net.options.get("latent", 0))
+
+
+def write_comparison(path: Path, compared: Sequence[Compared], device: torch.device) -> list[list[str]]:
+    """Writes the page and returns the table of autoencoders against PCA, its head first (empty without autoencoders).
+    Raises ``RecipeError`` when runs were trained on different data, ``SinkUnavailable``."""
+    names = _names([one.run for one in compared])
+    latents = {name: one for name, one in zip(names, compared, strict=True) if isinstance(one.job, LatentJob)}
+    linear = _against_pca(latents, device)
+    grids: dict[str, Figure] = {}
+    for name, one in zip(names, compared, strict=True):
+        found = pictures_of(_best(one.run), one.job, device)
+        for kind in RECONSTRUCTIONS & found.keys():
+            grids[name] = replace(found[kind], caption=f"{name}: {found[kind].caption}")
+    table = linear.table if linear and linear.table else []
+    body = (
+        report_page.heading("Runs compared", ", ".join(names)),
+        report_page.section(
+            "Against PCA",
+            report_page.figures({"pca": linear}) if linear else "",
+            report_page.number_table(table, text=(0, 6), gain=3) if table else "",
+        ),
+        report_page.section("Runs", _runs(names, compared)),
+        report_page.section("Course of the trainings", report_page.figures(_courses(names, compared))),
+        report_page.section("Pictures", report_page.figures(grids)),
+    )
+    write_whole(path, report_page.document("Runs compared · Nítido", body))
+    return table
+
+
+def _against_pca(latents: Mapping[str, Compared], device: torch.device) -> Figure | None:
+    if not latents:
+        return None
+    (first_name, first), *others = latents.items()
+    for name, one in others:
+        if _data(one) != _data(first):
+            raise RecipeError(
+                f"{first_name} and {name} were trained on different data or sizes of pictures; compare runs of the same"
+            )
+    lines: dict[str, list[Error]] = {}
+    kinds = Counter((one.run.recipe.net.kind, one.latent_size) for one in latents.values())
+    for name, one in latents.items():
+        job, kind = one.job, one.run.recipe.net.kind
+        assert isinstance(job, LatentJob)
+        line = kind if kinds[kind, one.latent_size] == 1 else name
+        net = _best(one.run).latent_net().to(device)
+        lines.setdefault(line, []).append(net_error(net, job.held_out, device))
+    job = first.job
+    assert isinstance(job, LatentJob)
+    return pca_figure(lines, job.examples, job.held_out)
+
+
+def _data(one: Compared) -> tuple[object, ...]:
+    """What says whether two autoencoders saw the same pictures, in training and after."""
+    job = one.job
+    assert isinstance(job, LatentJob)
+    ends = [part.pictures([0, len(part) - 1]).tobytes() for part in (job.examples, job.held_out)]
+    return len(job.examples), len(job.held_out), *ends
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The folders' names, as far as they tell the runs apart, or else their paths."""
+    short = [run.folder.resolve().name for run in runs]
+    return short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
+
+
+def _runs(names: Sequence[str], compared: Sequence[Compared]) -> str:
+    scores = list(dict.fromkeys(key for one in compared for key in _scores(one.run)))
+    table = [["run", "network", "steps", "best at", *scores]]
+    for name, one in zip(names, compared, strict=True):
+        found, options = _scores(one.run), one.run.recipe.net.options
+        network = one.run.recipe.net.kind + (f", latent {options['latent']}" if "latent" in options else "")
+        table.append(
+            [
+                name,
+                network,
+                f"{one.run.last.step:,}",
+                f"{_best(one.run).step:,}",
+                *(amount(score, found[score]) if score in found else "" for score in scores),
+            ]
+        )
+    return report_page.number_table(table, text=(0, 1))
+
+
+def _best(run: Run) -> Checkpoint:
+    assert run.best is not None
+    return run.best
+
+
+def _scores(run: Run) -> dict[str, float]:
+    return {name: value for name, value in _best(run).history[-1].items() if name not in ("step", "lr")}
+
+
+def _courses(names: Sequence[str], compared: Sequence[Compared]) -> dict[str, Figure]:
+    """A chart for each figure that all runs have, a line for each run."""
+    found = {}
+    for key in _scores(compared[0].run):
+        if all(key in _scores(one.run) for one in compared):
+            lines = {
+                name: ([row["step"] for row in one.run.history], [row.get(key, math.nan) for row in one.run.history])
+                for name, one in zip(names, compared, strict=True)
+            }
+            title = TITLES.get(key, key)
+            chart = lines_chart(lines, title, falls=key in ("loss", "kl"))
+            found[f"course_{key}"] = Figure(chart, chart=True)
+    return found

@@ -1,0 +1,213 @@
+"""``report.html``: one run on one page, with what it shows, how it went, and how to do it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from nitido.system.files import write_whole
+from nitido_train.charts.figures import Figure, curves
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.objectives.objective import Job
+from nitido_train.reports import html as report_page
+from nitido_train.reports.run_folder import Run, train_command
+
+CAPTIONS = {
+    "given_restored": "Held-out examples: above as they are, below what the network makes of them.",
+    "given_restored_clean": "Held-out examples: as given, restored, and as they should be.",
+}
+# Which figures belong together; those of any other name come first.
+SPACE = ("latents", "manifold", "samples")
+LINEAR = "pca"
+UNITS = {"psnr": "dB", "elbo": "nats", "reconstruction": "nats", "kl": "nats"}
+
+
+def write_report(run: Run, job: Job | None, device: torch.device) -> dict[str, Figure]:
+    """Draws the final figures of a run's best checkpoint into ``figures/`` and all of it into ``report.html``.
+
+    job: of the run, with its data read; without it pictures are those that the last validation left in the folder.
+    Raises ``SinkUnavailable``, and whatever goes wrong in drawing.
+    """
+    shown = {**drawn(run, job, device), **curves(run.history, run.score)}
+    for name, figure in shown.items():
+        write_whole(run.folder / "figures" / f"{name}.png", report_page.png(figure.picture))
+    summary = job.summary if job else run.setting.summary if run.setting else ""
+    write_whole(run.folder / "report.html", _page(run, shown, summary, complete=job is not None))
+    return shown
+
+
+def drawn(run: Run, job: Job | None, device: torch.device) -> dict[str, Figure]:
+    """The figures of the best checkpoint, by name, that need a network or its data."""
+    if run.best is None:
+        return {}
+    if job is None:
+        return _left_behind(run.folder / "figures")
+    return {**pictures_of(run.best, job, device), **job.figures(run.best.averaged_net().to(device), device)}
+
+
+def pictures_of(best: Checkpoint, job: Job, device: torch.device) -> dict[str, Figure]:
+    """What a job shows of its network at each validation, of a checkpoint."""
+    net = best.averaged_net().to(device)
+    return {name: Figure(picture, _caption(name)) for name, picture in job.pictures(net, device).items()}
+
+
+def amount(name: str, value: float) -> str:
+    """A figure of a validation as people read it."""
+    unit = UNITS.get("psnr" if name.startswith("psnr") else name, "")
+    return f"{value:,.2f} {unit}" if unit else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _page(run: Run, shown: Mapping[str, Figure], summary: str, *, complete: bool) -> bytes:
+    recipe, page = run.recipe, report_page
+    charts = {name: figure for name, figure in shown.items() if name.startswith("curve_")}
+    apart = {*SPACE, LINEAR, *charts}
+    first = {name: figure for name, figure in shown.items() if name not in apart}
+    notes = []
+    if run.best is None:
+        notes.append(page.note("Not validated yet: there is no best checkpoint to show."))
+    elif not complete:
+        again = f"nitido report {shlex.quote(str(run.folder))} --data DATA"
+        notes.append(page.note(f"Drawn without the data, from what the last validation left: {again} draws the rest."))
+    linear = shown.get(LINEAR)
+    table = page.number_table(linear.table, text=(0, 6), gain=3) if linear and linear.table else ""
+    body = (
+        page.heading(recipe.name, recipe.summary, str(run.folder)),
+        page.tiles(_tiles(run)),
+        *notes,
+        page.section("Pictures", page.figures(first)),
+        page.section("Latent space", page.figures({name: shown[name] for name in SPACE if name in shown})),
+        page.section("Against PCA", page.figures({LINEAR: linear}) if linear else "", table),
+        page.section("Course of the training", page.figures(charts)),
+        page.section("Scores", _scores(run)),
+        page.section("Recipe", page.fact_tables(recipe_facts(run))),
+        page.section("Data and surroundings", page.fact_tables(_surroundings(run, summary))),
+        page.section("Next", *_commands(run)),
+    )
+    return page.document(f"{recipe.name} · Nítido", body)
+
+
+def _tiles(run: Run) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if run.best:
+        found[f"best {run.score.upper()} on held-out data"] = amount(run.score, run.best.best)
+        found["step of the best checkpoint"] = f"{run.best.step:,}"
+    found["steps done" + _ending(run)] = f"{run.last.step:,}"
+    found["parameters in training"] = f"{_parameters(run):,}"
+    if run.setting and run.setting.seconds:
+        found["time"] = duration(run.setting.seconds)
+    return found
+
+
+def _ending(run: Run) -> str:
+    schedule = run.recipe.schedule
+    if run.last.step >= schedule.steps:
+        return ", all of them"
+    best = run.best.step if run.best else 0
+    if schedule.patience and run.last.step - best >= schedule.patience * schedule.validate_every:
+        return f" of {schedule.steps:,}: no better for {schedule.patience} validations"
+    return f" of {schedule.steps:,}"
+
+
+def _parameters(run: Run) -> int:
+    return sum(weights.numel() for weights in run.last.fresh_net().parameters())
+
+
+def _scores(run: Run) -> str:
+    if run.best is None:
+        return ""
+    best, last = run.best.history[-1], run.history[-1]
+    names = [name for name in best if name not in ("step", "lr")]
+    head = ["", f"best, step {run.best.step:,}", f"last, step {int(last['step']):,}"]
+    return report_page.number_table(
+        [head, *([name, amount(name, best[name]), amount(name, last.get(name, np.nan))] for name in names)]
+    )
+
+
+def recipe_facts(run: Run) -> dict[str, dict[str, str]]:
+    """Every value of the recipe, by table."""
+    groups: dict[str, dict[str, str]] = {"recipe": {}}
+    for key, value in asdict(run.recipe).items():
+        if isinstance(value, dict):
+            groups[key] = dict(_flat(value, ""))
+        elif value is not None:
+            groups["recipe"][key] = _shown(value)
+    return groups
+
+
+def _flat(values: Mapping[str, Any], before: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{before}{key}.")
+        else:
+            found.append((before + key, _shown(value)))
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _surroundings(run: Run, summary: str) -> dict[str, dict[str, str]]:
+    setting = run.setting
+    data = {"found": summary} if summary else {}
+    if setting is None:
+        named = ", ".join(run.last.provenance.get("data", []))
+        return {"data": {**({"sources": named} if named else {}), **data}}
+    data["sources"] = ", ".join(setting.data)
+    data["validation"] = ", ".join(setting.val) or "held out of the sources, evenly spaced"
+    if setting.start:
+        data["began with the weights of"] = setting.start
+    machine = {
+        "machine": setting.machine,
+        "accelerator": setting.accelerator,
+        "precision": setting.precision,
+        "processes": str(setting.devices),
+        "threads": str(setting.threads),
+    }
+    return {"data": data, "machine": machine, "versions": setting.versions}
+
+
+def _commands(run: Run) -> list[str]:
+    folder = shlex.quote(str(run.folder))
+    found = []
+    if run.best:
+        export = f"nitido export {folder} -o {shlex.quote(run.recipe.name)}.onnx"
+        found.append(report_page.command("Export the best checkpoint", export))
+    if run.last.step < run.recipe.schedule.steps:
+        found.append(report_page.command("Go on", train_command(run, resume=True)))
+    found.append(report_page.command("Train the same again", train_command(run)))
+    return found
+
+
+def _caption(name: str) -> str:
+    return CAPTIONS.get(name, name.replace("_", " ").capitalize() + ".")
+
+
+def _left_behind(folder: Path) -> dict[str, Figure]:
+    """What validations have drawn, in alphabetical order."""
+    found = {}
+    for path in sorted(folder.glob("*.png")):
+        picture = cv2.imread(str(path))
+        if picture is not None and not path.stem.startswith("curve_"):
+            chart = path.stem in ("latents", LINEAR)
+            found[path.stem] = Figure(np.asarray(picture, np.uint8), _caption(path.stem), chart)
+    return found
