@@ -21,12 +21,13 @@ from typing import Any
 import click
 import numpy as np
 
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.inference.session import open_session
 from nitido.live.ladder import percentile_95
 from nitido.live.loop import run
 from nitido.live.sinks import NullSink
-from nitido.live.state import Controls, Frame
+from nitido.live.state import Controls
 from nitido.model_file.zoo import find
 
 

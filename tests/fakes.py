@@ -9,8 +9,8 @@ from typing import cast
 
 import numpy as np
 
+from nitido.frames import Frame
 from nitido.inference.model import Model
-from nitido.live.state import Frame
 
 
 def frame(value: int, size: tuple[int, int] = (16, 12)) -> Frame:

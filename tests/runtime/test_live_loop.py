@@ -12,6 +12,7 @@ import pytest
 from fakes import FakeModel, FakeSource, ListSink, fake_model, frame
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
+from nitido.frames import Frame
 from nitido.inference.model import load
 from nitido.live.ladder import Rung, plan_rungs
 from nitido.live.loop import run
@@ -19,7 +20,7 @@ from nitido.live.mailbox import Mailbox
 from nitido.live.pacing import Timeline, Writer
 from nitido.live.sinks import Viewer
 from nitido.live.stage import Restorer
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.live.state import Controls, Shot, Status
 from nitido.live.variants import open_variants
 
 WAIT = 20.0  # seconds after which a test that hangs fails

@@ -16,9 +16,10 @@ import pytest
 from fakes import FakeSource, fake_model, frame
 
 from nitido.errors import SinkUnavailable
+from nitido.frames import Frame
 from nitido.live.loop import run
 from nitido.live.sinks.browser import Board, MjpegSink
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.live.state import Controls, Shot, Status
 
 WAIT = 20.0
 STATUS = Status(10.0, 12.0, 20.0, 5, 4, 1, "denoise-n", (16, 12), 1.0, False)

@@ -15,10 +15,11 @@ import pytest
 from fakes import frame
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable
+from nitido.frames import Frame
 from nitido.live.overlay import compose
 from nitido.live.sinks import open_sink
 from nitido.live.sinks.window import WindowSink
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.live.state import Controls, Shot, Status
 
 SHOT = Shot(frame(40, (320, 200)), frame(90, (320, 200)), 7, 0.0, 0.0, "m")
 STATUS = Status(24.9, 12.4, 20.1, 50, 45, 5, "denoise-n", (320, 200), 1.0, False)

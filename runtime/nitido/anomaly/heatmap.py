@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from nitido.anomaly.inspector import Heat, Inspection
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _RED, _GREEN = (60, 60, 255), (90, 200, 90)  # BGR

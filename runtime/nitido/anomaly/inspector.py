@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nitido.anomaly.reconstruction import Pair, Reconstruction
 from nitido.errors import CardMismatch, SourceUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 from nitido.model_file.card import PREFIX
 from nitido.model_file.properties import read_metadata, stamp
 from nitido.system.files import write_whole

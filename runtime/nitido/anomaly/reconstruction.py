@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
+from nitido.frames import Frame, require_frame
 from nitido.images.fit import fit_picture, middle_window
 from nitido.inference.model import Model
 from nitido.latent.autoencoder import Decoder, Encoder, find_part
-from nitido.live.state import Frame
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
 
@@ -70,12 +67,10 @@ class Reconstruction:
         """The file that carries the threshold."""
         return self.files[0]
 
-    def __call__(self, picture: NDArray[np.uint8]) -> Pair:
+    def __call__(self, picture: Frame) -> Pair:
         """The picture uint8 H×W×3 BGR as the model was given it and as it came back. Raises ``FrameMismatch`` for
         another array, ``NitidoError`` when the run fails."""
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-            found = "×".join(map(str, picture.shape))
-            raise FrameMismatch(f"expected one picture uint8 H×W×3 (BGR), found {picture.dtype} {found}")
+        require_frame(picture, "one picture")
         window = slice(0, picture.shape[0]), slice(0, picture.shape[1])
         if self.size is not None:
             window = middle_window(picture.shape[0], picture.shape[1], *self.size)

@@ -10,9 +10,9 @@ from typing import cast
 
 from nitido.anomaly.heatmap import draw_heatmap
 from nitido.anomaly.inspector import Inspection, Inspector
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.live.sources import Source
-from nitido.live.state import Frame
 
 _KEPT = 4  # frames between source and inspector; the live loop lets one wait
 

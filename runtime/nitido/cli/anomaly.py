@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nitido.anomaly.inspector import Inspection
     from nitido.anomaly.stage import Sighting
     from nitido.batch.plan import Job
-    from nitido.live.state import Frame
+    from nitido.frames import Frame
 
 FOUND = 3  # exit code: at least one anomaly
 

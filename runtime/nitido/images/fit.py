@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from nitido.errors import FrameMismatch
+from nitido.frames import Frame, require_frame
 
 
 def middle_window(tall: int, wide: int, height: int, width: int) -> tuple[slice, slice]:
@@ -18,12 +17,10 @@ def middle_window(tall: int, wide: int, height: int, width: int) -> tuple[slice,
     return slice(top, top + rows), slice(left, left + columns)
 
 
-def fit_picture(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def fit_picture(picture: Frame, height: int, width: int) -> Frame:
     """The middle of a picture uint8 h×w×3 BGR in the proportions of ``height`` × ``width`` pixels, brought to that
     size: by area when it shrinks, bicubically when it grows. Raises ``FrameMismatch`` for another kind of array."""
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        found = "×".join(map(str, picture.shape)) or "a single number"
-        raise FrameMismatch(f"expected a picture uint8 H×W×3 (BGR), found {picture.dtype} {found}")
+    require_frame(picture, "a picture")
     tall, wide = picture.shape[:2]
     shrinks = max(height / tall, width / wide) < 1
     middle = np.ascontiguousarray(picture[middle_window(tall, wide, height, width)])

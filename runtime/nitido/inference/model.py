@@ -11,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
+from nitido.frames import describe_array
 from nitido.inference.recurrence import IN, OUT, Memory, States
 from nitido.inference.session import open_session, run_error
 from nitido.inference.tiling import run_tiled
@@ -215,13 +216,7 @@ def _is_side(value: object) -> bool:
 
 def _as_batch(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim not in (3, 4):
-        raise FrameMismatch(f"expected a uint8 array H×W×3 or N×H×W×3 (BGR), found {_describe(frame)}")
+        raise FrameMismatch(f"expected a uint8 array H×W×3 or N×H×W×3 (BGR), found {describe_array(frame)}")
     if frame.shape[-1] != 3 or 0 in frame.shape:
-        raise FrameMismatch(f"expected three channels (BGR) and no empty side, found {_describe(frame)}")
+        raise FrameMismatch(f"expected three channels (BGR) and no empty side, found {describe_array(frame)}")
     return frame if frame.ndim == 4 else frame[None]
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {'×'.join(map(str, value.shape))}"
-    return type(value).__name__

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from nitido.batch.plan import Choice, plan_jobs
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
+from nitido.frames import Frame
 from nitido.images.fit import fit_picture
 from nitido.images.io import MAX_PIXELS, Picture, PictureFile, read_picture
 from nitido.latent.autoencoder import Encoder
 from nitido.latent.space import Labels, LatentSpace, Vectors
-from nitido.live.state import Frame
 from nitido.system.memory_budget import Budget
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 Points = NDArray[np.float64]
 _LONG, _SHORT = 1400, 700  # pixels of the plane's sides: of the longer one, and the least of the other

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch, NitidoError, SinkUnavailable, SourceUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 from nitido.system.files import write_whole
 
 Notes = NDArray[np.uint8]

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from nitido.errors import FrameMismatch, SinkUnavailable
+from nitido.frames import Frame, is_frame
 from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, write_picture
-from nitido.live.state import Frame
 from nitido.system.files import write_whole
 from nitido.video import io as video
 
@@ -119,7 +119,7 @@ def _checked(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
     shape, found = None, 0
     for frame in frames:
         shape = shape or frame.shape
-        if frame.shape != shape or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        if frame.shape != shape or not is_frame(frame):
             raise FrameMismatch(f"expected pictures uint8 H×W×3 of one size {shape}, found {frame.dtype} {frame.shape}")
         found += 1
         if found > count:

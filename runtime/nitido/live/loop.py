@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nitido.errors import SinkClosed
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
 from nitido.live.mailbox import Mailbox
@@ -29,7 +30,7 @@ from nitido.live.pacing import Timeline, Writer
 from nitido.live.sinks import Sink, Viewer
 from nitido.live.sources import Measured, Source
 from nitido.live.stage import Restorer
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.live.state import Controls, Shot, Status
 from nitido.live.statistics import LiveReport, Meter
 from nitido.live.variants import variant_names
 

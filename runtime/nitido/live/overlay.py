@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from nitido.live.state import Frame, Shot, Status
+from nitido.frames import Frame
+from nitido.live.state import Shot, Status
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 

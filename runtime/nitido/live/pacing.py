@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
+from nitido.frames import Frame
 from nitido.live.sinks import Sink
-from nitido.live.state import Frame
 
 
 class Timeline:

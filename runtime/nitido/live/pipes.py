@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 _log = logging.getLogger(__name__)
 

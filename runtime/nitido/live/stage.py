@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import cv2
 import numpy as np
 
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.live.ladder import Rung
-from nitido.live.state import Frame
 
 
 class Restorer:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-Frame: TypeAlias = NDArray[np.uint8]
-"""One picture of a stream: uint8 H×W×3, BGR, 0..255."""
+from nitido.frames import Frame
 
 
 @dataclass(frozen=True)

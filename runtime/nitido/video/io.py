@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from nitido.errors import FrameMismatch, SinkUnavailable, SourceUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 # Codecs that OpenCV's wheels can write: MPEG-4 Part 2, lossless FFV1, Motion JPEG.

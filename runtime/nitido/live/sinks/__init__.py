@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from nitido.errors import SinkUnavailable
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.frames import Frame
+from nitido.live.state import Controls, Shot, Status
 
 
 class Sink(Protocol):

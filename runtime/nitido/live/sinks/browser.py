@@ -17,7 +17,8 @@ from typing import cast
 import cv2
 
 from nitido.errors import SinkUnavailable
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.frames import Frame
+from nitido.live.state import Controls, Shot, Status
 from nitido.web.server import PageHandler, PageServer, is_loopback, pages
 
 _log = logging.getLogger(__name__)

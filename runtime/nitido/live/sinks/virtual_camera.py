@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from nitido.errors import FrameMismatch, SinkUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 _log = logging.getLogger(__name__)
 _DRIVERS = {

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 
 from nitido.errors import SinkClosed, SinkUnavailable
+from nitido.frames import Frame
 from nitido.images.io import Picture, write_picture
 from nitido.live.overlay import compose
-from nitido.live.state import Controls, Frame, Shot, Status
+from nitido.live.state import Controls, Shot, Status
 from nitido.system.machine import Display, find_display
 
 KEYS = "q or Esc: quit, space: bypass, v: split, s: snapshot, + and -: strength"

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from nitido.errors import SourceUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 _STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://", "srt://", "rtp://")
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from nitido.errors import SourceUnavailable
-from nitido.live.state import Frame
+from nitido.frames import Frame
 
 _log = logging.getLogger(__name__)
 _PATIENCE_MS = 10_000  # a network stream that gives nothing for this long is lost

@@ -1,0 +1,37 @@
+"""Frames: the arrays that every part of Nítido hands to the next."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.errors import FrameMismatch
+
+Frame: TypeAlias = NDArray[np.uint8]
+"""uint8 H×W×3, BGR, 0..255: the layout that OpenCV uses."""
+
+
+def is_frame(value: object) -> bool:
+    """Whether ``value`` is a uint8 array H×W×3 without an empty side."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.uint8
+        and value.ndim == 3
+        and value.shape[2] == 3
+        and value.size > 0
+    )
+
+
+def require_frame(value: object, expected: str = "a frame") -> None:
+    """Raises ``FrameMismatch`` unless ``value`` is a :data:`Frame`. expected: what the message calls it."""
+    if not is_frame(value):
+        raise FrameMismatch(f"expected {expected} uint8 H×W×3 (BGR), found {describe_array(value)}")
+
+
+def describe_array(value: object) -> str:
+    """What a value is, for messages: ``uint8 480×640×3``, ``float64 a single number``, or the name of its type."""
+    if not isinstance(value, np.ndarray):
+        return type(value).__name__
+    return f"{value.dtype} {'×'.join(map(str, value.shape)) or 'a single number'}"
