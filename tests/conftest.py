@@ -7,11 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny import random_checkpoint
 
 from nitido_export.publishing.publish import Statement, export_checkpoint
-
-ROOT = Path(__file__).parents[1]
+from support.paths import SAMPLES
+from support.tiny_models import random_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +26,7 @@ def photos(tmp_path: Path) -> Path:
     """A folder of a few crops of real photographs."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    for path in sorted((ROOT / "samples").glob("*.webp"))[:3]:
+    for path in sorted(SAMPLES.glob("*.webp"))[:3]:
         picture = cv2.imread(str(path))
         assert picture is not None
         cv2.imwrite(str(folder / f"{path.stem}.png"), np.asarray(picture)[20:300, 20:300])

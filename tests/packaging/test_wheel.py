@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from nitido.model_file import zoo
-
-ROOT = Path(__file__).parents[2]
+from support.paths import ROOT
 
 
 @pytest.mark.skipif(not zoo.entries(), reason="no shipped models")

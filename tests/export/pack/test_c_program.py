@@ -1,0 +1,233 @@
+"""The C example that ``nitido pack --target c`` writes, built and run against the real library."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+import pytest
+from numpy.typing import NDArray
+
+from nitido.inference.model import load
+from nitido.model_file import zoo
+from nitido_export.cli.pack import write_pack
+from support.npm import keep, npm
+
+# The wheel has the library but no headers. This package repeats those of the official iOS archive, which are the same
+# on every system; API 29 of it is older than the library, as on a device that was updated.
+HEADERS = "com.github.asus4.onnxruntime@0.4.9"
+HEADERS_SHA512 = "BkzxduSZ9IkeDP6Q8lz2TFU2ie7hSSvS7ZIfzMooExoq0CNzJnuuGaUJ7IsojBgqO4ouD1jXah8OYyJbCN29Fg=="
+
+
+@pytest.fixture(scope="module")
+def onnxruntime_root(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a release archive unpacks to: include/ and lib/."""
+    missing = [name for name in ("cc", "cmake", "ctest") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"a C compiler and CMake are needed, missing: {', '.join(missing)}")
+    library = next((Path(ort.__file__).parent / "capi").glob("libonnxruntime.so.*"), None)
+    if library is None or not sys.platform.startswith("linux"):
+        pytest.skip(f"the onnxruntime {ort.__version__} wheel has no C library on {sys.platform}")
+    headers = keep(pytestconfig, f"onnxruntime-headers-{HEADERS_SHA512[:8]}", fetch_headers)
+    root = tmp_path_factory.mktemp("onnxruntime")
+    (root / "include").symlink_to(headers)
+    (root / "lib").mkdir()
+    (root / "lib" / "libonnxruntime.so.1").symlink_to(library)
+    (root / "lib" / "libonnxruntime.so").symlink_to("libonnxruntime.so.1")
+    return root
+
+
+def fetch_headers(folder: Path) -> None:
+    npm("pack", HEADERS, cwd=folder)
+    (archive,) = folder.glob("*.tgz")
+    digest = hashlib.sha512(archive.read_bytes()).digest()
+    assert base64.b64encode(digest).decode() == HEADERS_SHA512, f"{HEADERS} is not the archive that was reviewed"
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            path = Path(member.name)
+            if path.suffix == ".h" and path.parent.name == "Headers" and "ios-arm64" in path.parts:
+                content = packed.extractfile(member)
+                assert content is not None
+                (folder / path.name).write_bytes(content.read())
+    archive.unlink()
+    assert (folder / "onnxruntime_c_api.h").is_file()
+
+
+def build(folder: Path, onnxruntime_root: Path, *flags: str) -> Path:
+    """Builds a pack as its README says, warnings being errors, and returns the program."""
+    configure = ["cmake", "-S", folder, "-B", folder / "build", f"-DONNXRUNTIME_ROOT={onnxruntime_root}"]
+    warnings = "-DCMAKE_C_FLAGS=" + " ".join(["-Werror", "-Wshadow", "-Wconversion", *flags])
+    for command in ([*configure, warnings], ["cmake", "--build", folder / "build"]):
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "build" / "nitido-frame"
+
+
+@pytest.fixture(scope="module")
+def program(onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packed") / "denoise"
+    write_pack(str(tiny_models["denoise"]), "c", folder)
+    return build(folder, onnxruntime_root)
+
+
+def run(program: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def assert_equal(found: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+    assert np.ptp(found) > 100  # a picture, not a constant that happens to fit
+
+
+def read_ppm(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
+def models(tiny_models: dict[str, Path]) -> list[Path]:
+    return [*tiny_models.values(), *(entry.path for entry in zoo.entries() if entry.takes_frames)]
+
+
+def test_a_ppm_comes_out_as_python_makes_it(
+    program: Path, tiny_models: dict[str, Path], frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "in.ppm"), frame)
+    for model in models(tiny_models):
+        done = run(program, model, tmp_path / "in.ppm", tmp_path / "out.ppm")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"(ONNX Runtime {ort.__version__})" in done.stdout
+        assert_equal(read_ppm(tmp_path / "out.ppm"), load(model, "cpu")(frame))
+
+
+def test_a_raw_frame_comes_out_as_python_makes_it(
+    program: Path, tiny_models: dict[str, Path], frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    frame.tofile(tmp_path / "in.bgr")
+    size = f"{frame.shape[1]}x{frame.shape[0]}"
+    for model in models(tiny_models):
+        done = run(program, model, tmp_path / "in.bgr", tmp_path / "out.bgr", "--size", size)
+        assert (done.returncode, done.stderr) == (0, "")
+        expected = load(model, "cpu")(frame)
+        assert_equal(np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(expected.shape), expected)
+
+
+def test_strength_and_ort_files_work_from_c(
+    program: Path, tiny_models: dict[str, Path], frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "in.ppm"), frame)
+    model = load(tiny_models["denoise"], "cpu")
+    write_pack(str(tiny_models["denoise"]), "ort", tmp_path / "ort")
+    for path, strength in [(model.path, 0.5), (model.path, 0.0), (tmp_path / "ort" / "denoise.ort", 1.0)]:
+        done = run(program, path, tmp_path / "in.ppm", tmp_path / "out.ppm", "--strength", strength)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert_equal(read_ppm(tmp_path / "out.ppm"), model(frame, strength=strength))
+    assert np.array_equal(model(frame, strength=0.0), frame)  # so the middle case showed that it was fed
+
+
+@pytest.mark.parametrize("task", ["denoise", "upscale"])
+def test_ctest_compares_with_python(
+    onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path: Path, task: str
+) -> None:
+    folder = tmp_path / "packed"
+    write_pack(str(tiny_models[task]), "c", folder)
+    program = build(folder, onnxruntime_root)
+    test = ["ctest", "--test-dir", str(folder / "build")]
+    assert subprocess.run(test, capture_output=True, timeout=60, check=False).returncode == 0
+    spoilt = bytearray((folder / "expected.ppm").read_bytes())
+    spoilt[-1] = (spoilt[-1] + 128) % 256
+    (folder / "expected.ppm").write_bytes(spoilt)
+    assert subprocess.run(test, capture_output=True, timeout=60, check=False).returncode != 0
+    arguments = (folder / f"{task}.onnx", folder / "frame.ppm", tmp_path / "out.ppm", "--expect")
+    done = run(program, *arguments, folder / "expected.ppm")
+    assert done.returncode == 1 and "of 255 levels, expected at most 1" in done.stderr
+    assert not (tmp_path / "out.ppm").exists()
+    readme = (folder / "README.md").read_text()
+    assert f"build/nitido-frame {task}.onnx" in readme and "$" not in readme
+    assert json.loads((folder / "pack.json").read_text())["target"] == "c"
+
+
+def test_comments_in_a_ppm_are_skipped(program: Path, tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    pixels = bytes(range(10, 28))
+    (tmp_path / "in.ppm").write_bytes(b"P6 # a comment\n3\n# another\n2 255\n" + pixels)
+    done = run(program, tiny_models["denoise"], tmp_path / "in.ppm", tmp_path / "out.ppm", "--strength", "0")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.ppm").read_bytes() == b"P6\n3 2\n255\n" + pixels
+
+
+FAILURES = [
+    ("{model} in.ppm", 2, "usage"),
+    ("{model} in.ppm out.ppm more", 2, "unexpected argument: more"),
+    ("{model} in.ppm out.ppm --loud", 2, "unknown option"),
+    ("{model} in.ppm out.ppm --strength 1.5", 2, "--strength expects a number from 0 to 1, found '1.5'"),
+    ("{model} in.ppm out.ppm --threads none", 2, "--threads expects"),
+    ("{model} in.bgr out.bgr --size 4", 2, "--size expects WIDTHxHEIGHT"),
+    ("missing.onnx in.ppm out.ppm", 1, "cannot read missing.onnx: No such file"),
+    ("in.ppm in.ppm out.ppm", 1, "in.ppm is no model that this ONNX Runtime can open"),
+    ("{model} missing.ppm out.ppm", 1, "cannot read missing.ppm: No such file"),
+    ("{model} . out.ppm", 1, "cannot read .: Is a directory"),
+    ("{model} in.bgr out.ppm", 1, "in.bgr is not a binary PPM (P6); for a raw BGR24 frame give --size"),
+    ("{model} in.bgr out.bgr --size 5x5", 1, "a frame of 5x5 has 75 bytes, found 48; check --size"),
+    ("{model} in.bgr out.bgr --size 1000000x1000000", 1, "has 3000000000000 bytes, found 48"),
+    ("{model} cut.ppm out.ppm", 1, "a frame of 4x4 has 48 bytes, found 47"),
+    ("{model} deep.ppm out.ppm", 1, "maximum 65535, expected 255"),
+    ("{model} header.ppm out.ppm", 1, "damaged PPM header"),
+    ("{model} in.ppm no/out.ppm", 1, "cannot write no/out.ppm: No such file"),
+    ("{upscale} in.ppm out.ppm --strength 0.5", 1, "has no adjustable strength"),
+    ("{model} in.ppm out.ppm --expect tall.ppm", 1, "tall.ppm has 2x8 pixels, the output 4x4"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "message"), FAILURES, ids=[row[2] for row in FAILURES])
+def test_failures_are_one_line_and_leave_no_file(
+    program: Path, tiny_models: dict[str, Path], tmp_path: Path, line: str, code: int, message: str
+) -> None:
+    pixels = bytes(range(48))
+    files = {
+        "in.bgr": pixels,
+        "in.ppm": b"P6\n4 4\n255\n" + pixels,
+        "cut.ppm": b"P6\n4 4\n255\n" + pixels[:-1],
+        "deep.ppm": b"P6\n4 4\n65535\n" + pixels + pixels,
+        "header.ppm": b"P6\n4",
+        "tall.ppm": b"P6\n2 8\n255\n" + pixels,
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    words = line.format(model=tiny_models["denoise"], upscale=tiny_models["upscale"]).split()
+    done = subprocess.run([program, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+
+
+def test_an_older_library_is_named(onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "packed"
+    write_pack(str(tiny_models["denoise"]), "c", folder)
+    program = build(folder, onnxruntime_root, "-DNITIDO_ORT_API=99")
+    done = run(program, folder / "denoise.onnx", folder / "frame.ppm", tmp_path / "out.ppm")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"nitido-frame: the ONNX Runtime library found is {ort.__version__}, expected 1.99 or later; "
+        "install that or rebuild\n"
+    )
+
+
+def test_cmake_says_what_is_missing(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    if shutil.which("cmake") is None or shutil.which("cc") is None:
+        pytest.skip("a C compiler and CMake are needed")
+    folder = tmp_path / "packed"
+    write_pack(str(tiny_models["denoise"]), "c", folder)
+    command = ["cmake", "-S", folder, "-B", folder / "build", f"-DONNXRUNTIME_ROOT={tmp_path / 'nowhere'}"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and "ONNX Runtime not found (INCLUDE)" in done.stderr

@@ -1,0 +1,1 @@
+"""What tests share: small models, pictures, stand-ins, and the programs that some of them need."""

@@ -1,0 +1,248 @@
+"""Autoencoders learn, resume, share their work among processes, and say what is wrong with their data."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nitido.errors import RecipeError, SourceUnavailable
+from nitido_train import checkpoint
+from nitido_train.data.examples import Shape, fit, hold_out, read_examples
+from nitido_train.nets.latent import KINDS, LatentNet
+from nitido_train.objectives.latents import LatentJob, damage, reconstruction_nats
+from nitido_train.objectives.losses import kl_nats
+from nitido_train.recipe import LatentRecipe
+from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
+from support.recipes import SIDE, tiny_latent, write_class_folders, write_digits
+from support.resuming import assert_resumes_bit_for_bit
+
+
+def options_for(out: Path, data: Path, **changes: object) -> RunOptions:
+    return replace(RunOptions(out=out, data=(data,), workers=0, accelerator="cpu", progress=False), **changes)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small lose by every thread more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    return write_digits(tmp_path / "digits")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_learns(kind: str, digits: Path, tmp_path: Path) -> None:
+    recipe = tiny_latent(kind, steps=160, validate_every=80, lr=1e-2, ema=0.9)
+    result = train(recipe, options_for(tmp_path / "run", digits))
+    first, last = result.history[0], result.history[-1]
+    assert last["ssim"] > first["ssim"]
+    assert last["loss"] < 0.9 * first["loss"]
+    assert ("elbo" in last) == (kind in ("vae", "cvae"))
+    assert {"psnr", "ssim"} <= set(last)
+    assert len(result.facts["mean"]) == 3
+
+
+def test_the_latents_of_an_adversarial_autoencoder_approach_the_prior(digits: Path, tmp_path: Path) -> None:
+    spread = []
+    for adversary in (0.0, 1.0):
+        recipe = tiny_latent("aae", steps=300, validate_every=300, lr=5e-3, ema=0.9, latent={"adversary": adversary})
+        spread.append(np.array(train(recipe, options_for(tmp_path / str(adversary), digits)).facts["std"]))
+    free, matched = (np.abs(np.log(s)).mean() for s in spread)
+    assert matched < free
+
+
+def test_the_encoder_and_the_discriminator_learn_from_their_own_losses_only() -> None:
+    torch.manual_seed(0)
+    net = LatentNet("aae", SIDE, SIDE, 1, latent=2, widths=[4, 8], hidden=16)
+    passage = net(torch.rand(4, 1, SIDE, SIDE) - 0.5, torch.zeros(4, dtype=torch.long), torch.randn(4, 2))
+    assert passage.fake is not None and passage.fooled is not None and net.critic is not None
+    assert torch.equal(passage.fake, passage.fooled)
+    passage.fake.sum().backward(retain_graph=True)
+    assert all(p.grad is None for p in net.encoder.parameters())
+    assert any(p.grad is not None for p in net.critic.parameters())
+    net.zero_grad()
+    passage.fooled.sum().backward()
+    assert all(p.grad is None for p in net.critic.parameters())
+    assert net.encoder.mean.weight.grad is not None
+
+
+def test_resumed_training_equals_an_uninterrupted_one(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_latent("vae", steps=8, validate_every=4, latent={"binarize": True, "beta_warmup": 5})
+    assert_resumes_bit_for_bit(recipe, options_for(tmp_path / "whole", digits), 6, monkeypatch)
+
+
+def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None:
+    """Over gloo, as ``torchrun`` starts them."""
+    recipe = tiny_latent("vae", steps=6, validate_every=3)
+    alone = train(recipe, options_for(tmp_path / "one", digits))
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "from nitido_train.training.loop import train\n"
+        "from nitido_train.recipe import recipe_from_dict\n"
+        "from nitido_train.training.setup import RunOptions\n"
+        "recipe = recipe_from_dict(json.loads(sys.argv[1]))\n"
+        "options = RunOptions(out=Path(sys.argv[2]), data=(Path(sys.argv[3]),), workers=0, accelerator='cpu',\n"
+        "                     progress=False, devices=2)\n"
+        "train(recipe, options)\n"
+    )
+    plain = {key: value for key, value in asdict(recipe).items() if value is not None}
+    together = tmp_path / "two"
+    two_processes = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*two_processes, str(script), json.dumps(plain), str(together), str(digits)],
+        check=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    shared = checkpoint.load(together / "last.pt")
+    assert (shared.step, len(shared.history)) == (alone.step, len(alone.history))
+    for one, two in zip(alone.history, shared.history, strict=True):
+        assert one == pytest.approx(two, rel=1e-4)
+    for key, weights in alone.net.items():
+        # Sums in another order, then six steps of Adam, which divides by what may be nearly nothing.
+        assert torch.allclose(weights, shared.net[key], atol=1e-3)
+
+
+def test_a_training_without_progress_ends_early(digits: Path, tmp_path: Path) -> None:
+    recipe = tiny_latent("autoencoder", steps=40, validate_every=2, patience=3, lr=1e-9, final_lr=1e-9)
+    result = train(recipe, options_for(tmp_path / "run", digits))
+    scores = [row["psnr"] for row in result.history]
+    assert result.step < 40
+    assert len(scores) - 1 - scores.index(max(scores)) == 3
+    assert checkpoint.load(tmp_path / "run" / "last.pt").step == result.step
+
+
+def test_folders_are_classes_and_broken_pictures_are_counted(tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path / "pictures")
+    examples = read_examples([folder], Shape(SIDE, SIDE, 3))
+    assert (len(examples), examples.skipped, examples.names) == (16, 1, ["blue", "red"])
+    blue = examples.where(examples.labels == 0).pictures(range(8))
+    assert blue.shape == (8, SIDE, SIDE, 3)
+    assert blue[:, -1, 0].tolist() == [[255, 0, 0]] * 8
+    job = LatentJob(tiny_latent("cvae", channels=3), options_for(tmp_path / "run", folder))
+    assert job.recipe.net.options["labels"] == ["blue", "red"]
+
+
+def test_pictures_beyond_the_cache_are_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_class_folders(tmp_path / "pictures")
+    whole = read_examples([folder], Shape(SIDE, SIDE, 3)).pictures(range(16))
+    monkeypatch.setattr("nitido_train.data.examples.CACHE", 3 * SIDE * SIDE * 3)
+    examples = read_examples([folder], Shape(SIDE, SIDE, 3))
+    assert np.array_equal(examples.pictures(range(16)), whole)
+    assert np.array_equal(examples.pictures([15, 0]), whole[[15, 0]])
+    (folder / "red" / "7.png").unlink()
+    with pytest.raises(SourceUnavailable, match="no longer is"):
+        examples.pictures([15])
+
+
+def test_classes_can_be_left_out(digits: Path, tmp_path: Path) -> None:
+    job = LatentJob(tiny_latent(latent={"leave_out": ["1"]}), options_for(tmp_path, digits))
+    assert set(job.examples.labels) == set(job.held_out.labels) == {0}
+    with pytest.raises(RecipeError, match="names '7'; the labels are 0, 1"):
+        LatentJob(tiny_latent(latent={"leave_out": ["7"]}), options_for(tmp_path, digits))
+
+
+def test_held_out_examples_are_not_trained_on(digits: Path) -> None:
+    examples = read_examples([digits], Shape(SIDE, SIDE, 1))
+    kept, apart = hold_out(examples)
+    assert (len(kept), len(apart)) == (54, 6)
+    everything = np.concatenate([kept.pictures(range(54)), apart.pictures(range(6))])
+    assert sorted(p.tobytes() for p in everything) == sorted(p.tobytes() for p in examples.pictures(range(60)))
+
+
+def test_other_sizes_and_colours_are_brought_to_the_nets_own(digits: Path) -> None:
+    examples = read_examples([digits], Shape(20, 12, 3))
+    assert examples.pictures([0]).shape == (1, 20, 12, 3)
+    wide = np.zeros((10, 40, 3), np.uint8)
+    wide[:, 15:25] = 255  # the middle, which is all that a square keeps
+    assert fit(wide, Shape(8, 8, 1)).mean() == 255
+
+
+def test_emoji_come_out_of_a_colour_font(tmp_path: Path) -> None:
+    folder = Path("/usr/share/fonts")
+    fonts = list(folder.rglob("NotoColorEmoji.ttf")) if folder.is_dir() else []
+    if not fonts:
+        pytest.skip("no Noto Color Emoji on this machine (Debian: fonts-noto-color-emoji)")
+    examples = read_examples([fonts[0]], Shape(64, 64, 3))
+    assert len(examples) > 1000
+    pictures = examples.pictures(range(0, len(examples), 50))
+    assert (pictures[:, 0, 0] == 255).all()  # on white
+    assert pictures.std() > 40
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8bnot gzip", b"\x00\x00\x08\x03\x00\x00\x00\x09"])
+def test_damaged_digit_files_are_named(content: bytes, digits: Path) -> None:
+    path = digits / "train-images-idx3-ubyte.gz"
+    path.write_bytes(content)
+    with pytest.raises(SourceUnavailable, match="is not a readable IDX file"):
+        read_examples([digits], Shape(SIDE, SIDE, 1))
+
+
+def test_a_file_that_is_no_colour_font_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "letters.ttf"
+    path.write_bytes(b"not a font")
+    with pytest.raises(SourceUnavailable, match="not a font of colour bitmaps"):
+        read_examples([path], Shape(64, 64, 3))
+
+
+def test_senseless_recipes_are_refused(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"\[latent\] reconstruction expects"):
+        tiny_latent(latent={"reconstruction": "l7"})
+    with pytest.raises(RecipeError, match=r"expects \[latent\] noise or masked above 0"):
+        LatentJob(tiny_latent("denoising-autoencoder", latent={"noise": 0.0}), options_for(tmp_path, digits))
+    single = tmp_path / "flat"
+    shutil.copytree(write_class_folders(tmp_path / "p") / "blue", single)
+    with pytest.raises(RecipeError, match="a cvae expects labels"):
+        LatentJob(tiny_latent("cvae", channels=3), options_for(tmp_path, single))
+
+
+def test_pictures_are_mirrored_in_training_only(digits: Path, tmp_path: Path) -> None:
+    job = LatentJob(tiny_latent("autoencoder", latent={"mirror": True}), options_for(tmp_path, digits))
+    known = {p.tobytes() for p in job.examples.pictures(range(len(job.examples)))}
+    seen = next(job.batches(0, 0, 1, 0)).target
+    turned = [p for p in seen if p.tobytes() not in known]
+    assert turned
+    assert all(np.ascontiguousarray(p[:, ::-1]).tobytes() in known for p in turned)
+    held_out = {p.tobytes() for p in job.held_out.pictures(range(len(job.held_out)))}
+    assert all(p.tobytes() in held_out for batch in job.passes(job.held_out) for p in batch.target)
+
+
+def test_damage_is_what_the_recipe_says() -> None:
+    grey = np.full((64, 32, 32, 1), 128, np.uint8)
+    noisy = damage(grey, LatentRecipe(noise=0.1), np.random.default_rng(0)).astype(float)
+    assert noisy.std() == pytest.approx(25.5, rel=0.03)
+    hidden = damage(grey, LatentRecipe(masked=0.5), np.random.default_rng(0)) != 128
+    assert 0.15 < hidden.mean() < 0.35  # a quarter on average
+
+
+def test_likelihoods_are_those_of_the_textbook() -> None:
+    mean, log_var = torch.tensor([[0.3, -1.0]]), torch.tensor([[0.2, -0.5]])
+    one, other = torch.distributions.Normal(mean, (0.5 * log_var).exp()), torch.distributions.Normal(0.0, 1.0)
+    expected = torch.distributions.kl_divergence(one, other).sum()
+    assert kl_nats(mean, log_var).item() == pytest.approx(expected.item(), rel=1e-5)
+    logits, target = torch.randn(2, 1, 4, 4), torch.rand(2, 1, 4, 4).round()
+    bernoulli = -torch.distributions.Bernoulli(logits=logits).log_prob(target).sum() / 2
+    assert reconstruction_nats(logits, target, "bce", True).item() == pytest.approx(bernoulli.item(), rel=1e-5)
+    error = torch.sigmoid(logits) - target
+    gaussian = -torch.distributions.Normal(0.0, error.square().mean().sqrt()).log_prob(error).sum() / 2
+    assert reconstruction_nats(logits, target, "mse", True).item() == pytest.approx(gaussian.item(), rel=1e-5)
