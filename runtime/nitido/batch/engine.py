@@ -13,7 +13,7 @@ from nitido.batch.plan import Job
 from nitido.images.depth import restore_picture
 from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
 from nitido.inference.model import Model
-from nitido.system.memory_budget import Budget
+from nitido.system.memory_budget import MemoryBudget
 
 _MEMORY = 1 << 30  # bytes that pictures in work may take together; a larger one is alone
 _LANES = 2  # files inside the model at once: while one is between two operators, the other keeps the cores busy
@@ -61,7 +61,7 @@ class LocalEngine:
         self._model, self._settings = model, settings
         self.place = model.device
         self.workers = settings.workers or (os.cpu_count() or 1) + 2
-        self._budget, self._lanes = Budget(_MEMORY), threading.Semaphore(_LANES)
+        self._budget, self._lanes = MemoryBudget(_MEMORY), threading.Semaphore(_LANES)
 
     @contextmanager
     def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], None]]:

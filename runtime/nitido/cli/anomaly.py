@@ -21,9 +21,8 @@ from nitido.cli.streams import (
     refuse_own_source,
     snapshots_option,
     status_line,
-    stopping,
 )
-from nitido.system.process import quiet_libraries, stop_signals
+from nitido.system.process import quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
     from nitido.anomaly.inspector import Inspection
@@ -83,12 +82,11 @@ def fit(
 
     from nitido.anomaly.inspector import Measure, fit_threshold, fitted_files, write_fitted
     from nitido.anomaly.reconstruction import Reconstruction
-    from nitido.errors import SinkUnavailable, SourceUnavailable
+    from nitido.errors import SourceUnavailable
+    from nitido.system.files import refuse_existing
 
     reconstruction = Reconstruction(model, device, threads=threads)
-    for target in fitted_files(reconstruction, output):
-        if target.exists() and not overwrite:
-            raise SinkUnavailable(f"{target} exists; choose another -o or give --overwrite")
+    refuse_existing(fitted_files(reconstruction, output), overwrite=overwrite, choose="another -o")
     usual = Measure.usual(reconstruction)
     measure = Measure(blur or usual.blur, score or usual.pool)
     jobs = _plan(good, _NOWHERE)
@@ -105,7 +103,7 @@ def fit(
                     failed += 1
                     click.echo(f"left out: {error}", err=True)
 
-    with quiet_libraries():
+    with quiet_stderr():
         threshold = fit_threshold(reconstruction, pictures(), measure=measure, quantile=quantile, margin=margin)
     written = write_fitted(reconstruction, threshold, output)
     click.echo(
@@ -156,7 +154,7 @@ def check(
     from nitido.batch.plan import is_file_name
     from nitido.errors import NitidoError, SinkUnavailable
     from nitido.images.io import Picture, write_picture
-    from nitido.system.files import write_whole
+    from nitido.system.files import refuse_existing, write_whole
 
     jobs = _plan(sources, output or _NOWHERE)
     targets: dict[Job, Path] = {}
@@ -165,12 +163,10 @@ def check(
         named = is_file_name(output)
         targets = {job: output if named else job.target.with_name(f"{job.target.name}.png") for job in jobs}
     inspector = open_inspector(model, device, threads=threads)
-    for target in [*targets.values(), *([table] if table else [])]:
-        if target.exists() and not overwrite:
-            raise SinkUnavailable(f"{target} exists; choose another name or give --overwrite")
+    refuse_existing([*targets.values(), *([table] if table else [])], overwrite=overwrite)
     rows: list[dict[str, Any]] = []
     threshold, odd = inspector.threshold, None
-    with quiet_libraries(), stop_signals() as stop:
+    with quiet_stderr(), stop_on_signal() as stop:
         for job in jobs:
             if stop.is_set():
                 break
@@ -267,7 +263,7 @@ def live(
         elif sighting.changed and not as_json:
             click.echo(f"{row['seconds']:9.2f} s  {_line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
 
-    with messages(), stopping(controls):
+    with messages(), stop_on_signal(hangup=True, second="interrupt", asked=controls.stop):
         from nitido.anomaly.inspector import open_inspector
         from nitido.anomaly.stage import Numbered, Watcher
         from nitido.live.loop import run

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nitido.system.process import Stop, quiet_libraries, stop_signals
+from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
     from nitido.batch.engine import Engine, Settings
     from nitido.batch.journal import Journal, Maker
-    from nitido.batch.plan import Choice, Job
+    from nitido.batch.plan import Job
     from nitido.batch.run import Report
     from nitido.inference.model import Model
+    from nitido.system.search import Filter
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,6 @@ class Wish:
 
 def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> None:
     """Runs the batch, for models of ``task`` and ``scale`` where these are given. Exits unless all is well."""
-    import warnings
-
     from nitido.batch.engine import LocalEngine
     from nitido.batch.journal import Journal
     from nitido.batch.plan import is_file_name
@@ -61,7 +60,6 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
     from nitido.inference.model import Model
     from nitido.model_file import zoo
 
-    warnings.simplefilter("ignore")  # of decoders about damaged files: each has its own line in the report
     if wish.format_ and wish.format_ not in SUFFIX_OF:
         raise click.UsageError(f"this Pillow cannot write {wish.format_}; expected one of {', '.join(SUFFIX_OF)}")
     if wish.watch and (wish.dry_run or is_file_name(wish.output)):
@@ -85,13 +83,13 @@ def carry_out(wish: Wish, task: str | None = None, scale: int | None = None) -> 
             _list(jobs, journal, maker, wish.overwrite)
             _tell_left_out(_left_out(wish))
             return
-        stack.enter_context(quiet_libraries())
+        stack.enter_context(quiet_stderr())
         engine: Engine = LocalEngine(model, settings)
         if wish.engine == "ray":
             from nitido.batch.ray import RayEngine
 
             engine = stack.enter_context(RayEngine(model, settings, address=wish.ray_address))
-        stop = stack.enter_context(stop_signals())  # after Ray, which has a handler of its own
+        stop = stack.enter_context(stop_on_signal())  # after Ray, which has a handler of its own
         began = time.perf_counter()
         title = f"{model.card.name} on {engine.place}"
         batch = _Batch(model, settings, journal, engine, stop, title)
@@ -122,7 +120,7 @@ def _plan(wish: Wish) -> list[Job]:
     from nitido.images.io import FORMAT_OF
 
     try:
-        jobs = plan_jobs(wish.inputs, wish.output, _choice(wish))
+        jobs = plan_jobs(wish.inputs, wish.output, _chosen(wish), wish.format_)
     except PlanMismatch as error:
         raise click.UsageError(str(error)) from error
     lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) in ("jpeg", "avif")}
@@ -131,20 +129,21 @@ def _plan(wish: Wish) -> list[Job]:
     return jobs
 
 
-def _choice(wish: Wish) -> Choice:
-    from nitido.batch.plan import Choice
+def _chosen(wish: Wish) -> Filter:
+    from nitido.system.search import Filter
 
-    return Choice(wish.include, wish.exclude, wish.format_)
+    return Filter(wish.include, wish.exclude)
 
 
 def _left_out(wish: Wish) -> dict[str, int]:
-    from nitido.batch.plan import left_out
+    from nitido.batch.plan import SUFFIXES
+    from nitido.system.search import left_out
 
-    return left_out(wish.inputs, wish.output, _choice(wish))
+    return left_out(wish.inputs, SUFFIXES, _chosen(wish), outside=wish.output)
 
 
 def _tell_left_out(endings: dict[str, int]) -> None:
-    from nitido.batch.plan import left_out_line
+    from nitido.system.search import left_out_line
 
     if endings:
         click.echo(left_out_line(endings))

@@ -93,17 +93,15 @@ def embed(**given: object) -> None:
 
 def _check_targets(wish: _Wish) -> None:
     """Everything that can be known to be wrong before the work is done."""
-    from nitido.errors import SinkUnavailable
     from nitido.images.io import format_of
     from nitido.latent.tables import require_table
+    from nitido.system.files import refuse_existing
 
     if wish.output:
         require_table(wish.output)
     if wish.plot:
         format_of(wish.plot)
-    for path in (wish.output, wish.plot):
-        if path and path.exists() and not wish.overwrite:
-            raise SinkUnavailable(f"{path} exists; choose another name or give --overwrite")
+    refuse_existing([path for path in (wish.output, wish.plot) if path], overwrite=wish.overwrite)
 
 
 def _load(wish: _Wish, table: Embedding | None) -> Encoder | None:
@@ -131,18 +129,15 @@ def _latents_of(picture: Path, encoder: Encoder, class_: str | None) -> Vectors:
 
 def _embed(wish: _Wish, encoder: Encoder) -> tuple[Embedding, int]:
     """The latents of the source's pictures under a progress bar, and how many pictures failed."""
-    import warnings
-
-    from nitido.batch.plan import Choice
     from nitido.batch.report import failure_line
     from nitido.errors import SourceUnavailable
     from nitido.latent.embedding import embed_files, pictures_below
     from nitido.latent.map import thumbnail_side
-    from nitido.system.process import quiet_libraries
+    from nitido.system.process import quiet_stderr
+    from nitido.system.search import Filter
 
-    warnings.simplefilter("ignore")  # of decoders about damaged files: each has its own line
     plot = wish.plot.resolve() if wish.plot else None  # one of an earlier run may lie among the pictures
-    paths = [p for p in pictures_below(wish.source, Choice(wish.include, wish.exclude)) if p.resolve() != plot]
+    paths = [p for p in pictures_below(wish.source, Filter(wish.include, wish.exclude)) if p.resolve() != plot]
     if not paths:
         raise SourceUnavailable(f"no pictures in {wish.source}")
     began, done = time.perf_counter(), 0
@@ -152,7 +147,7 @@ def _embed(wish: _Wish, encoder: Encoder) -> tuple[Embedding, int]:
 
     title = f"{encoder.space.name} on {encoder.device}"
     with (
-        quiet_libraries(),
+        quiet_stderr(),
         click.progressbar(length=len(paths), label=title, show_pos=True, item_show_func=rate, file=sys.stderr) as bar,
     ):
 

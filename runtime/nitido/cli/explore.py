@@ -24,7 +24,7 @@ def explore(model: str | None, port: int, open_: bool, install: bool, archive: P
     A page on this machine: drag over a plane of the space and the decoded picture follows, at every step computed in
     the browser by the same .onnx file. Nobody else can reach it, and it needs no network. Ctrl-C ends it.
     """
-    from nitido.system.user_folder import user_folder
+    from nitido.system.files import cache_folder
     from nitido.web.onnxruntime_web import PACKAGE, VERSION, find_engine, install_engine
 
     if install or archive or into:
@@ -33,16 +33,16 @@ def explore(model: str | None, port: int, open_: bool, install: bool, archive: P
         if not install:
             raise click.UsageError("--from and --into belong to --install")
         click.echo(f"{PACKAGE} {VERSION} from {archive or 'npm'} …", err=True)
-        click.echo(f"{install_engine(into or user_folder(), archive)}: installed; now run: nitido explore")
+        click.echo(f"{install_engine(into or cache_folder(), archive)}: installed; now run: nitido explore")
         return
 
     from nitido.latent.autoencoder import load_decoder
     from nitido.latent.explorer import Explorer
     from nitido.model_file.latent_parts import default_name
-    from nitido.system.process import stop_signals
+    from nitido.system.process import stop_on_signal
 
     decoder = load_decoder(model or default_name(), "cpu")
-    with stop_signals() as stop, Explorer(decoder, find_engine(), port) as explorer:
+    with stop_on_signal() as stop, Explorer(decoder, find_engine(), port) as explorer:
         click.echo(f"{decoder.space.name}: open {explorer.url} in a browser; Ctrl-C ends", err=True)
         if open_:
             click.launch(explorer.url)

@@ -223,7 +223,7 @@ def _write(
 
 def _tune_names(output: Path, count: int, overwrite: bool) -> list[Path]:
     """``tune.mid``; of several ``tune-1.mid``, …; in a folder ``0001.mid``, …"""
-    from nitido.errors import SinkUnavailable
+    from nitido.system.files import refuse_existing
 
     if not _is_tune(output):
         paths = [output / f"{number:04}.mid" for number in range(1, count + 1)]
@@ -231,9 +231,7 @@ def _tune_names(output: Path, count: int, overwrite: bool) -> list[Path]:
         paths = [output]
     else:
         paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
-    there = next((path for path in paths if path.exists()), None)
-    if there and not overwrite:
-        raise SinkUnavailable(f"{there} exists; choose another name or give --overwrite")
+    refuse_existing(paths, overwrite=overwrite)
     return paths
 
 

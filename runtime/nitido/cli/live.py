@@ -18,10 +18,8 @@ from nitido.cli.streams import (
     refuse_own_source,
     snapshots_option,
     status_line,
-    stopping,
 )
-
-_STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
+from nitido.system.process import stop_on_signal
 
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
@@ -66,7 +64,7 @@ def live(
     from nitido.live.state import Controls
 
     controls = Controls(strength=strength, split=split)
-    with messages(), stopping(controls):
+    with messages(), stop_on_signal(hangup=True, second="interrupt", asked=controls.stop):
         from nitido.live.loop import run
         from nitido.live.sinks import open_sink
         from nitido.live.variants import open_variants, variant_names

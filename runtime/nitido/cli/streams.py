@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nitido.cli.options import together
-from nitido.system.process import quiet_libraries
+from nitido.system.process import quiet_stderr
 
 if TYPE_CHECKING:
     from nitido.live.sources import Source
@@ -75,7 +74,7 @@ def open_frames(source: str, *, size: tuple[int, int] | None, rate: float | None
     Raises ``SourceUnavailable``."""
     from nitido.live.sources import open_source
 
-    with quiet_libraries():
+    with quiet_stderr():
         return open_source(source, size=size, rate=rate, pixel_format=pixel_format)
 
 
@@ -114,26 +113,6 @@ def messages() -> Iterator[None]:
         clear()
         logger.removeHandler(handler)
         logger.setLevel(level)
-
-
-@contextmanager
-def stopping(controls: Controls) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal stop the run well; a second one breaks off what hangs. Signals that the
-    caller ignores, as ``nohup`` does, stay ignored."""
-
-    def stop(_number: int, _frame: object) -> None:
-        if controls.stopping:
-            raise KeyboardInterrupt
-        controls.stop()
-
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def status_line() -> Callable[[Status], None]:

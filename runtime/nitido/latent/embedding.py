@@ -6,20 +6,21 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nitido.batch.plan import Choice, plan_jobs
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
 from nitido.frames import Frame
 from nitido.images.fit import fit_picture
-from nitido.images.io import MAX_PIXELS, Picture, PictureFile, read_picture
+from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, PictureFile, read_picture
 from nitido.latent.autoencoder import Encoder
 from nitido.latent.space import Labels, LatentSpace, Vectors
-from nitido.system.memory_budget import Budget
+from nitido.system.memory_budget import MemoryBudget
+from nitido.system.search import EVERYTHING, Filter, require_files
+from nitido.video import io as video
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +51,13 @@ class Neighbour:
     distance: float
 
 
-def pictures_below(folder: Path, choice: Choice | None = None) -> list[Path]:
-    """The pictures below a folder, as a batch finds them, or the one picture that it is. Raises ``SourceUnavailable``
-    when there are none."""
-    # Results are asked for where there will be none: it is the finding that is wanted.
-    jobs = plan_jobs([folder], folder / ".nitido-embedding", replace(choice or Choice(), kind=None))
-    return [job.source for job in jobs if not job.is_video]
+def pictures_below(folder: Path, chosen: Filter = EVERYTHING) -> list[Path]:
+    """The pictures below a folder, or the one picture that it is. Raises ``SourceUnavailable`` for a folder without
+    pictures and videos."""
+    if not folder.is_dir():
+        return [] if folder.suffix.lower() in video.SUFFIXES else [folder]
+    found = require_files(folder, SUFFIXES | video.SUFFIXES, chosen)
+    return [folder / path for path in found if path.suffix.lower() in SUFFIXES]
 
 
 def read_opaque(path: Path) -> Frame:
@@ -85,7 +87,7 @@ def embed_files(
     if space.medium != "picture":
         raise FrameMismatch(f"{space.name} takes melodies, expected a model for pictures")
     space.label_numbers(label, 1)
-    budget = Budget(_MEMORY)
+    budget = MemoryBudget(_MEMORY)
 
     def read(path: Path) -> tuple[Frame, Frame | None]:
         with PictureFile(path, max_pixels=max_pixels) as file, budget.reserve(_bytes_of(file)):

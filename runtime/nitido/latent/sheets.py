@@ -18,7 +18,6 @@ from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, write_picture
 from nitido.system.files import write_whole
 from nitido.video import io as video
 
-VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".avi"})
 _BACKGROUND = 96  # tells pictures apart whether they are dark or light
 _STRIP = 1600  # pixels across, beyond which a strip goes on in another row
 _MOVING = 256  # pixels of the shorter side that an animation should at least have
@@ -46,12 +45,12 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:
         taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
-    elif suffix in SUFFIXES | VIDEOS | {".gif"}:
+    elif suffix in SUFFIXES | video.WRITTEN | {".gif"}:
         taken = path.exists()
     else:
         raise SinkUnavailable(
             f"cannot write {path}: expected a picture ({' '.join(sorted(SUFFIXES))}), an animation "
-            f"(.gif {' '.join(sorted(VIDEOS))}) or a folder"
+            f"(.gif {' '.join(sorted(video.WRITTEN))}) or a folder"
         )
     if taken and not overwrite:
         raise SinkUnavailable(f"{path} exists; choose another name or give --overwrite")

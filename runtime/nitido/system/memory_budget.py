@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Budget:
+class MemoryBudget:
     """Bytes that may be in use at once, given out in the order of asking, so that a large request is not passed over
     for ever by small ones. One that is larger than the whole gets its turn when nothing else is in use."""
 

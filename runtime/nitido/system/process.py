@@ -6,46 +6,78 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 
 class Stop(threading.Event):
-    """Set by the first signal to end; ``signal``: which one."""
+    """Set by the first signal that asks to end. signal: its number."""
 
     signal = 0
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """For the block, the first Ctrl-C or SIGTERM asks to end; a second one ends at once."""
+def stop_on_signal(
+    *,
+    hangup: bool = False,
+    second: Literal["kill", "interrupt"] = "kill",
+    asked: Callable[[], None] = lambda: None,
+) -> Iterator[Stop]:
+    """For the block, the first SIGINT or SIGTERM asks to end.
+
+    hangup: SIGHUP does too, as when a terminal is closed. second: what the second signal does: ``kill`` ends the
+    process as if nobody had caught the signal, ``interrupt`` raises ``KeyboardInterrupt``. asked: called in the handler
+    of the first signal; it must take no lock.
+
+    Signals that the caller ignores, as ``nohup`` does with SIGHUP, stay ignored. Outside the main thread, where Python
+    allows no handlers, nothing is caught.
+    """
     stop = Stop()
 
-    def ask(number: int, _frame: object) -> None:
+    def handle(number: int, _frame: object) -> None:
+        if stop.is_set() and second == "interrupt":
+            raise KeyboardInterrupt
         stop.signal = number
         stop.set()
-        signal.signal(number, signal.SIG_DFL)
+        asked()
+        if second == "kill":
+            signal.signal(number, signal.SIG_DFL)
 
-    earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier: dict[int, object] = {}
+    if threading.current_thread() is threading.main_thread():
+        names = ("SIGINT", "SIGTERM", *(("SIGHUP",) if hangup else ()))
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+        earlier = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield stop
     finally:
         for number, handler in earlier.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """For the block, what C libraries print about damaged files goes nowhere: each file has a line of its own. What
-    Python prints is as before."""
-    try:
-        shown = sys.stderr.fileno() == 2
-    except (OSError, ValueError, AttributeError):
-        shown = False
-    if not shown:
-        yield
-        return
+def quiet_stderr() -> Iterator[None]:
+    """For the block, what C libraries and Python's warnings say about damaged files goes nowhere: each file has a line
+    of its own. What Python prints is as before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            shown = sys.stderr.fileno() == 2
+        except (OSError, ValueError, AttributeError):
+            shown = False
+        if shown:
+            with _redirected():
+                yield
+        else:
+            yield
+
+
+@contextmanager
+def _redirected() -> Iterator[None]:
     stderr = sys.stderr
     stderr.flush()
     kept = os.dup(2)

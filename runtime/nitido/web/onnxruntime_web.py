@@ -16,8 +16,8 @@ from importlib.resources.abc import Traversable
 from io import BytesIO
 from pathlib import Path
 
-from nitido.errors import ProviderUnavailable, SinkUnavailable, SourceUnavailable
-from nitido.system.user_folder import user_folder
+from nitido.errors import ProviderUnavailable, SourceUnavailable
+from nitido.system.files import cache_folder, replacing_folder
 from nitido.web.server import pages
 
 PACKAGE = "onnxruntime-web"
@@ -34,7 +34,7 @@ _PATIENCE = 600  # seconds for 33 MB
 def find_engine() -> Traversable:
     """The folder with ``SCRIPT`` and ``BINARY``: the one in the package, else the user's. Raises
     ``ProviderUnavailable`` when there is neither."""
-    for root in (pages() / "engine", user_folder()):
+    for root in (pages() / "engine", cache_folder()):
         folder = root / _FOLDER
         if all((folder / name).is_file() for name in (SCRIPT, BINARY)):
             return folder
@@ -60,10 +60,8 @@ def install_engine(root: Path, archive: Path | None = None) -> Path:
         raise SourceUnavailable(
             f"{where} is not the expected file (SHA-512 differs); try again, or another registry or mirror"
         )
-    try:
-        _unpack(content, folder)
-    except OSError as error:
-        raise SinkUnavailable(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
+    with replacing_folder(folder, advice="choose another folder") as draft:
+        _unpack(content, draft)
     return folder
 
 
@@ -100,20 +98,10 @@ def _read(archive: Path) -> bytes:
 
 
 def _unpack(content: bytes, folder: Path) -> None:
-    """Complete or not at all; another run may have been faster."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{_FOLDER}.") as place:
-        draft = Path(place) / _FOLDER
-        draft.mkdir()
-        with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as packed:
-            for name in (SCRIPT, BINARY):
-                file = packed.extractfile(f"package/dist/{name}")
-                assert file is not None  # the digest says what is in it
-                (draft / name).write_bytes(file.read())
-        # The npm package names the licence and does not hold it.
-        (draft / LICENCE).write_bytes((pages() / "onnxruntime-web.LICENSE").read_bytes())
-        try:
-            draft.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+    with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as packed:
+        for name in (SCRIPT, BINARY):
+            file = packed.extractfile(f"package/dist/{name}")
+            assert file is not None  # the digest says what is in it
+            (folder / name).write_bytes(file.read())
+    # The npm package names the licence and does not hold it.
+    (folder / LICENCE).write_bytes((pages() / "onnxruntime-web.LICENSE").read_bytes())

@@ -17,14 +17,15 @@ from PIL import Image
 from nitido import __version__ as nitido_version
 from nitido.batch.engine import LocalEngine, Settings
 from nitido.batch.journal import NAME, Journal, State
-from nitido.batch.plan import Choice, Job, PlanMismatch, left_out, plan_jobs
+from nitido.batch.plan import SUFFIXES, Job, PlanMismatch, plan_jobs
 from nitido.batch.run import maker_of, run_jobs, sort_jobs, units
 from nitido.batch.watch import Arrivals
 from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.images.io import Encoding, read_picture
 from nitido.inference.model import load
 from nitido.model_file import zoo
-from nitido.system.memory_budget import Budget
+from nitido.system.memory_budget import MemoryBudget
+from nitido.system.search import Filter, left_out
 from support.batch_files import command, crops, nitido
 from support.paths import ROOT
 
@@ -43,7 +44,7 @@ def test_folders_keep_their_paths_and_globs_choose(tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def planned(*include: str, exclude: tuple[str, ...] = (), kind: str | None = None) -> list[str]:
-        jobs = plan_jobs([tmp_path / "in"], out, Choice(include, exclude, kind))
+        jobs = plan_jobs([tmp_path / "in"], out, Filter(include, exclude), kind)
         return [job.target.relative_to(out).as_posix() for job in jobs]
 
     assert planned() == ["a.jpg", "raw/b.png", "raw/deep/c.tif"]
@@ -90,7 +91,9 @@ def test_pictures_of_other_kinds_are_told_and_what_is_none_is_not(setting, tmp_p
     chosen = nitido("denoise", source, "-o", out, *model, "--exclude", "*.[gG][iI][fF]", "--exclude", "*.wmv")
     assert chosen.stdout.splitlines()[-1].endswith("reads: 1 .cr2, 1 .heic")
     assert "left out" not in nitido("denoise", source, "-o", out, *model, "--include", "*.jpg").stdout
-    assert left_out([source / "a.gif"], out) == {}  # named by the user, it fails with a line of its own
+    assert (
+        left_out([source / "a.gif"], SUFFIXES, outside=out) == {}
+    )  # named by the user, it fails with a line of its own
     for path in source.rglob("*.[jp][pn]g"):
         path.unlink()
     with pytest.raises(SourceUnavailable, match=f"no pictures or videos in .*; {told}"):
@@ -288,7 +291,7 @@ def test_progress_counts_files_and_frames(tiny_models: dict[str, Path], tmp_path
 
 
 def test_a_budget_is_never_exceeded_and_nobody_waits_for_ever() -> None:
-    budget, most, lock = Budget(100), 0, threading.Lock()
+    budget, most, lock = MemoryBudget(100), 0, threading.Lock()
     done: list[int] = []
 
     def use(amount: int) -> None:

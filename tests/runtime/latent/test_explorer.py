@@ -21,7 +21,7 @@ from nitido.cli.main import cli
 from nitido.errors import NitidoError, ProviderUnavailable, SinkUnavailable, SourceUnavailable
 from nitido.latent.autoencoder import load_decoder
 from nitido.latent.explorer import Explorer, facts
-from nitido.system.user_folder import user_folder
+from nitido.system.files import cache_folder
 from nitido.web import onnxruntime_web as web_engine
 from nitido.web.onnxruntime_web import BINARY, SCRIPT, VERSION, find_engine, install_engine
 from support.browser import engine, engine_archive
@@ -120,7 +120,7 @@ def test_nothing_is_downloaded_unasked_and_the_command_that_does_is_told(home: P
         found = CliRunner().invoke(cli, arguments).exception
         assert isinstance(found, ProviderUnavailable)
         assert "nitido explore --install" in str(found) and VERSION in str(found) and "\n" not in str(found)
-    assert not user_folder().exists()
+    assert not cache_folder().exists()
 
 
 def test_the_engine_is_installed_from_the_archive_with_its_licence_and_found(
@@ -134,31 +134,31 @@ def test_the_engine_is_installed_from_the_archive_with_its_licence_and_found(
     assert f"v{VERSION}".encode() in (folder / SCRIPT).read_bytes()[:200]
     assert (folder / BINARY).read_bytes()[:4] == b"\0asm"
     assert "Microsoft" in (folder / "LICENSE").read_text()
-    assert install_engine(user_folder(), home / "gone.tgz") == folder  # nothing to do
-    assert [path.name for path in user_folder().iterdir()] == [folder.name]  # no draft is left
+    assert install_engine(cache_folder(), home / "gone.tgz") == folder  # nothing to do
+    assert [path.name for path in cache_folder().iterdir()] == [folder.name]  # no draft is left
 
 
 def test_an_engine_in_the_package_is_preferred(home: Path, pretended: Path) -> None:
-    for root in (user_folder(), home / "pages" / "engine"):
+    for root in (cache_folder(), home / "pages" / "engine"):
         shutil.copytree(pretended, root / f"onnxruntime-web-{VERSION}")
         assert find_engine() == root / f"onnxruntime-web-{VERSION}"
     (home / "pages" / "engine" / f"onnxruntime-web-{VERSION}" / BINARY).unlink()  # half of one is none
-    assert str(find_engine()).startswith(str(user_folder()))
+    assert str(find_engine()).startswith(str(cache_folder()))
 
 
 def test_what_is_not_the_pinned_archive_is_refused_and_leaves_nothing(home: Path) -> None:
     (home / "other.tgz").write_bytes(b"not it")
     with pytest.raises(SourceUnavailable, match=r"other\.tgz is not the expected file"):
-        install_engine(user_folder(), home / "other.tgz")
+        install_engine(cache_folder(), home / "other.tgz")
     with pytest.raises(SourceUnavailable, match=r"cannot read .*missing\.tgz: No such file"):
-        install_engine(user_folder(), home / "missing.tgz")
-    assert not user_folder().exists()
+        install_engine(cache_folder(), home / "missing.tgz")
+    assert not cache_folder().exists()
 
 
 def test_without_npm_the_way_without_it_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(home))
     with pytest.raises(SourceUnavailable, match=rf"npm pack onnxruntime-web@{VERSION}.*--from"):
-        install_engine(user_folder())
+        install_engine(cache_folder())
 
 
 def test_a_registry_that_does_not_answer_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_a_registry_that_does_not_answer_is_one_line(home: Path, monkeypatch: py
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     monkeypatch.setenv("npm_config_cache", str(home / "npm"))
     with pytest.raises(SourceUnavailable, match=r"npm could not fetch .*ECONNREFUSED.*registry") as caught:
-        install_engine(user_folder())
+        install_engine(cache_folder())
     assert "\n" not in str(caught.value)
 
 

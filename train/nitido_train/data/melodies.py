@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import SinkUnavailable, SourceUnavailable
-from nitido.system.files import replacing
-from nitido.system.user_folder import user_folder
+from nitido.system.files import cache_folder, replacing
 from nitido_train.data.scores import BAR, Grid, TuneLeftOut, phrases, transposed
 
 log = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ def read_melodies(sources: Sequence[Path], grid: Grid) -> Melodies:
     read from there the next time, unless a file has changed. Raises ``SourceUnavailable``.
     """
     files = [path for source in sources for path in _files(source)]
-    kept = user_folder() / f"melodies-{_digest(files, grid)}.npz"
+    kept = cache_folder() / f"melodies-{_digest(files, grid)}.npz"
     found = _from_cache(kept)
     if found is None:
         found = _read(files, grid)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.live.state import Controls, Shot, Status
+from nitido.system.files import refuse_existing
 
 
 class Sink(Protocol):
@@ -87,8 +88,7 @@ def open_sink(spec: str, *, fps: float | None = None, overwrite: bool = False, s
     from nitido.video.io import VideoSink
 
     path = Path(spec)
-    if path.exists() and not overwrite:
-        raise SinkUnavailable(f"{path} exists; choose another name or give --overwrite")
+    refuse_existing([path], overwrite=overwrite)
     return VideoSink(path, fps or 30.0, keep=True)
 
 
