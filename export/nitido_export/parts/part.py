@@ -12,7 +12,7 @@ import onnxruntime as ort
 
 from nitido.errors import ExportError
 from nitido.inference.verify import Arrays, difference, run
-from nitido_export.proof.parity import quiet_session
+from nitido_export.session import quiet_session
 
 # Of float outputs relative to their size: what summing in another order may change in float32.
 FLOAT_GAP = 1e-4

@@ -9,7 +9,7 @@ import numpy as np
 
 from nitido.errors import ExportError, SourceUnavailable
 from nitido.inference.verify import Arrays, Vector, difference, run
-from nitido_export.proof.parity import quiet_session
+from nitido_export.session import quiet_session
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade
 from nitido_train.data.degrade import Picture

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nitido.errors import ExportError
+from nitido_export.session import quiet_session
 from nitido_train.data.pictures import to_tensor
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.evaluation.validation import to_pictures
@@ -61,18 +62,6 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
         "provider": "CPUExecutionProvider",
         "onnxruntime": ort.__version__,
     }
-
-
-def quiet_session(model: bytes, *, optimised: bool = True) -> ort.InferenceSession:
-    """A CPU session for a model in memory, without ONNX Runtime's warnings on stderr. Raises ``ExportError``."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # it warns that "strength" is no constant, which is its purpose
-    if not optimised:
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no base but Exception
-        raise ExportError(f"onnxruntime {ort.__version__} refuses the exported graph: {error}") from error
 
 
 @torch.no_grad()

@@ -18,11 +18,11 @@ from nitido.errors import ExportError
 from nitido.inference.model import Model
 from nitido_export.evaluation.frames import Condition
 from nitido_export.graph.frames import frame_graph
-from nitido_export.proof.parity import quiet_session
 from nitido_export.publishing.publish import Draft, Statement, draft
 from nitido_export.quantization.calibration import Calibration, calibration, candidates
 from nitido_export.quantization.gptq import compensate
 from nitido_export.quantization.timing import Comparison, compare
+from nitido_export.session import quiet_session
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.data.degrade import Picture
 from nitido_train.nets.blocks import collapse

@@ -16,7 +16,8 @@ from nitido_export.graph.analysis import oldest_runtime, read_facts
 from nitido_export.graph.frames import frame_graph
 from nitido_export.graph.layers import write_layers
 from nitido_export.graph.writer import GraphWriter
-from nitido_export.proof.parity import check_parity, quiet_session
+from nitido_export.proof.parity import check_parity
+from nitido_export.session import quiet_session
 from nitido_train.data.pictures import to_tensor
 from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.blocks import space_to_depth
