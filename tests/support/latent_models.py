@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from nitido.model_file.card import CONTRACT, Card
-from nitido_export.graph.frames import decoder_graph, encoder_graph
+from nitido_export.graph.latents import decoder_graph, encoder_graph
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.latent import LatentNet
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from nitido.errors import ExportError
 
@@ -93,15 +92,6 @@ def oldest_runtime(model: onnx.ModelProto) -> str:
         raise ExportError(f"opset {opset} is newer than any whose oldest runtime is known ({max(FIRST_WITH_OPSET)})")
     first = max([OLDEST_TRIED, *(v for known, v in FIRST_WITH_OPSET.items() if known <= opset)])
     return f"{first[0]}.{first[1]}"
-
-
-def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """The int8 weights of a quantized graph by name; empty for a float one."""
-    return {
-        i.name: numpy_helper.to_array(i)
-        for i in model.graph.initializer
-        if i.data_type == onnx.TensorProto.INT8 and len(i.dims) == 4
-    }
 
 
 def _ints(node: onnx.NodeProto, name: str, default: list[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The contract's graphs: raw frames in, raw frames or latents out, whatever the network between them.
+"""The contract's graph from frame to frame: raw bytes in, raw bytes out, whatever the network between them.
 
 Written node by node instead of traced to ONNX: a hand-set graph keeps the opset and IR old enough for the runtimes
 found on boards, the operators the fast ones, and the names stable.
@@ -18,10 +18,8 @@ from nitido_export.graph.writer import GraphWriter
 from nitido_train.data.pictures import ZERO_POINT
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
-from nitido_train.nets.latent import LatentNet
 
 LEVEL = 1 / 255
-LUMA = (0.114, 0.587, 0.299)  # of B, G, R: ITU-R BT.601, as OpenCV's conversion to grey
 
 
 def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
@@ -36,7 +34,7 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
     size = w.op("Shape", [frame], "size", start=1, end=3)  # H W
     cells = _cells(w, frame, size, cell=net.cell, multiple=net.multiple)
-    levels = _dequantize(w, cells, "levels")
+    levels = dequantize(w, cells, "levels")
 
     body_inputs = [_to_half(w, levels, "levels_half") if half else levels]
     if isinstance(net, RecurrentFrameNet):
@@ -55,7 +53,7 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     else:
         # On bytes, a quarter of the traffic of floats.
         index = w.constant("anchor_index", cast(Tensor, net.anchor).numpy())
-        anchor = _dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
+        anchor = dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
     restored = w.op("Add", [anchor, correction], "restored")
     bytes_ = _quantize(w, restored, "bytes")
     frames = _pixels(w, bytes_, cell=net.cell * net.scale)
@@ -63,73 +61,6 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     w.op("Slice", [frames, w.shape("start", 0, 0), end, w.shape("axes", 1, 2)], "image")
     w.output("image", TensorProto.UINT8, ["N", "sH", "sW", 3])
     return w.model()
-
-
-def encoder_graph(net: LatentNet) -> onnx.ModelProto:
-    """``frame`` uint8 N×H×W×3 BGR → ``z`` float32 N×d, or ``z_mean`` and ``z_log_var`` of a variational net.
-
-    H and W are the net's own: how to bring another frame to that size is a choice of the task, and the caller's. A net
-    for grey pictures takes the luma. A conditional net also has an input ``label`` int64 N, the number of the class.
-    """
-    w = GraphWriter()
-    condition = _condition(w, net)
-    latents = _encode(w, net, condition)
-    names = ["z"] if len(latents) == 1 else ["z_mean", "z_log_var"]
-    for found, name in zip(latents, names, strict=True):
-        w.op("Identity", [found], name)
-        w.output(name, TensorProto.FLOAT, ["N", net.latent])
-    return w.model()
-
-
-def decoder_graph(net: LatentNet) -> onnx.ModelProto:
-    """``z`` float32 N×d (and for a conditional net ``label`` int64 N) → ``image`` uint8 N×H×W×3 BGR; a net for grey
-    pictures repeats its one channel."""
-    w = GraphWriter()
-    z = w.input("z", TensorProto.FLOAT, ["N", net.latent])
-    _decode(w, net, z, _condition(w, net))
-    return w.model()
-
-
-def reconstruction_graph(net: LatentNet) -> onnx.ModelProto:
-    """``frame`` uint8 N×H×W×3 BGR (and ``label``) → ``image``, the same picture through the latent space; of a
-    variational net through the mean."""
-    w = GraphWriter()
-    condition = _condition(w, net)
-    _decode(w, net, _encode(w, net, condition)[0], condition)
-    return w.model()
-
-
-def _encode(w: GraphWriter, net: LatentNet, condition: list[str]) -> list[str]:
-    frame = w.input("frame", TensorProto.UINT8, ["N", net.height, net.width, 3])
-    planes = w.op("Transpose", [frame], "planes", perm=[0, 3, 1, 2])
-    levels = _dequantize(w, planes, "levels")
-    if net.channels == 1:
-        weights = np.array(LUMA, np.float32).reshape(1, 3, 1, 1)
-        levels = w.op("Conv", [levels, w.constant("luma", weights), w.constant("no_bias", [0.0], np.float32)], "grey")
-    return write_layers(w, collapse(net.encoder), [levels, *condition], prefix="encoder.")
-
-
-def _decode(w: GraphWriter, net: LatentNet, z: str, condition: list[str]) -> None:
-    (logits,) = write_layers(w, collapse(net.decoder), [z, *condition], prefix="decoder.")
-    picture = w.op("Sigmoid", [logits], "picture")
-    # The decoder's pictures begin at 0, unlike frames, whose zero lies in the middle.
-    scale = [w.constant("level", LEVEL, np.float32), w.constant("black", 0, np.uint8)]
-    bytes_ = w.op("QuantizeLinear", [picture, *scale], "bytes")
-    pixels = w.op("Transpose", [bytes_], "pixels", perm=[0, 2, 3, 1])
-    if net.channels == 1:
-        w.op("Concat", [pixels] * 3, "image", axis=3)
-    else:
-        w.op("Identity", [pixels], "image")
-    w.output("image", TensorProto.UINT8, ["N", net.height, net.width, 3])
-
-
-def _condition(w: GraphWriter, net: LatentNet) -> list[str]:
-    """The one-hot form of an input ``label``, where the net wants one."""
-    if net.kind != "cvae":
-        return []
-    label = w.input("label", TensorProto.INT64, ["N"])
-    rows = w.constant("classes", np.eye(len(net.labels)), np.float32)
-    return [w.op("Gather", [rows, label], "condition", axis=0)]
 
 
 def _cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
@@ -166,7 +97,8 @@ def _level(w: GraphWriter) -> list[str]:
     return [w.constant("level", LEVEL, np.float32), w.constant("zero_point", ZERO_POINT, np.uint8)]
 
 
-def _dequantize(w: GraphWriter, bytes_: str, name: str) -> str:
+def dequantize(w: GraphWriter, bytes_: str, name: str) -> str:
+    """The bytes of a frame as what networks see: float32, ``(byte - 128) / 255``."""
     return w.op("DequantizeLinear", [bytes_, *_level(w)], name)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nitido.errors import ExportError
 from nitido.inference.verify import Arrays
-from nitido_export.graph.frames import decoder_graph, encoder_graph, reconstruction_graph
+from nitido_export.graph.latents import decoder_graph, encoder_graph, reconstruction_graph
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.data.pictures import to_tensor

@@ -12,7 +12,7 @@ from nitido.errors import ExportError
 from nitido.inference.verify import verify
 from nitido.model_file.card import Card
 from nitido_export.graph.analysis import read_facts
-from nitido_export.graph.frames import decoder_graph, encoder_graph
+from nitido_export.graph.latents import decoder_graph, encoder_graph
 from nitido_export.parts.latents import part_of
 from nitido_export.parts.part import check_part
 from nitido_export.publishing.publish import Statement, export_parts

@@ -20,7 +20,6 @@ from nitido.inference.model import Model
 from nitido.inference.verify import verify
 from nitido_export.cli import export as cli
 from nitido_export.evaluation.frames import conditions, read_pictures
-from nitido_export.graph.analysis import integer_weights
 from nitido_export.graph.frames import frame_graph
 from nitido_export.proof.parity import check_parity
 from nitido_export.publishing.publish import Statement, draft, opened_reference, publish
@@ -87,6 +86,15 @@ def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, ti
     with opened_reference(checkpoint, None, STATEMENT) as reference:
         guard = Guard(max_drop, {"crops": conditions("denoise", 1, pictures)}, reference)
         return quantize(checkpoint, "m.int8", STATEMENT, guard, pictures, time=time)
+
+
+def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """The int8 weights of a quantized graph by name; empty for a float one."""
+    return {
+        i.name: onnx.numpy_helper.to_array(i)
+        for i in model.graph.initializer
+        if i.data_type == onnx.TensorProto.INT8 and len(i.dims) == 4
+    }
 
 
 def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(outcome: Outcome) -> None:
