@@ -1,4 +1,4 @@
-"""The files that an autoencoder is shipped in: encoder, decoder, and where wanted both in one."""
+"""The files that an autoencoder of pictures is shipped in: encoder, decoder, and where wanted both in one."""
 
 from __future__ import annotations
 
@@ -15,15 +15,10 @@ from nitido_train.data.pictures import to_tensor
 from nitido_train.nets.latent import LatentNet
 from nitido_train.tensors import from_logits
 
-PARTS = ("encoder", "decoder", "whole")
 
-
-def part_of(checkpoint: Checkpoint, part: str) -> Part:
-    """``encoder``, ``decoder`` or ``whole`` of an autoencoder. Raises ``CheckpointError`` for another network."""
-    if checkpoint.recipe.net.kind == "melody-vae":
-        from nitido_export.parts.melodies import melody_part
-
-        return melody_part(checkpoint, part)
+def latent_part(checkpoint: Checkpoint, part: str) -> Part:
+    """``encoder``, ``decoder`` or ``whole`` of an autoencoder of pictures. Raises ``CheckpointError`` for another
+    network, ``ExportError`` for an unvalidated one."""
     net = checkpoint.latent_net()
     facts = checkpoint.facts
     if not facts:

@@ -1,4 +1,4 @@
-"""The exported graph against the network it was made from, on frames of awkward sizes."""
+"""Exported graphs compared with the networks they were made from: from frame to frame, and parts of autoencoders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nitido.errors import ExportError
+from nitido.inference.verify import difference, run
+from nitido_export.parts.part import Part
 from nitido_export.session import quiet_session
 from nitido_train.data.pictures import to_tensor
 from nitido_train.evaluation.metrics import psnr
@@ -23,6 +25,11 @@ SIZES = ((1, 1), (7, 5), (64, 64), (97, 131))
 # fp32: the two round the same real number, and one level is what float32 in another order of summation can move
 # across a rounding boundary. In fp16 and int8 intermediate values are rounded too, and each may fall the other way.
 SMALLEST_PSNR = {"fp32": 55.0, "fp16": 45.0, "int8": 40.0}
+
+# Of float outputs relative to their size: what summing in another order may change in float32.
+FLOAT_GAP = 1e-4
+
+_RAN_ON = {"provider": "CPUExecutionProvider", "onnxruntime": ort.__version__}
 
 
 def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[str, Any]:
@@ -40,7 +47,7 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
         # Smooth ramps with noise on them: pure noise would never leave the clipped range.
         ramp = np.linspace(20, 235, height * width * 3).reshape(height, width, 3)
         frame = np.clip(ramp + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
-        expected = run_torch(net, frame)
+        expected = _run_torch(net, frame)
         found = np.asarray(session.run(["image"], {"frame": frame[None]})[0])[0]
         if expected.shape != found.shape:
             raise ExportError(
@@ -59,13 +66,37 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
         "max_error": worst,
         "psnr": None if overall == math.inf else round(overall, 2),
         "sizes": [list(size) for size in SIZES],
-        "provider": "CPUExecutionProvider",
-        "onnxruntime": ort.__version__,
+        **_RAN_ON,
+    }
+
+
+def check_part(part: Part) -> dict[str, Any]:
+    """Runs a part's graph and its network on the part's feeds; returns the card's ``parity``.
+
+    Raises ``ExportError`` when a byte differs by more than one, or a float by more than ``FLOAT_GAP`` of the largest.
+    """
+    session = quiet_session(part.graph.SerializeToString())
+    worst = 0.0
+    for feed in part.feeds:
+        expected, found = part.expected(feed), run(session, feed)
+        gap, _, _ = difference(expected, found)
+        is_bytes = all(array.dtype == np.uint8 for array in expected.values())
+        size = 1.0 if is_bytes else max(1.0, *(float(np.abs(array).max()) for array in expected.values()))
+        if gap > (1.0 if is_bytes else FLOAT_GAP * size):
+            raise ExportError(
+                f"the exported {part.task} graph differs from the network by {gap:g}, allowed is "
+                f"{1 if is_bytes else FLOAT_GAP * size:g}; nothing written"
+            )
+        worst = max(worst, gap)
+    return {
+        "max_error": round(worst, 7),
+        "sizes": [list(next(iter(feed.values())).shape) for feed in part.feeds],
+        **_RAN_ON,
     }
 
 
 @torch.no_grad()
-def run_torch(net: FrameNet, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _run_torch(net: FrameNet, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """One frame uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it."""
     height, width = frame.shape[:2]
     x = to_tensor(torch.from_numpy(frame[None]))  # 1 3 H W

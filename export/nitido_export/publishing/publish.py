@@ -22,10 +22,10 @@ from nitido_export.evaluation.latents import evaluate_network
 from nitido_export.graph.analysis import oldest_runtime, read_facts
 from nitido_export.graph.frames import frame_graph
 from nitido_export.graph.writer import IR_VERSION, OPSET
-from nitido_export.parts.latents import part_of
-from nitido_export.parts.part import check_part
+from nitido_export.parts.latents import latent_part
+from nitido_export.parts.melodies import melody_part
 from nitido_export.proof.certificate import certify, frames_from
-from nitido_export.proof.parity import check_parity
+from nitido_export.proof.parity import check_parity, check_part
 from nitido_export.publishing.before_after import before_after, to_webp
 from nitido_export.publishing.catalogue import add_to_catalogue, picture_of
 from nitido_train.checkpoint import Checkpoint
@@ -151,9 +151,10 @@ def export_checkpoint(checkpoint: Checkpoint, target: Path, statement: Statement
 
 
 def draft_part(checkpoint: Checkpoint, part: str, name: str, statement: Statement) -> Draft:
-    """A part of an autoencoder (``latent_parts.PARTS``), proven. Raises ``ExportError`` when its graph does not equal
-    its network."""
-    made = part_of(checkpoint, part)
+    """A part of an autoencoder (``encoder``, ``decoder`` or ``whole``), proven. Raises ``ExportError`` when its graph
+    does not equal its network."""
+    is_melody = checkpoint.recipe.net.kind == "melody-vae"
+    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part)
     facts = read_facts(made.graph)
     vectors, certificate = certify(made.graph.SerializeToString(), made.feeds, "fp32")
     card = Card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from nitido.inference.verify import verify
 from nitido.model_file.card import Card
 from nitido_export.graph.analysis import read_facts
 from nitido_export.graph.latents import decoder_graph, encoder_graph
-from nitido_export.parts.latents import part_of
-from nitido_export.parts.part import check_part
+from nitido_export.parts.latents import latent_part
+from nitido_export.proof.parity import check_part
 from nitido_export.publishing.publish import Statement, export_parts
 from nitido_train.nets.latent import KINDS
 from support.recipes import SIDE, random_latent_checkpoint
@@ -60,11 +61,11 @@ def test_encoding_then_decoding_is_the_whole(tmp_path: Path) -> None:
 
 def test_a_part_that_differs_from_its_network_is_not_written(tmp_path: Path) -> None:
     checkpoint = random_latent_checkpoint("vae")
-    part = part_of(checkpoint, "decoder")
+    part = latent_part(checkpoint, "decoder")
     checkpoint.ema["decoder.hidden.0.bias"] += 1.0
-    changed = part_of(checkpoint, "decoder")
+    changed = latent_part(checkpoint, "decoder")
     with pytest.raises(ExportError, match="differs from the network"):
-        check_part(part.__class__(part.task, part.graph, part.feeds, changed.expected, part.latent))
+        check_part(replace(part, expected=changed.expected))
 
 
 def test_work_is_counted_at_the_size_it_is_done_at() -> None:
