@@ -26,7 +26,7 @@ class ColdStart:
     first_frame: float
 
 
-def measure(files: Sequence[Path], runs: int = 5) -> list[ColdStart]:
+def measure_cold_starts(files: Sequence[Path], runs: int = 5) -> list[ColdStart]:
     """One result for each model file, each in ``runs`` fresh processes on the CPU, the files taking turns.
 
     The files are in the page cache: this is the start of a program, not of a board. Raises ``NitidoError`` when a

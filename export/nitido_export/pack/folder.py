@@ -29,7 +29,7 @@ def new_folder(target: Path, source: Path, facts: Mapping[str, str], *, overwrit
     target = Path(os.path.realpath(target))
     draft, old = (target.with_name(f".{target.name}.{secrets.token_hex(4)}.{part}") for part in ("partial", "old"))
     try:
-        check_target(target, source, overwrite=overwrite)
+        require_replaceable(target, source, overwrite=overwrite)
         draft.mkdir(parents=True)
         yield draft
         _write_manifest(draft, facts)
@@ -48,7 +48,7 @@ def new_folder(target: Path, source: Path, facts: Mapping[str, str], *, overwrit
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def check_target(target: Path, source: Path, *, overwrite: bool) -> None:
+def require_replaceable(target: Path, source: Path, *, overwrite: bool) -> None:
     """Raises ``SinkUnavailable`` when ``target`` is no folder that may be made or replaced."""
     if not target.exists():
         return

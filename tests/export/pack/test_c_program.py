@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nitido.inference.model import load
 from nitido.model_file import zoo
-from nitido_export.cli.pack import write_pack
+from nitido_export.pack.write import write_pack
 from support.npm import keep, npm
 
 # The wheel has the library but no headers. This package repeats those of the official iOS archive, which are the same

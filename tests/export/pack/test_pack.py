@@ -19,8 +19,8 @@ import pytest
 from nitido.errors import ExportError, ModelNotFound, NitidoError, SinkUnavailable
 from nitido.inference.model import load
 from nitido.model_file import zoo
-from nitido_export.cli.pack import write_pack
 from nitido_export.pack import cold_start, minimal_build, ort_format
+from nitido_export.pack.write import write_pack
 from support.paths import ROOT
 
 TEMPLATES = ROOT / "export" / "nitido_export" / "pack" / "templates"
@@ -224,7 +224,7 @@ def test_what_is_no_model_is_one_line(tiny_models: dict[str, Path], tmp_path: Pa
 def test_a_model_that_gives_no_frame_has_no_cold_start(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("not a model")
     with pytest.raises(NitidoError, match=r"no frame from .*text\.onnx in a fresh process"):
-        cold_start.measure([tmp_path / "text.onnx"], runs=1)
+        cold_start.measure_cold_starts([tmp_path / "text.onnx"], runs=1)
 
 
 def test_the_wheel_carries_the_templates(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""A model file made ready for a kind of device, in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from nitido import __version__
+from nitido.errors import ModelNotFound
+from nitido.inference.model import Model
+from nitido.model_file import zoo
+from nitido_export.pack.c_program import write_c
+from nitido_export.pack.folder import new_folder, require_replaceable
+from nitido_export.pack.minimal_build import write_minimal
+from nitido_export.pack.ort_format import write_ort
+from nitido_export.pack.sample import sample_frame
+
+TARGETS = ("ort", "minimal", "c")
+
+
+def write_pack(
+    name: str, target: str, output: Path, *, overwrite: bool = False, frame: NDArray[np.uint8] | None = None
+) -> tuple[Path, int]:
+    """Writes the folder ``output``; returns the model file that was packed and the largest difference, in 8-bit
+    levels, of what was made of it.
+
+    name: of a model, or an ``.onnx`` file.
+    target: one of ``TARGETS``.
+    overwrite: replace a folder that an earlier call wrote.
+    frame: uint8 H×W×3 BGR to compare on, and for the C program to try; default: a photograph.
+
+    Raises ``ModelNotFound``, ``CardMismatch`` for a file that is not a Nítido model, ``SinkUnavailable`` for a place
+    that cannot be written or holds something else, ``ExportError`` when the result does not equal the model. After any
+    of them ``output`` is as it was.
+    """
+    if target not in TARGETS:
+        raise ValueError(f"target expects one of {', '.join(TARGETS)}, found '{target}'")
+    path = zoo.find(name)
+    if path.suffix != ".onnx":
+        raise ModelNotFound(f"pack expects an .onnx file, found {path}")
+    require_replaceable(output, path, overwrite=overwrite)  # before the work, not after it
+    source = Model(path, "cpu")
+    pixels = sample_frame(source.card) if frame is None else frame
+    facts = {"model": source.card.name, "target": target, "nitido": __version__, "onnxruntime": ort.__version__}
+    worst = 0
+    with new_folder(output, path, facts, overwrite=overwrite) as folder:
+        if target == "c":
+            write_c(source, folder, pixels)
+        else:
+            converted = folder / f"{path.stem}.ort"
+            worst = write_ort(source, converted, pixels)
+            if target == "minimal":
+                write_minimal(converted, folder)
+    return path, worst
