@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido_export.publishing.publish import Statement, export_checkpoint
+from nitido_export.draft import ReleaseInfo
+from nitido_export.export import export_float
 from support.paths import SAMPLES
 from support.tiny_models import random_checkpoint
 
@@ -17,7 +18,7 @@ from support.tiny_models import random_checkpoint
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")
     for task in ("denoise", "upscale"):
-        export_checkpoint(random_checkpoint(task), folder / f"{task}.onnx", Statement("none", "none"))
+        export_float(random_checkpoint(task), folder / f"{task}.onnx", ReleaseInfo("none", "none"))
     return {task: folder / f"{task}.onnx" for task in ("denoise", "upscale")}
 
 

@@ -1,15 +1,67 @@
-"""``nitido export`` and ``nitido evaluate``."""
+"""``nitido export``: a training run as a model file."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nitido_export.cli.evaluate import print_evaluation
+
+if TYPE_CHECKING:
+    from nitido.model_file.card import Card
+    from nitido_export.draft import ReleaseInfo
+    from nitido_train.checkpoint import Checkpoint
+
 FOLDER = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the command line asked for, by the names of its parameters."""
+
+    run: Path
+    output: Path
+    licence: str | None
+    data_note: str | None
+    failures: str
+    folders: tuple[Path, ...]
+    vectors: Path | None
+    int8: bool
+    fp16: bool
+    calib: Path | None
+    holdout: tuple[Path, ...]
+    max_drop: float
+    against: Path | None
+    parts: tuple[str, ...]
+    report: Path | None
+
+    @property
+    def measured_on(self) -> tuple[Path, ...]:
+        """Folders that the loss of a lower precision is measured on."""
+        return self.holdout or self.folders
+
+    def check(self) -> None:
+        """Raises ``UsageError`` for options that do not go together, as far as the command line alone says so."""
+        if self.output.suffix != ".onnx":
+            raise click.UsageError(f"-o expects a file name ending in .onnx, found {self.output}")
+        if self.int8 and self.fp16:
+            raise click.UsageError("--int8 and --fp16 exclude each other")
+        if self.int8 and self.calib is None:
+            raise click.UsageError("--int8 expects --calib FOLDER, clean pictures like those the model will see")
+        if not self.measured_on and (self.int8 or self.fp16):
+            raise click.UsageError("--int8 and --fp16 expect --holdout FOLDER, clean pictures to measure the loss on")
+
+    def check_task(self, task: str) -> None:
+        """Raises ``UsageError`` for options that are not for networks of this task."""
+        if task == "autoencode" and (self.int8 or self.fp16):
+            raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")
+        if task != "autoencode" and self.parts:
+            raise click.UsageError("--part is for autoencoders; this run trained a network from frame to frame")
 
 
 @click.command(short_help="Turn a training run into one .onnx model.")
@@ -36,44 +88,67 @@ FOLDER = click.Path(path_type=Path)
     help="Autoencoders: files to write beside the output, NAME.encoder.onnx and so on.  [default: encoder, decoder]",
 )
 @click.option("--report", type=FOLDER, help="--int8: folder for the report.  [default: reports beside the output]")
-def export(
-    run: Path,
-    output: Path,
-    licence: str | None,
-    data_note: str | None,
-    failures: str,
-    folders: tuple[Path, ...],
-    vectors: Path | None,
-    int8: bool,
-    fp16: bool,
-    calib: Path | None,
-    holdout: tuple[Path, ...],
-    max_drop: float,
-    against: Path | None,
-    parts: tuple[str, ...],
-    report: Path | None,
-) -> None:
+def export(**values: Any) -> None:
     """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network.
 
     With --int8 or --fp16 the loss against float32 is measured on held-out pictures. A file that loses more than
     --max-drop, or an int8 file that is not faster on this machine, is not written.
     """
-    if output.suffix != ".onnx":
-        raise click.UsageError(f"-o expects a file name ending in .onnx, found {output}")
-    if int8 and fp16:
-        raise click.UsageError("--int8 and --fp16 exclude each other")
-    if int8 and calib is None:
-        raise click.UsageError("--int8 expects --calib FOLDER, clean pictures like those the model will see")
-    holdout = holdout or folders
-    if not holdout and (int8 or fp16):
-        raise click.UsageError("--int8 and --fp16 expect --holdout FOLDER, clean pictures to measure the loss on")
+    options = ExportOptions(**values)
+    options.check()
 
-    from nitido_export.evaluation.frames import conditions_of, read_pictures
-    from nitido_export.publishing.publish import Statement, export_checkpoint, publish
+    from nitido_export.export import export_parts
     from nitido_train.checkpoint import load
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    checkpoint = load(run)
+    checkpoint = load(options.run)
+    _print_notes(checkpoint, options.licence)
+    options.check_task(checkpoint.recipe.task)
+    info = _release_info(checkpoint, options)
+    if checkpoint.recipe.task == "autoencode":
+        cards = export_parts(checkpoint, options.output, info, options.parts or ("encoder", "decoder"))
+        _print_parts(cards, options.output)
+        print_evaluation(cards[0].evaluation)
+    else:
+        card = _export_frames(checkpoint, info, options)
+        _print_card(card, options.output)
+        print_evaluation(card.evaluation)
+
+
+def _export_frames(checkpoint: Checkpoint, info: ReleaseInfo, options: ExportOptions) -> Card:
+    from nitido_export.export import AllowedLoss, export_float, export_fp16, export_int8
+
+    allowed = AllowedLoss(options.measured_on, options.max_drop, options.against)
+    if options.fp16:
+        return export_fp16(checkpoint, options.output, info, allowed)
+    if options.int8:
+        assert options.calib is not None  # as check() has it
+        reports = options.report or options.output.parent / "reports"
+        card, written = export_int8(checkpoint, options.output, info, allowed, options.calib, reports)
+        for path in written:
+            click.echo(f"report: {path}")
+        return card
+    return export_float(checkpoint, options.output, info)
+
+
+def _release_info(checkpoint: Checkpoint, options: ExportOptions) -> ReleaseInfo:
+    """What the options say, or else the checkpoint."""
+    from nitido_export.draft import ReleaseInfo
+    from nitido_export.evaluation.frames import read_pictures
+
+    # The parts of an autoencoder carry examples of its training in place of pictures.
+    shown = None if checkpoint.recipe.task == "autoencode" else options.vectors or next(iter(options.folders), None)
+    return ReleaseInfo(
+        licence=options.licence or checkpoint.licence or "not stated",
+        data=options.data_note or checkpoint.data or "not stated",
+        evaluation=options.folders,
+        vectors=read_pictures(shown) if shown else [],
+        failures=options.failures,
+    )
+
+
+def _print_notes(checkpoint: Checkpoint, licence: str | None) -> None:
+    """What to know of the weights before they are exported."""
     if licence and checkpoint.licence not in ("", licence):
         click.echo(
             f"note: these weights began as others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
@@ -81,48 +156,18 @@ def export(
     if not checkpoint.history:
         steps = f"{checkpoint.step} of {checkpoint.recipe.schedule.steps} steps"
         click.echo(f"note: these weights were never validated ({steps}): they may restore little or nothing")
-    licence = licence or checkpoint.licence or "not stated"
-    data_note = data_note or checkpoint.data or "not stated"
-    if checkpoint.recipe.task == "autoencode":
-        if int8 or fp16:
-            raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")
-        from nitido_export.publishing.publish import export_parts
 
-        statement = Statement(licence, data_note, folders, failures=failures)
-        cards = export_parts(checkpoint, output, statement, parts or ("encoder", "decoder"))
-        for card in cards:
-            unit = "levels of 255" if card.task != "encode" else "in its own units"
-            click.echo(
-                f"{output.with_name(card.name)}.onnx: {card.parameters} parameters, differs from the network by at "
-                f"most {card.parity['max_error']:g} {unit}"
-            )
-        _print_rows(cards[0].evaluation)
-        return
-    if parts:
-        raise click.UsageError("--part is for autoencoders; this run trained a network from frame to frame")
-    sources = vectors or (folders[0] if folders else None)
-    statement = Statement(licence, data_note, folders, read_pictures(sources) if sources else [], failures)
-    if not (int8 or fp16):
-        card = export_checkpoint(checkpoint, output, statement)
-    else:
-        from nitido_export.publishing.publish import opened_reference
-        from nitido_export.quantization.report import write_report
-        from nitido_export.quantization.search import Guard, halve, quantize
 
-        with opened_reference(checkpoint, against, statement) as reference:
-            recipe = checkpoint.recipe
-            held_out = {
-                f.name: conditions_of(f, recipe.task, recipe.scale, cameras=recipe.for_cameras) for f in holdout
-            }
-            guard = Guard(max_drop, held_out, reference)
-            if fp16:
-                card = publish(halve(checkpoint, output.stem, statement, guard), output, statement)
-            else:
-                assert calib is not None
-                outcome = quantize(checkpoint, output.stem, statement, guard, read_pictures(calib))
-                card = publish(outcome.draft, output, statement)
-                for path in write_report(outcome, report or output.parent / "reports"):
-                    click.echo(f"report: {path}")
+def _print_parts(cards: Sequence[Card], output: Path) -> None:
+    for card in cards:
+        unit = "levels of 255" if card.task != "encode" else "in its own units"
+        click.echo(
+            f"{output.with_name(card.name)}.onnx: {card.parameters} parameters, differs from the network by at "
+            f"most {card.parity['max_error']:g} {unit}"
+        )
+
+
+def _print_card(card: Card, output: Path) -> None:
     click.echo(
         f"{output}: {card.parameters} parameters, {card.macs_per_pixel / 1000:.1f} K MAC/pixel, halo {card.halo} px, "
         f"differs from the network by at most {card.parity['max_error']} of 255 levels"
@@ -132,26 +177,3 @@ def export(
         click.echo(f"loses {facts['drop']:.3f} dB against fp32 on the worst condition; {facts['timing']}")
         if card.precision == "fp16":
             click.echo("note: on a CPU this file is no faster than fp32; it is smaller, and meant for GPUs")
-    _print_rows(card.evaluation)
-
-
-@click.command(short_help="Measure a model on folders of clean pictures.")
-@click.argument("model")
-@click.option("--data", "folders", multiple=True, required=True, type=click.Path(path_type=Path), help="Test folder.")
-def evaluate(model: str, folders: tuple[Path, ...]) -> None:
-    """Measure MODEL (a name or file) by its task's protocol on each --data folder."""
-    from nitido.inference.model import load
-    from nitido_export.evaluation.frames import evaluate as measure
-
-    _print_rows(measure(load(model, "cpu"), list(folders)))
-
-
-def _print_rows(rows: Sequence[dict[str, Any]]) -> None:
-    from nitido_export.publishing.catalogue import with_unit
-
-    for row in rows:
-        known = f"without a model {with_unit(row, 'baseline')}, " if row["baseline"] is not None else ""
-        click.echo(
-            f"{row['set']!s:12} {row['condition']!s:18} {row['metric']!s:7} {with_unit(row, 'value'):>11}   "
-            f"({known}{row['pictures'] or 'some'} pictures)"
-        )

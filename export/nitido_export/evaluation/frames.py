@@ -113,7 +113,7 @@ def _read(path: Path) -> Picture:
     return picture
 
 
-def evaluate(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
+def evaluate_model(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
     """One row {set, condition, metric, value, baseline, pictures} for each folder and condition."""
     recipe = model.card.training.get("recipe")
     cameras = bool(recipe) and recipe_from_dict(recipe).for_cameras

@@ -9,7 +9,7 @@ from nitido.system.files import write_whole
 from nitido_export.quantization.search import Outcome
 
 
-def write_report(outcome: Outcome, folder: Path) -> list[Path]:
+def write_quantization_report(outcome: Outcome, folder: Path) -> list[Path]:
     """Writes ``<name>.md`` and ``<name>.png`` into ``folder`` and returns their paths. Raises ``SinkUnavailable``."""
     name = outcome.draft.card.name
     text, plot = folder / f"{name}.md", folder / f"{name}.png"

@@ -12,15 +12,16 @@ import pytest
 from nitido.errors import ExportError
 from nitido.inference.verify import verify
 from nitido.model_file.card import Card
+from nitido_export.draft import ReleaseInfo
+from nitido_export.export import export_parts
 from nitido_export.graph.analysis import read_facts
 from nitido_export.graph.latents import decoder_graph, encoder_graph
 from nitido_export.parts.latents import latent_part
 from nitido_export.proof.parity import check_part
-from nitido_export.publishing.publish import Statement, export_parts
 from nitido_train.nets.latent import KINDS
 from support.recipes import SIDE, random_latent_checkpoint
 
-NOBODY = Statement("none", "none")
+NOBODY = ReleaseInfo("none", "none")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

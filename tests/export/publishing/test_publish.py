@@ -16,11 +16,12 @@ from nitido.inference.model import load
 from nitido.model_file import zoo
 from nitido.system.files import write_whole
 from nitido_export.cli import export as cli
+from nitido_export.draft import ReleaseInfo
 from nitido_export.evaluation.frames import read_pictures
+from nitido_export.export import export_float
 from nitido_export.graph.analysis import read_facts
 from nitido_export.graph.frames import frame_graph
 from nitido_export.proof import parity
-from nitido_export.publishing.publish import Statement, export_checkpoint
 from nitido_train import checkpoint
 from support.tiny_models import random_checkpoint
 
@@ -67,24 +68,24 @@ def test_an_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
-    statement = Statement("none", "none", evaluation=[photos])
-    card = export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
+    info = ReleaseInfo("none", "none", evaluation=[photos])
+    card = export_float(random_checkpoint("denoise"), tmp_path / "m.onnx", info)
     assert [row["condition"] for row in card.evaluation] == [f"gaussian sigma {s}" for s in (15, 25, 50)]
     assert card.evaluation[1]["baseline"] == pytest.approx(20.4, abs=0.5)
-    export_checkpoint(random_checkpoint("denoise"), tmp_path / "n.onnx", statement)
-    export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
+    export_float(random_checkpoint("denoise"), tmp_path / "n.onnx", info)
+    export_float(random_checkpoint("denoise"), tmp_path / "m.onnx", info)
     rows = json.loads((tmp_path / "index.json").read_text())["models"]
     assert [(row["name"], row["default"]) for row in rows] == [("m", True), ("n", False)]
     assert "| n | for tests |" in (tmp_path / "README.md").read_text()
     (tmp_path / "m.onnx").unlink()
-    export_checkpoint(random_checkpoint("denoise"), tmp_path / "o.onnx", statement)
+    export_float(random_checkpoint("denoise"), tmp_path / "o.onnx", info)
     rows = json.loads((tmp_path / "index.json").read_text())["models"]
     assert [(row["name"], row["default"]) for row in rows] == [("n", False), ("o", True)]
 
 
 def test_the_table_shows_what_a_model_does_and_where_it_fails(photos: Path, tmp_path: Path) -> None:
-    statement = Statement("none", "my photographs", [photos], read_pictures(photos), failures="fog")
-    export_checkpoint(random_checkpoint("denoise"), tmp_path / "m.onnx", statement)
+    info = ReleaseInfo("none", "my photographs", [photos], read_pictures(photos), failures="fog")
+    export_float(random_checkpoint("denoise"), tmp_path / "m.onnx", info)
     picture = cv2.imread(str(tmp_path / "pictures" / "m.webp"))
     assert picture is not None and picture.shape[1] > 300
     text = (tmp_path / "README.md").read_text()

@@ -19,16 +19,21 @@ from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavail
 from nitido.inference.model import Model
 from nitido.inference.verify import verify
 from nitido_export.cli import export as cli
+from nitido_export.draft import ReleaseInfo, draft
 from nitido_export.evaluation.frames import conditions, read_pictures
+from nitido_export.export import export_float
 from nitido_export.graph.frames import frame_graph
 from nitido_export.proof.parity import check_parity
-from nitido_export.publishing.publish import Statement, draft, opened_reference, publish
+from nitido_export.publishing.publish import publish
 from nitido_export.quantization import calibration as calibrate
 from nitido_export.quantization import gptq as rounding
 from nitido_export.quantization.calibration import calibration
+from nitido_export.quantization.fp16 import to_fp16
 from nitido_export.quantization.gptq import compensate, round_columns
-from nitido_export.quantization.report import write_report
-from nitido_export.quantization.search import Guard, Outcome, halve, quantize
+from nitido_export.quantization.guard import QualityGuard
+from nitido_export.quantization.reference import opened_reference
+from nitido_export.quantization.report import write_quantization_report
+from nitido_export.quantization.search import Outcome, quantize
 from nitido_export.quantization.timing import Comparison
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
@@ -50,7 +55,7 @@ from support.paths import ROOT
 from support.tiny_models import random_checkpoint, tiny_recipe
 
 SHIPPED = ROOT / "models" / "checkpoints" / "denoise-n.pt"
-STATEMENT = Statement("none", "none")
+INFO = ReleaseInfo("none", "none")
 
 
 def faster(_reference: Model, _candidate: Model) -> Comparison:
@@ -83,9 +88,9 @@ def outcome(little_calibration: None) -> Outcome:
 
 
 def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, time=faster) -> Outcome:
-    with opened_reference(checkpoint, None, STATEMENT) as reference:
-        guard = Guard(max_drop, {"crops": conditions("denoise", 1, pictures)}, reference)
-        return quantize(checkpoint, "m.int8", STATEMENT, guard, pictures, time=time)
+    with opened_reference(checkpoint, None, INFO) as reference:
+        guard = QualityGuard(max_drop, {"crops": conditions("denoise", 1, pictures)}, reference)
+        return quantize(checkpoint, "m.int8", INFO, guard, pictures, time=time)
 
 
 def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -185,9 +190,9 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tm
     worst = max(outcome.sensitivities, key=lambda s: s.drop)
     assert worst.layer in ("convs_2", "convs_3")
     assert len(integer_weights(outcome.draft.graph)) == 7 - len(facts["float_layers"])
-    publish(outcome.draft, tmp_path / "m.int8.onnx", STATEMENT)
+    publish(outcome.draft, tmp_path / "m.int8.onnx", INFO)
     assert verify(tmp_path / "m.int8.onnx", "cpu").passed
-    text, plot = write_report(outcome, tmp_path / "reports")
+    text, plot = write_quantization_report(outcome, tmp_path / "reports")
     assert f"| {worst.layer} | {worst.drop:.4f} dB | float |" in text.read_text()
     assert plot.read_bytes().startswith(b"\x89PNG")
 
@@ -212,14 +217,14 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
 
 def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Picture]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
-    with opened_reference(checkpoint, None, STATEMENT) as reference:
+    with opened_reference(checkpoint, None, INFO) as reference:
         held_out = {"crops": conditions("denoise", 1, pictures[:1])}
-        half = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, held_out, reference))
+        half = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, held_out, reference))
         assert half.card.precision == "fp16" and "not timed" in half.card.quantization["timing"]
         with pytest.raises(ExportError, match="the fp16 model loses"):
-            halve(checkpoint, "m.fp16", STATEMENT, Guard(-1.0, held_out, reference))
+            to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(-1.0, held_out, reference))
         cameras = {"crops": conditions("denoise", 1, pictures[:1], cameras=True)}
-        scores = halve(checkpoint, "m.fp16", STATEMENT, Guard(0.1, cameras, reference)).card.quantization["scores"]
+        scores = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, cameras, reference)).card.quantization["scores"]
         assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
 
 
@@ -235,14 +240,10 @@ def test_training_for_8_bits_exports_the_graph_it_trained(
     loaded = checkpoints.load(tmp_path / "qat" / "last.pt")
     assert loaded.quantization == tuned.quantization
     # Building a draft compares torch's imitation with ONNX Runtime's integers and raises if they differ.
-    finished = draft(loaded.averaged_net(), loaded, "m.int8", STATEMENT, "int8")
+    finished = draft(loaded.averaged_net(), loaded, "m.int8", INFO, "int8")
     assert len(integer_weights(finished.graph)) == 3
     with pytest.raises(ExportError, match="export it with --int8"):
-        cli_export = cli.export.main
-        from nitido_export.publishing.publish import export_checkpoint
-
-        assert cli_export
-        export_checkpoint(loaded, tmp_path / "m.onnx", STATEMENT)
+        export_float(loaded, tmp_path / "m.onnx", INFO)
     # Longer, from its own last checkpoint, with the ranges it has.
     longer = replace(recipe, qat=replace(recipe.qat, steps=5))  # pyright: ignore
     resumed = train(longer, replace(options, out=tmp_path / "qat", start=start, qat=True, resume=True))
@@ -267,14 +268,14 @@ def test_quantization_aware_training_needs_a_start_and_a_schedule(photos: Path, 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "m.onnx"
     target.write_bytes(b"old")
-    finished = draft(checkpoints.load(SHIPPED).averaged_net(), checkpoints.load(SHIPPED), "m", STATEMENT)
+    finished = draft(checkpoints.load(SHIPPED).averaged_net(), checkpoints.load(SHIPPED), "m", INFO)
 
     def full(_file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SinkUnavailable, match="No space left"):
-        publish(finished, target, STATEMENT)
+        publish(finished, target, INFO)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("m.onnx", b"old")]
 
 
@@ -296,6 +297,6 @@ def test_bad_input_is_named_and_nothing_is_written(photos: Path, tmp_path: Path)
 
 
 def test_the_exported_file_is_small_and_one(outcome: Outcome, tmp_path: Path) -> None:
-    publish(outcome.draft, tmp_path / "m.int8.onnx", STATEMENT)
+    publish(outcome.draft, tmp_path / "m.int8.onnx", INFO)
     assert (tmp_path / "m.int8.onnx").stat().st_size < 80_000
     onnx.checker.check_model(onnx.load(str(tmp_path / "m.int8.onnx")), full_check=True)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from nitido.anomaly.inspector import Measure
 from nitido.anomaly.reconstruction import Reconstruction
 from nitido.errors import RecipeError
+from nitido_export.draft import ReleaseInfo
 from nitido_export.evaluation.frames import conditions
+from nitido_export.export import export_float
 from nitido_export.proof.certificate import frames_from
-from nitido_export.publishing.publish import Statement, export_checkpoint
 from nitido_train.data.defects import blemish, blemished
 from nitido_train.data.pictures import PatchStream, PictureStore
 from nitido_train.recipe import BlotRecipe, load_recipe, recipe_from_dict
@@ -141,7 +142,7 @@ def test_a_net_trained_on_good_pictures_finds_what_they_do_not_have(tmp_path: Pa
     )
     options = RunOptions(out=tmp_path / "run", data=(tmp_path / "good",), workers=0, accelerator="cpu", progress=False)
     checkpoint = train(recipe, options)
-    card = export_checkpoint(checkpoint, tmp_path / "bars.onnx", Statement("none", "none", [tmp_path / "good"]))
+    card = export_float(checkpoint, tmp_path / "bars.onnx", ReleaseInfo("none", "none", [tmp_path / "good"]))
     assert card.task == "reconstruct" and card.evaluation[0]["condition"] == "blots"
     assert card.evaluation[0]["value"] > card.evaluation[0]["baseline"]
     reconstruction = Reconstruction(tmp_path / "bars.onnx", "cpu")

@@ -19,8 +19,9 @@ from nitido.errors import ExportError, RecipeError, SourceUnavailable
 from nitido.inference.verify import verify
 from nitido.latent.autoencoder import load_decoder, load_encoder
 from nitido.latent.melody import FIRST, HOLD, REST, write_midi
+from nitido_export.draft import ReleaseInfo
+from nitido_export.export import export_parts
 from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph, without_norms
-from nitido_export.publishing.publish import Statement, export_parts
 from nitido_train import checkpoint
 from nitido_train.data import melodies
 from nitido_train.data.melodies import hold_out, read_melodies
@@ -321,7 +322,7 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
         "examples": torch.from_numpy(rng.integers(0, 36, (2, 32), np.uint8)),
     }
     state = checkpoint.Checkpoint(tiny_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
-    cards = export_parts(state, tmp_path / "tune.onnx", Statement("none", "none"), ("encoder", "decoder"))
+    cards = export_parts(state, tmp_path / "tune.onnx", ReleaseInfo("none", "none"), ("encoder", "decoder"))
     assert [card.task for card in cards] == ["encode", "decode"]
     for card in cards:
         assert verify(tmp_path / f"{card.name}.onnx", "cpu").passed
@@ -330,7 +331,7 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
     notes = decoder(encoder(rng.integers(0, 36, (3, 32), np.uint8)).mean)
     assert notes.shape == (3, 32) and notes.max() < net.codes
     with pytest.raises(ExportError, match="an encoder and a decoder"):
-        export_parts(state, tmp_path / "tune.onnx", Statement("none", "none"), ("whole",))
+        export_parts(state, tmp_path / "tune.onnx", ReleaseInfo("none", "none"), ("whole",))
 
 
 def test_the_recipe_of_the_shipped_model_builds_what_is_shipped() -> None:

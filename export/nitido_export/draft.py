@@ -1,0 +1,173 @@
+"""From a checkpoint to a proven graph with its card, which is not yet a file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from nitido.inference.model import Model
+from nitido.inference.verify import SEAL, UNSEALED, VECTORS, Vector, seal, vectors_to_text
+from nitido.model_file.card import CONTRACT, Card
+from nitido_export.graph.analysis import oldest_runtime, read_facts
+from nitido_export.graph.frames import frame_graph
+from nitido_export.graph.writer import IR_VERSION, OPSET
+from nitido_export.parts.latents import latent_part
+from nitido_export.parts.melodies import melody_part
+from nitido_export.proof.certificate import certify, frames_from
+from nitido_export.proof.parity import check_parity, check_part
+from nitido_train.checkpoint import Checkpoint
+from nitido_train.data.degrade import Picture
+from nitido_train.nets.frame import FrameNet
+
+
+@dataclass(frozen=True)
+class ReleaseInfo:
+    """What only the person who exports can say.
+
+    licence: of the weights.
+    data: training sets and their licences, in words.
+    evaluation: folders of clean test pictures, or of pairs.
+    vectors: clean pictures for the certificate and to show what the model does; uint8 H×W×3 BGR.
+    failures: where the model is known to fail, in words.
+    """
+
+    licence: str
+    data: str
+    evaluation: Sequence[Path] = ()
+    vectors: Sequence[Picture] = ()
+    failures: str = ""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A proven graph with its card and test vectors, not yet a file."""
+
+    graph: onnx.ModelProto
+    card: Card
+    vectors: list[Vector]
+
+    def to_bytes(self) -> bytes:
+        """The sealed model file."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self.graph)
+        texts = {**self.card.to_metadata(), VECTORS: vectors_to_text(self.vectors), SEAL: UNSEALED}
+        for key, value in texts.items():
+            entry = model.metadata_props.add()
+            entry.key, entry.value = key, value
+        return seal(model.SerializeToString())
+
+    @contextmanager
+    def opened(self) -> Iterator[Model]:
+        """The draft as a model on the CPU, without spinning threads, which would disturb a model timed in turn."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / f"{self.card.name}.onnx"
+            path.write_bytes(self.to_bytes())
+            yield Model(path, "cpu", spinning=False)
+
+
+def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, precision: str = "fp32") -> Draft:
+    """Builds the graph of a network from frame to frame and proves it.
+
+    net: the checkpoint's, quantized or not.
+    precision: ``fp32``, ``fp16`` or ``int8``.
+    Raises ``ExportError`` when the graph does not equal the network.
+    """
+    graph = frame_graph(net, half=precision == "fp16")
+    plain = graph.SerializeToString()
+    frames = frames_from(info.vectors, checkpoint.recipe.task, net.scale)
+    vectors, certificate = certify(plain, [{"frame": frame} for frame in frames], precision)
+    card = _card(
+        graph,
+        checkpoint,
+        info,
+        cell=net.cell,
+        name=name,
+        task=checkpoint.recipe.task,
+        summary=checkpoint.recipe.summary,
+        scale=net.scale,
+        multiple=net.multiple,
+        parity=check_parity(net, plain, precision),
+        precision=precision,
+        certificate=certificate,
+    )
+    return Draft(graph, card, vectors)
+
+
+def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo) -> Draft:
+    """Builds the graph of a part of an autoencoder and proves it.
+
+    part: ``encoder``, ``decoder`` or ``whole``.
+    name: of the whole model; the card's name is made from it.
+    Raises ``ExportError`` when the graph does not equal the network.
+    """
+    is_melody = checkpoint.recipe.net.kind == "melody-vae"
+    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part)
+    vectors, certificate = certify(made.graph.SerializeToString(), made.feeds, "fp32")
+    card = _card(
+        made.graph,
+        checkpoint,
+        info,
+        name=name if part == "whole" else f"{name}.{part}",
+        task=made.task,
+        summary=f"{checkpoint.recipe.summary} ({part})",
+        colour_order="bgr" if made.latent["medium"] == "picture" else "",
+        parity=check_part(made),
+        certificate=certificate,
+        latent=made.latent,
+    )
+    return Draft(made.graph, card, vectors)
+
+
+def _card(
+    graph: onnx.ModelProto,
+    checkpoint: Checkpoint,
+    info: ReleaseInfo,
+    *,
+    name: str,
+    task: str,
+    summary: str,
+    parity: dict[str, Any],
+    certificate: dict[str, Any],
+    precision: str = "fp32",
+    scale: int = 1,
+    multiple: int = 1,
+    cell: int = 1,
+    colour_order: str = "bgr",
+    latent: dict[str, Any] | None = None,
+) -> Card:
+    """The card of a proven graph. cell: pixels of the frame, on each side, under one position of the body's input."""
+    facts = read_facts(graph, cell=cell)
+    known = {"failures": info.failures} if info.failures else {}
+    return Card(
+        contract=CONTRACT,
+        name=name,
+        task=task,
+        summary=summary,
+        scale=scale,
+        multiple=multiple,
+        halo=facts.halo,
+        colour_order=colour_order,
+        parameters=facts.parameters,
+        macs_per_pixel=round(facts.macs_per_pixel, 1),
+        opset=OPSET,
+        ir_version=IR_VERSION,
+        min_onnxruntime=oldest_runtime(graph),
+        licence=info.licence,
+        training={
+            **known,
+            "data": info.data,
+            "steps": checkpoint.step,
+            "recipe": asdict(checkpoint.recipe),
+            "provenance": checkpoint.provenance,
+        },
+        parity=parity,
+        precision=precision,
+        certificate=certificate,
+        latent=latent or {},
+    )

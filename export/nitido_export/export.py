@@ -1,0 +1,97 @@
+"""One function for each kind of export: float32, float16, 8 bits, and the parts of an autoencoder.
+
+Each takes a checkpoint, proves what it makes of it, and writes the model file with its card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nitido.errors import ExportError
+from nitido.model_file.card import Card
+from nitido_export.draft import ReleaseInfo, draft, draft_part
+from nitido_export.evaluation.frames import conditions_of, read_pictures
+from nitido_export.evaluation.latents import evaluate_network
+from nitido_export.publishing.publish import publish
+from nitido_export.quantization.fp16 import to_fp16
+from nitido_export.quantization.guard import QualityGuard
+from nitido_export.quantization.reference import opened_reference
+from nitido_export.quantization.report import write_quantization_report
+from nitido_export.quantization.search import quantize
+from nitido_train.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class AllowedLoss:
+    """What a model in lower precision may lose.
+
+    holdout: folders of clean pictures to measure the loss on.
+    max_drop: allowed loss in dB, on the worst condition.
+    against: the float model to compare with; default: the checkpoint's own weights in float32.
+    """
+
+    holdout: Sequence[Path]
+    max_drop: float = 0.1
+    against: Path | None = None
+
+
+def export_float(checkpoint: Checkpoint, target: Path, info: ReleaseInfo) -> Card:
+    """Writes a float32 model. Raises ``ExportError`` or ``SinkUnavailable``."""
+    if checkpoint.quantization:
+        raise ExportError("this checkpoint was trained for 8 bits (--qat): export it with --int8")
+    return publish(draft(checkpoint.frame_net(), checkpoint, target.stem, info), target, info)
+
+
+def export_fp16(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, allowed: AllowedLoss) -> Card:
+    """Writes a float16 model, for GPUs. Raises ``ExportError`` when it loses more than allowed, ``SinkUnavailable``,
+    ``SourceUnavailable``, and what :func:`opened_reference` raises."""
+    with _opened_guard(checkpoint, info, allowed) as guard:
+        return publish(to_fp16(checkpoint, target.stem, info, guard), target, info)
+
+
+def export_int8(
+    checkpoint: Checkpoint, target: Path, info: ReleaseInfo, allowed: AllowedLoss, calibration: Path, reports: Path
+) -> tuple[Card, list[Path]]:
+    """Writes a model in 8 bits and a report; returns the card and the files of the report.
+
+    calibration: folder of clean pictures that the ranges are measured on.
+    reports: folder that the report goes into.
+    Raises ``ExportError`` when it loses more than allowed or is not faster on this machine, ``SinkUnavailable``,
+    ``SourceUnavailable``, and what :func:`opened_reference` raises.
+    """
+    with _opened_guard(checkpoint, info, allowed) as guard:
+        outcome = quantize(checkpoint, target.stem, info, guard, read_pictures(calibration))
+        card = publish(outcome.draft, target, info)
+        return card, write_quantization_report(outcome, reports)
+
+
+def export_parts(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str]) -> list[Card]:
+    """Writes the parts of an autoencoder: for ``target`` ``NAME.onnx`` the files ``NAME.encoder.onnx`` and so on.
+
+    parts: ``encoder``, ``decoder``, ``whole``. All are proven before the first is written, and evaluated together.
+    Raises ``ExportError`` or ``SinkUnavailable``.
+    """
+    drafts = [draft_part(checkpoint, part, target.stem, info) for part in parts]
+    rows = evaluate_network(checkpoint, info.evaluation)
+    return [
+        publish(
+            replace(finished, card=replace(finished.card, evaluation=rows)),
+            target.with_name(f"{finished.card.name}.onnx"),
+            info,
+        )
+        for finished in drafts
+    ]
+
+
+@contextmanager
+def _opened_guard(checkpoint: Checkpoint, info: ReleaseInfo, allowed: AllowedLoss) -> Iterator[QualityGuard]:
+    recipe = checkpoint.recipe
+    with opened_reference(checkpoint, allowed.against, info) as reference:
+        held_out = {
+            folder.name: conditions_of(folder, recipe.task, recipe.scale, cameras=recipe.for_cameras)
+            for folder in allowed.holdout
+        }
+        yield QualityGuard(allowed.max_drop, held_out, reference)

@@ -1,0 +1,62 @@
+"""What a lower precision may lose, and the measurement of what it does lose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from nitido.inference.model import Model
+from nitido_export.evaluation.frames import Condition
+from nitido_train.data.degrade import Picture
+
+
+@dataclass(frozen=True)
+class QualityGuard:
+    """The allowed loss, and what it is measured on.
+
+    max_drop: allowed loss in dB, on the worst of the conditions that the network is meant for.
+    holdout: what to measure it on, by the name of the set.
+    reference: the float model to compare with.
+    """
+
+    max_drop: float
+    holdout: Mapping[str, Sequence[Condition]]
+    reference: Model
+
+    @property
+    def pictures(self) -> int:
+        """How many all sets hold together."""
+        return sum(len(conditions[0].clean) for conditions in self.holdout.values())
+
+    @cached_property
+    def conditions(self) -> list[Condition]:
+        """Those that the network is meant for, of all sets, each named with its set."""
+        return [
+            replace(condition, name=f"{name}, {condition.name}")
+            for name, conditions in self.holdout.items()
+            for condition in conditions
+            if condition.meant
+        ]
+
+    def scores(self, restore: Callable[[Picture], Picture]) -> list[dict[str, Any]]:
+        """One row {condition, metric, reference, value, drop} for each condition: the score in dB of the reference and
+        of ``restore``, and the difference."""
+        rows: list[dict[str, Any]] = []
+        for condition, reference in zip(self.conditions, self._reference_scores, strict=True):
+            value = condition.measure(restore)
+            rows.append(
+                {
+                    "condition": condition.name,
+                    "metric": condition.metric,
+                    "reference": round(reference, 3),
+                    "value": round(value, 3),
+                    "drop": reference - value,
+                }
+            )
+        return rows
+
+    @cached_property
+    def _reference_scores(self) -> list[float]:
+        return [condition.measure(self.reference) for condition in self.conditions]
