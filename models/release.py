@@ -1,0 +1,97 @@
+"""Makes the shipped model files as release.toml says: the float file first, then 8 bits compared with it.
+
+    python models/release.py DATA [NAME...] [--dry-run]
+
+DATA holds the sets that release.toml names, such as val/cid22 and eval/CBSD68. Without names, every model that has a
+checkpoint is made. Autoencoders are made by name, from the training that went before:
+
+    nitido train vae-digits --data DATA/digits --out runs/vae-digits
+    python models/release.py DATA vae-digits
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from nitido_export.publishing.licence import record_licence
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "models" / "release.toml"
+NITIDO = (sys.executable, "-c", "from nitido.cli.main import main; main()")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A row of release.toml, which says what the fields are. Either ``checkpoint`` or ``run`` is given."""
+
+    name: str
+    folder: str
+    licence: str
+    data: str
+    checkpoint: str = ""
+    run: str = ""
+    failures: str = ""
+    vectors: str = ""
+    tests: Sequence[str] = ()
+    calibration: str = ""
+
+    def exports(self, sets: Path) -> list[list[str]]:
+        """The arguments of each ``nitido export``, one for each file or pair of files. sets: the folder DATA."""
+        words = ["--licence", self.licence, "--data-note", self.data]
+        if self.failures:
+            words += ["--failures", self.failures]
+        if self.vectors:
+            words += ["--vectors", self.vectors]
+        for test in self.tests:
+            words += ["--eval", str(sets / test)]
+        weights, file = self.checkpoint or self.run, f"{self.folder}/{self.name}.onnx"
+        commands = [["export", weights, "-o", file, *words]]
+        if self.calibration:
+            lower = ["--int8", "--against", file, "--calib", str(sets / self.calibration)]
+            commands.append(["export", weights, "-o", f"{self.folder}/{self.name}.int8.onnx", *words, *lower])
+        return commands
+
+
+def read_releases(path: Path = TABLE) -> dict[str, Release]:
+    """The rows of release.toml by name, in its order."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    releases: dict[str, Release] = {}
+    for name, row in table["model"].items():
+        family = table["family"][row.pop("family")]
+        releases[name] = Release(name, **{**family, **row})
+    return releases
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--dry-run", is_flag=True, help="Print the steps and do none of them.")
+def release(data: Path, names: tuple[str, ...], dry_run: bool) -> None:
+    """Make the model files NAME, or all that have a checkpoint, measured on the sets below DATA."""
+    releases = read_releases()
+    unknown = sorted(set(names) - set(releases))
+    if unknown:
+        raise click.UsageError(f"no model {', '.join(unknown)} in {TABLE.name}; it has {', '.join(releases)}")
+    for row in [releases[name] for name in names] or [row for row in releases.values() if row.checkpoint]:
+        if row.checkpoint:
+            click.echo(f"# licence and data are recorded in {row.checkpoint}")
+            if not dry_run:
+                record_licence(ROOT / row.checkpoint, row.licence, row.data)
+        for arguments in row.exports(data.resolve()):
+            click.echo(shlex.join(["nitido", *arguments]))
+            if not dry_run:
+                code = subprocess.run([*NITIDO, *arguments], cwd=ROOT, check=False).returncode
+                if code:  # the command has said why
+                    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    release()
