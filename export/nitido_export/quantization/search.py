@@ -59,7 +59,6 @@ class Outcome:
     draft: Draft
     attempts: list[Attempt]
     sensitivities: list[Sensitivity]
-    timing: Comparison
     scores: list[dict[str, Any]]
 
 
@@ -129,7 +128,7 @@ def quantize(
         "sensitivity": {s.layer: round(s.drop, 4) for s in sensitivities},
     }
     finished = replace(finished, card=replace(finished.card, quantization=report))
-    return Outcome(finished, attempts, sensitivities, timing, scores)
+    return Outcome(finished, attempts, sensitivities, scores)
 
 
 class _LossMeasurement:
