@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from nitido.errors import SinkUnavailable
+from nitido.system.files import replacing_folder
 
 MANIFEST = "pack.json"
 
@@ -20,36 +19,22 @@ MANIFEST = "pack.json"
 def new_folder(target: Path, source: Path, facts: Mapping[str, str], *, overwrite: bool) -> Iterator[Path]:
     """Yields an empty sibling of ``target`` to be filled; afterwards it takes the target's place in one rename.
 
-    A manifest ``pack.json`` with ``facts`` and the SHA-256 of every file is added. ``source``: the model that is
-    packed, which must not lie in the target. A target that holds files is replaced only with ``overwrite`` and only
-    when its manifest lists all of them, so that nothing is deleted that someone else put there.
+    source: the model that is packed, which must not lie in the target.
+    facts: go into a manifest ``pack.json``, with the SHA-256 of every file.
+    overwrite: replace a target that holds files; only when its manifest lists all of them, so that nothing is deleted
+    that someone else put there.
 
     Raises ``SinkUnavailable``; whatever is raised, by the caller's block too, the target is as it was.
     """
     target = Path(os.path.realpath(target))
-    draft, old = (target.with_name(f".{target.name}.{secrets.token_hex(4)}.{part}") for part in ("partial", "old"))
-    try:
-        require_replaceable(target, source, overwrite=overwrite)
-        draft.mkdir(parents=True)
+    require_replaceable(target, source, overwrite=overwrite)
+    with replacing_folder(target) as draft:
         yield draft
         _write_manifest(draft, facts)
-        if target.exists():
-            target.rename(old)
-        try:
-            draft.rename(target)
-        except BaseException:
-            if old.exists():
-                old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise SinkUnavailable(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def require_replaceable(target: Path, source: Path, *, overwrite: bool) -> None:
-    """Raises ``SinkUnavailable`` when ``target`` is no folder that may be made or replaced."""
+    """Raises ``SinkUnavailable`` unless ``target`` is a folder that may be made or replaced."""
     if not target.exists():
         return
     if not target.is_dir():
