@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
-from nitido.anomaly.inspector import Heat, Measure
 from nitido.anomaly.reconstruction import Pair, Reconstruction
+from nitido.anomaly.threshold import Heat, Measure
 from nitido_train.data.degrade import Picture
 
 PLACES = """

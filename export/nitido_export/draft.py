@@ -12,8 +12,9 @@ from typing import Any
 import onnx
 
 from nitido.inference.model import Model
-from nitido.inference.verify import SEAL, UNSEALED, VECTORS, Vector, seal, vectors_to_text
 from nitido.model_file.card import CONTRACT, Card
+from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
+from nitido.model_file.properties import SEAL, UNSEALED, seal
 from nitido_export.graph.analysis import oldest_runtime, read_facts
 from nitido_export.graph.frames import frame_graph
 from nitido_export.graph.writer import IR_VERSION, OPSET

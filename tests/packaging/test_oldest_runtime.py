@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nitido.cli.card_page import read_card
+from nitido.inference.session import read_card
 from nitido.model_file import zoo
 
 OLDEST = "1.17.0"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nitido.errors import ExportError
-from nitido.inference.verify import Arrays
+from nitido.model_file.certificate import Arrays
 from nitido_export.graph.latents import decoder_graph, encoder_graph, reconstruction_graph
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from nitido.errors import CheckpointError, ExportError
-from nitido.inference.verify import Arrays
+from nitido.model_file.certificate import Arrays
 from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint

@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 
-from nitido.inference.verify import Arrays
+from nitido.model_file.certificate import Arrays
 
 
 @dataclass(frozen=True)

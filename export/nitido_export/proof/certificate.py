@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from nitido.errors import ExportError, SourceUnavailable
-from nitido.inference.verify import Arrays, Vector, difference, run
+from nitido.inference.session import run
+from nitido.model_file.certificate import Arrays, Vector, difference
 from nitido_export.session import quiet_session
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nitido.errors import ExportError
-from nitido.inference.verify import difference, run
+from nitido.inference.session import run
+from nitido.model_file.certificate import difference
 from nitido_export.parts.part import Part
 from nitido_export.session import quiet_session
 from nitido_train.data.pictures import to_tensor

@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from nitido.anomaly.inspector import Heat, Inspection
+from nitido.anomaly.inspector import Inspection
+from nitido.anomaly.threshold import Heat
 from nitido.frames import Frame
+from nitido.images.labels import label_height, label_scale, put_label
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _RED, _GREEN = (60, 60, 255), (90, 200, 90)  # BGR
 _FAINT = 0.2  # share of the threshold's heat from which on colour shows
 _THRESHOLD_LEVEL = 190.0  # of the colour map, 0..255: orange
@@ -17,7 +18,7 @@ _THRESHOLD_LEVEL = 190.0  # of the colour map, 0..255: orange
 def draw_heatmap(picture: Frame, inspection: Inspection) -> Frame:
     """The picture uint8 H×W×3 BGR with what was found in it, as a new one of the same size."""
     height, width = picture.shape[:2]
-    scale = max(0.35, min(1.2, width / 1300))
+    scale = label_scale(width)
     # 1: the threshold. What is a few pixels large gets a glow, or nobody would see it.
     share = _glowing(inspection.heat / np.float32(max(inspection.threshold.heat, 1e-3)), round(6 * scale))
     # Between grey levels the colours of the map stand out on black and on white alike.
@@ -44,12 +45,8 @@ def _glowing(share: Heat, reach: int) -> Heat:
 
 def _headline(view: Frame, inspection: Inspection, scale: float) -> None:
     """Verdict, score and threshold on a darkened strip along the top, as far as they fit."""
-    colour = _RED if inspection.anomalous else _GREEN
     text = f"{inspection.verdict.upper()}  {inspection.score:.1f} / {inspection.threshold.score:.1f}"
-    (_, tall), under = cv2.getTextSize(text, _FONT, scale, 1)
-    room = max(3, round(8 * scale))
-    strip = view[: tall + under + 2 * room]
-    if len(strip) * 3 > len(view):
+    if 3 * min(label_height(text, scale), len(view)) > len(view):
         return  # on a thumbnail it would hide what it is about
-    strip[:] = strip // 3
-    cv2.putText(view, text, (room, room + tall), _FONT, scale, colour, max(1, round(1.5 * scale)), cv2.LINE_AA)
+    colour = _RED if inspection.anomalous else _GREEN
+    put_label(view, text, scale, across=True, colour=colour, thickness=max(1, round(1.5 * scale)))

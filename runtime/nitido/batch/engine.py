@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol, TypeAlias
 
 from nitido.batch.plan import Job
-from nitido.images.depth import restore_picture
 from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
+from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
 from nitido.system.memory_budget import MemoryBudget
 

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 from nitido.batch.engine import Settings
 from nitido.batch.plan import Job
 from nitido.errors import NitidoError, ProviderUnavailable, SourceUnavailable
-from nitido.images.depth import restore_picture
 from nitido.images.io import encode_picture, format_of, read_picture
+from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
 
 _RETRIES = 3  # of one file whose worker died: more often, and it is the file that kills

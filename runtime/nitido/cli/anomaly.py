@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,7 @@ from nitido.cli.streams import (
 from nitido.system.process import quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
-    from nitido.anomaly.inspector import Inspection
     from nitido.anomaly.stage import Sighting
-    from nitido.batch.plan import Job
     from nitido.frames import Frame
 
 FOUND = 3  # exit code: at least one anomaly
@@ -80,8 +78,9 @@ def fit(
     if blur is not None and blur % 2 == 0:
         raise click.UsageError(f"--blur expects an odd number of pixels, found {blur}")
 
-    from nitido.anomaly.inspector import Measure, fit_threshold, fitted_files, write_fitted
+    from nitido.anomaly.check import find_sources, read_source
     from nitido.anomaly.reconstruction import Reconstruction
+    from nitido.anomaly.threshold import Measure, fit_threshold, fitted_files, write_fitted
     from nitido.errors import SourceUnavailable
     from nitido.system.files import refuse_existing
 
@@ -89,16 +88,16 @@ def fit(
     refuse_existing(fitted_files(reconstruction, output), overwrite=overwrite, choose="another -o")
     usual = Measure.usual(reconstruction)
     measure = Measure(blur or usual.blur, score or usual.pool)
-    jobs = _plan(good, _NOWHERE)
+    sources = find_sources(good)
     failed = 0
 
     def pictures() -> Iterator[Frame]:
         nonlocal failed
         title = f"{reconstruction.card.name} on {reconstruction.device}"
-        with click.progressbar(jobs, label=title, show_pos=True, file=sys.stderr) as bar:
-            for job in bar:
+        with click.progressbar(sources, label=title, show_pos=True, file=sys.stderr) as bar:
+            for source in bar:
                 try:
-                    yield _read(job)
+                    yield read_source(source)
                 except SourceUnavailable as error:
                     failed += 1
                     click.echo(f"left out: {error}", err=True)
@@ -118,7 +117,7 @@ def fit(
             err=True,
         )
     if failed:
-        click.echo(f"note: {failed} of {len(jobs)} files could not be read and were left out", err=True)
+        click.echo(f"note: {failed} of {len(sources)} files could not be read and were left out", err=True)
 
 
 @anomaly.command("check", short_help="Check pictures.")
@@ -149,47 +148,33 @@ def check(
     """
     import json
 
-    from nitido.anomaly.heatmap import draw_heatmap
+    from nitido.anomaly.check import check_files, find_sources, plan_heatmaps
     from nitido.anomaly.inspector import open_inspector
-    from nitido.batch.plan import is_file_name
-    from nitido.errors import NitidoError, SinkUnavailable
-    from nitido.images.io import Picture, write_picture
+    from nitido.anomaly.report import as_csv, line
+    from nitido.batch.plan import PlanMismatch
     from nitido.system.files import refuse_existing, write_whole
 
-    jobs = _plan(sources, output or _NOWHERE)
-    targets: dict[Job, Path] = {}
-    if output:
-        # The suffix is added: a.jpg and a.tif of one folder are two heat maps.
-        named = is_file_name(output)
-        targets = {job: output if named else job.target.with_name(f"{job.target.name}.png") for job in jobs}
+    try:
+        jobs = plan_heatmaps(sources, output) if output else []
+    except PlanMismatch as error:
+        raise click.UsageError(str(error)) from error
+    files = [job.source for job in jobs] if output else find_sources(sources)
     inspector = open_inspector(model, device, threads=threads)
-    refuse_existing([*targets.values(), *([table] if table else [])], overwrite=overwrite)
+    refuse_existing([*(job.target for job in jobs), *([table] if table else [])], overwrite=overwrite)
     rows: list[dict[str, Any]] = []
     threshold, odd = inspector.threshold, None
     with quiet_stderr(), stop_on_signal() as stop:
-        for job in jobs:
-            if stop.is_set():
-                break
-            row: dict[str, Any] = {"file": str(job.source), "verdict": "failed"}
-            try:
-                picture = _read(job)
-                inspection = inspector(picture)
-                odd = odd or (None if threshold.fits(inspector.reconstruction, picture) else picture.shape)
-                row |= _facts(inspection)
-                if job in targets and (inspection.anomalous or not anomalies_only):
-                    if job.problem:
-                        raise SinkUnavailable(job.problem)
-                    write_picture(targets[job], Picture(draw_heatmap(picture, inspection)))
-                    row["heatmap"] = str(targets[job])
-            except NitidoError as error:
-                row |= {"verdict": "failed", "error": str(error)}
+        heatmaps = {job.source: job for job in jobs}
+        for row in check_files(inspector, files, heatmaps, anomalies_only=anomalies_only, stopping=stop.is_set):
+            size = row.pop("size", None)
+            odd = odd or (None if size is None or threshold.fits(inspector.reconstruction, size) else size)
             rows.append(row)
             if as_json:
                 click.echo(json.dumps(row, ensure_ascii=False))
             else:
-                click.echo(_line(row), err=row["verdict"] == "failed")
+                click.echo(line(row), err=row["verdict"] == "failed")
     if table:
-        write_whole(table, _csv(rows))
+        write_whole(table, as_csv(rows))
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ("ok", "anomaly", "failed")}
     click.echo(
         f"{len(rows)} pictures: {counts['ok']} ok, {counts['anomaly']} anomalies, {counts['failed']} failed; threshold "
@@ -197,10 +182,12 @@ def check(
         err=True,
     )
     if odd:
-        size = f"{threshold.size[1]}×{threshold.size[0]}"
-        click.echo(f"note: there were pictures of {odd[1]}×{odd[0]} pixels, and the threshold is from {size}", err=True)
+        expected = f"{threshold.size[1]}×{threshold.size[0]}"
+        click.echo(
+            f"note: there were pictures of {odd[1]}×{odd[0]} pixels, and the threshold is from {expected}", err=True
+        )
     if stop.is_set():
-        click.echo(f"Interrupted: {len(jobs) - len(rows)} pictures were not checked", err=True)
+        click.echo(f"Interrupted: {len(files) - len(rows)} pictures were not checked", err=True)
         raise SystemExit(128 + stop.signal)
     if counts["failed"]:
         raise SystemExit(1)
@@ -248,101 +235,39 @@ def live(
 
     import json
 
+    from nitido.anomaly.report import facts, line
     from nitido.live.state import Controls
 
     controls, began, alarms = Controls(), time.monotonic(), 0
 
-    def tell(sighting: Sighting) -> None:
+    def show(sighting: Sighting) -> None:
         nonlocal alarms
         alarms += sighting.changed and sighting.anomalous
         if sighting.changed and sighting.anomalous and until_anomaly:
             controls.stop()
-        row = {"frame": sighting.index, "seconds": round(time.monotonic() - began, 3)} | _facts(sighting.inspection)
+        row = {"frame": sighting.index, "seconds": round(time.monotonic() - began, 3)} | facts(sighting.inspection)
         if as_json and (sighting.changed or not changes):
             click.echo(json.dumps(row | {"steady": "anomaly" if sighting.anomalous else "ok"}))
         elif sighting.changed and not as_json:
-            click.echo(f"{row['seconds']:9.2f} s  {_line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
+            click.echo(f"{row['seconds']:9.2f} s  {line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
 
     with messages(), stop_on_signal(hangup=True, second="interrupt", asked=controls.stop):
         from nitido.anomaly.inspector import open_inspector
-        from nitido.anomaly.stage import Numbered, Watcher
-        from nitido.live.loop import run
+        from nitido.anomaly.stage import InspectionStage
+        from nitido.live.loop import run_stage
         from nitido.live.sinks import open_sink
 
         refuse_own_source(source, sink)
-        inspector = open_inspector(model, device, threads=threads)
-        with Numbered(open_frames(source, size=size, rate=rate, pixel_format=pixel_format)) as frames:
+        stage = InspectionStage(open_inspector(model, device, threads=threads), show, steady=steady)
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
             if every_frame:
                 refuse_live(frames, source)
-            watcher = Watcher(inspector, frames, tell, steady=steady)
             with open_sink(sink, fps=frames.fps, overwrite=overwrite, snapshots=snapshots) as out:
-                click.echo(f"{watcher.path.stem} on {watcher.device}: {source} -> {sink}", err=True)
-                report = run(
-                    frames,
-                    watcher.as_model(),
-                    out,
-                    every_frame=every_frame,
-                    controls=controls,
-                    progress=status_line(),
+                click.echo(f"{stage.name} on {stage.device}: {source} -> {sink}", err=True)
+                report = run_stage(
+                    frames, stage, out, every_frame=every_frame, controls=controls, progress=status_line()
                 )
             expect_frames(report, source, controls)
-        click.echo(f"{watcher.seen} frames inspected, {watcher.anomalies} of them anomalies; {report.line()}", err=True)
+        click.echo(f"{stage.seen} frames inspected, {stage.anomalies} of them anomalies; {report.line()}", err=True)
     if alarms:
         raise SystemExit(FOUND)
-
-
-_NOWHERE = Path("/dev/null/nowhere")  # in place of results that nobody wants
-
-
-def _plan(inputs: Sequence[Path], output: Path) -> list[Job]:
-    from nitido.batch.plan import PlanMismatch, plan_jobs
-
-    try:
-        return plan_jobs(inputs, output)
-    except PlanMismatch as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _read(job: Job) -> Frame:
-    from nitido.errors import SourceUnavailable
-    from nitido.images.io import read_picture
-
-    if job.is_video:
-        raise SourceUnavailable(
-            f"{job.source} is a video; for its frames: nitido anomaly live --source {job.source} --every-frame"
-        )
-    return read_picture(job.source).pixels
-
-
-def _facts(inspection: Inspection) -> dict[str, Any]:
-    """What a program wants to know of an inspection."""
-    return {
-        "verdict": inspection.verdict,
-        "score": round(inspection.score, 3),
-        "threshold": inspection.threshold.score,
-        "regions": [region._asdict() for region in inspection.regions],
-    }
-
-
-def _line(row: dict[str, Any]) -> str:
-    """One picture for people."""
-    if row["verdict"] == "failed":
-        return f"failed: {row['error'] if row['file'] in row['error'] else row['file'] + ': ' + row['error']}"
-    places = "  ".join(f"{r['x']},{r['y']} {r['width']}×{r['height']}" for r in row["regions"])
-    verdict = "ANOMALY" if row["verdict"] == "anomaly" else "ok"
-    return f"{verdict:8}{row['score']:7.1f}  {row['file']}{'  ' + places if places else ''}"
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    import csv
-    import io
-
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["file", "verdict", "score", "threshold", "x", "y", "width", "height", "heatmap", "error"])
-    for row in rows:
-        hottest = row.get("regions") or [{}]
-        box = [hottest[0].get(key, "") for key in ("x", "y", "width", "height")]
-        facts = [row.get(key, "") for key in ("file", "verdict", "score", "threshold")]
-        writer.writerow([*facts, *box, row.get("heatmap", ""), row.get("error", "")])
-    return text.getvalue().encode("utf-8")

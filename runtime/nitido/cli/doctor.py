@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from nitido.doctor.report import Report
+    from nitido.doctor.report import DoctorReport
 
 _GOOD, _NOTE, _BAD, _PLAIN = "✓", "!", "✗", " "
 _COLOURS = {_GOOD: "green", _NOTE: "yellow", _BAD: "red"}
@@ -25,7 +25,7 @@ class _Row:
     text: str
 
 
-@click.command("doctor", short_help="Report what is installed, what works and how fast.")
+@click.command("doctor", short_help="DoctorReport what is installed, what works and how fast.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="For measuring speed; 0: do not."
@@ -50,7 +50,7 @@ def doctor(as_json: bool, seconds: float) -> None:
         raise SystemExit(1)
 
 
-def render(report: Report) -> Iterator[str]:
+def render(report: DoctorReport) -> Iterator[str]:
     """The report as lines, aligned in each section."""
     yield from _section("Software", _software(report))
     yield from _section("Machine", _machine(report))
@@ -78,14 +78,14 @@ def _section(title: str, rows: Iterable[_Row]) -> Iterator[str]:
     yield ""
 
 
-def _software(report: Report) -> Iterator[_Row]:
+def _software(report: DoctorReport) -> Iterator[_Row]:
     for version in report.versions:
         yield _Row(_BAD if version.error else _GOOD, version.name, version.version or version.error)
     for clash in report.clashes:
         yield _Row(_BAD, clash.module, f"written to by {' and '.join(clash.wheels)}")
 
 
-def _machine(report: Report) -> Iterator[_Row]:
+def _machine(report: DoctorReport) -> Iterator[_Row]:
     machine = report.machine
     yield _Row(_PLAIN, "system", machine.system)
     yield _Row(_PLAIN, "processor", machine.cpu)
@@ -111,7 +111,7 @@ def _machine(report: Report) -> Iterator[_Row]:
         yield _Row(_GOOD if camera.usable else _NOTE, "camera", text)
 
 
-def _devices(report: Report) -> Iterator[_Row]:
+def _devices(report: DoctorReport) -> Iterator[_Row]:
     for trial in report.providers:
         if not trial.usable:
             yield _Row(_BAD if trial.device == "cpu" else _NOTE, trial.device, trial.detail)
@@ -120,7 +120,7 @@ def _devices(report: Report) -> Iterator[_Row]:
         yield _Row(_GOOD, trial.device, f"computes{part}; opened and ran in {trial.seconds:.2f} s")
 
 
-def _models(report: Report) -> Iterator[_Row]:
+def _models(report: DoctorReport) -> Iterator[_Row]:
     if report.model_error:
         yield _Row(_BAD, "models", report.model_error)
     for found in report.certificates:
@@ -132,7 +132,7 @@ def _models(report: Report) -> Iterator[_Row]:
         )
 
 
-def _speeds(report: Report) -> Iterator[_Row]:
+def _speeds(report: DoctorReport) -> Iterator[_Row]:
     for speed in report.speeds:
         size = f"{speed.width}×{speed.height}"
         quality = "" if speed.quality is None else f"   quality {speed.quality:.2f}"

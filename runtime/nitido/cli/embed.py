@@ -108,11 +108,11 @@ def _load(wish: _Wish, table: Embedding | None) -> Encoder | None:
     """The encoder that the work needs; none to write a table or a map of a table."""
     from nitido.errors import SinkUnavailable
     from nitido.latent.autoencoder import load_encoder
-    from nitido.model_file.latent_parts import default_name
+    from nitido.model_file.zoo import default_latent_model
 
     if table and not wish.like:
         return None
-    model = wish.model or (table.model if table else default_name())
+    model = wish.model or (table.model if table else default_latent_model())
     if not model:
         raise click.UsageError(f"{wish.source} does not say which model it is of; add --model")
     encoder = load_encoder(model, wish.device, threads=wish.threads)
@@ -122,7 +122,7 @@ def _load(wish: _Wish, table: Embedding | None) -> Encoder | None:
 
 
 def _latents_of(picture: Path, encoder: Encoder, class_: str | None) -> Vectors:
-    from nitido.latent.embedding import read_opaque
+    from nitido.images.io import read_opaque
 
     return encoder(encoder.fit(read_opaque(picture)), class_).mean
 

@@ -38,10 +38,10 @@ def explore(model: str | None, port: int, open_: bool, install: bool, archive: P
 
     from nitido.latent.autoencoder import load_decoder
     from nitido.latent.explorer import Explorer
-    from nitido.model_file.latent_parts import default_name
+    from nitido.model_file.zoo import default_latent_model
     from nitido.system.process import stop_on_signal
 
-    decoder = load_decoder(model or default_name(), "cpu")
+    decoder = load_decoder(model or default_latent_model(), "cpu")
     with stop_on_signal() as stop, Explorer(decoder, find_engine(), port) as explorer:
         click.echo(f"{decoder.space.name}: open {explorer.url} in a browser; Ctrl-C ends", err=True)
         if open_:

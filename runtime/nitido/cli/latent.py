@@ -92,14 +92,14 @@ def sample(
     from nitido.latent import sampling
     from nitido.latent.autoencoder import load_decoder
     from nitido.latent.sheets import Style
-    from nitido.model_file.latent_parts import default_name
+    from nitido.model_file.zoo import default_latent_model
 
     if axes and not manifold:
         raise click.UsageError("--axes belongs to --manifold")
     if manifold and (count or seed is not None or columns):
         raise click.UsageError("--manifold is a grid of its own: leave out -n, --seed and --columns")
     _check_output(output, overwrite)
-    decoder = load_decoder(model or default_name(), device, threads=threads)
+    decoder = load_decoder(model or default_latent_model(), device, threads=threads)
     space = decoder.space
     label: Any = space.label(class_) if class_ is not None else None
     drawn = ""
@@ -157,12 +157,12 @@ def interpolate(
     from nitido.latent import sampling
     from nitido.latent.autoencoder import load_decoder, load_encoder
     from nitido.latent.sheets import Style
-    from nitido.model_file.latent_parts import default_name
+    from nitido.model_file.zoo import default_latent_model
 
     if model is None and _TUNES & {a.suffix.lower(), b.suffix.lower()}:
         raise click.UsageError("say with --model which model of melodies is meant")
     _check_output(output, overwrite)
-    model = model or default_name()
+    model = model or default_latent_model()
     encoder = load_encoder(model, device, threads=threads)
     decoder = load_decoder(model, device, threads=threads)
     space = decoder.space
@@ -194,7 +194,7 @@ def _read(source: Path, encoder: Encoder) -> NDArray[np.uint8]:
         from nitido.latent.melody import read_midi
 
         return read_midi(source, space.steps, space.steps_per_beat, space.lowest, space.pitches)
-    from nitido.latent.embedding import read_opaque
+    from nitido.images.io import read_opaque
 
     return encoder.fit(read_opaque(source))
 

@@ -72,7 +72,8 @@ def models_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 def info_command(model: str, as_json: bool) -> None:
     """Show what MODEL, a name or an .onnx file, says of itself."""
-    from nitido.cli.card_page import read_card, summary
+    from nitido.cli.card_page import summary
+    from nitido.inference.session import read_card
 
     card = read_card(model)
     if as_json:

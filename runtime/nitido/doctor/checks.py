@@ -38,7 +38,7 @@ class ProviderTrial:
 
 
 @dataclass(frozen=True)
-class Certified:
+class CertificateCheck:
     """A model's certificate on this machine. detail: how far it is off, or what is wrong."""
 
     model: str
@@ -82,15 +82,12 @@ def try_provider(path: Path, name: str) -> ProviderTrial:
     """Opens a model from frame to image on a provider, by its full name, and runs a frame of 64×64 pixels."""
     import numpy as np
 
-    from nitido.inference.session import nodes_on, open_session, run_error
+    from nitido.inference.session import nodes_on, open_session, run
 
     device, began = _device(name), time.perf_counter()
     try:
         session, _ = open_session(path, name, threads=1)
-        try:
-            session.run(["image"], {"frame": np.zeros((1, 64, 64, 3), np.uint8)})
-        except Exception as error:  # onnxruntime's exceptions share no base but Exception
-            raise run_error(error) from error
+        run(session, {"frame": np.zeros((1, 64, 64, 3), np.uint8)}, ["image"])
     except NitidoError as error:
         return ProviderTrial(device, name, False, str(error))
     return ProviderTrial(device, name, True, "", nodes_on(session, name), time.perf_counter() - began)
@@ -105,23 +102,23 @@ def try_providers(path: Path, *, seconds: float = 60.0) -> list[ProviderTrial]:
     return [_try_apart(path, name, seconds) for name in names]
 
 
-def check_certificates(entries: Sequence[Entry]) -> list[Certified]:
+def check_certificates(entries: Sequence[Entry]) -> list[CertificateCheck]:
     """Every model's certificate, replayed on the device that ``auto`` chooses."""
     from nitido.inference.verify import verify
 
-    results: list[Certified] = []
+    results: list[CertificateCheck] = []
     for entry in entries:
         try:
             verdict = verify(entry.path)
         except (NitidoError, OSError) as error:
-            results.append(Certified(entry.name, str(entry.path), "", False, str(error)))
+            results.append(CertificateCheck(entry.name, str(entry.path), "", False, str(error)))
             continue
         worst = max((replay.max_error for replay in verdict.replays), default=0.0)
         identical = all(replay.identical for replay in verdict.replays)
         detail = "identical" if identical else f"off by at most {worst:g}, allowed {verdict.tolerance:g}"
         if verdict.intact is False:
             detail = "the file was changed since it was exported"
-        results.append(Certified(entry.name, str(entry.path), verdict.device, verdict.passed, detail))
+        results.append(CertificateCheck(entry.name, str(entry.path), verdict.device, verdict.passed, detail))
     return results
 
 

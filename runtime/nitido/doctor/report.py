@@ -11,7 +11,7 @@ from typing import Any
 
 from nitido import __version__
 from nitido.doctor.checks import (
-    Certified,
+    CertificateCheck,
     ProviderTrial,
     Recommendation,
     Speed,
@@ -53,7 +53,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Report:
+class DoctorReport:
     """windows: the toolkit that OpenCV shows windows with, ``none`` for a headless build, empty where unknown.
     cameras: ``None`` where unknown. model_error: why the models could not be listed."""
 
@@ -64,7 +64,7 @@ class Report:
     windows: str
     cameras: list[Camera] | None
     providers: list[ProviderTrial] = field(default_factory=list)
-    certificates: list[Certified] = field(default_factory=list)
+    certificates: list[CertificateCheck] = field(default_factory=list)
     speeds: list[Speed] = field(default_factory=list)
     recommendations: list[Recommendation] = field(default_factory=list)
     model_error: str = ""
@@ -102,7 +102,7 @@ class Report:
         }
 
 
-def examine(*, seconds: float = 3.0) -> Report:
+def examine(*, seconds: float = 3.0) -> DoctorReport:
     """The whole examination. seconds: for the measurement of speed; 0 leaves it out. Never raises for what is broken:
     that is in the report."""
     versions = find_versions()
@@ -115,16 +115,16 @@ def examine(*, seconds: float = 3.0) -> Report:
         "cameras": find_cameras(),
     }
     if any(version.error for version in versions):
-        return Report(**basis)
+        return DoctorReport(**basis)
     try:
         entries = zoo.entries()
     except NitidoError as error:
-        return Report(**basis, model_error=str(error))
+        return DoctorReport(**basis, model_error=str(error))
     present = [entry for entry in entries if entry.path.is_file() and entry.takes_frames]
     if not present:
-        return Report(**basis, model_error="no models are installed")
+        return DoctorReport(**basis, model_error="no models are installed")
     speeds = measure_speeds(present, seconds=seconds) if seconds > 0 else []
-    return Report(
+    return DoctorReport(
         **basis,
         providers=try_providers(present[0].path),
         certificates=check_certificates(entries),

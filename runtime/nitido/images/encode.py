@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from nitido.errors import SinkUnavailable
 from nitido.images.decode import AVIF
 from nitido.images.depth import grey_of
-from nitido.images.metadata import Metadata, after
+from nitido.images.metadata import Metadata, append_software
 from nitido.images.picture import Picture
 from nitido.images.png16 import write_png16
 from nitido.images.tiff import write_tiff
@@ -110,7 +110,7 @@ def _png_notes(metadata: Metadata, software: str | None) -> PngImagePlugin.PngIn
     notes = PngImagePlugin.PngInfo()
     texts = dict(metadata.texts)
     if software:
-        texts["Software"] = after(texts.get("Software"), software)
+        texts["Software"] = append_software(texts.get("Software"), software)
     if metadata.gamma and not metadata.icc:
         notes.add(b"gAMA", struct.pack(">I", min(0x7FFFFFFF, round(metadata.gamma * 100_000))))
     for key, value in texts.items():

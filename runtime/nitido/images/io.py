@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from nitido.errors import SinkUnavailable
+from nitido.frames import Frame
 from nitido.images.decode import MAX_PIXELS, PictureFile
 from nitido.images.encode import FORMAT_OF, SUFFIX_OF, Encoding, encode_picture
 from nitido.images.metadata import Metadata
@@ -22,6 +25,8 @@ __all__ = [
     "PictureFile",
     "encode_picture",
     "format_of",
+    "on_white",
+    "read_opaque",
     "read_picture",
     "write_picture",
 ]
@@ -37,6 +42,22 @@ def read_picture(source: Path | bytes, name: str | None = None, *, max_pixels: i
     """
     with PictureFile(source, name, max_pixels=max_pixels) as file:
         return file.decode()
+
+
+def read_opaque(path: Path) -> Frame:
+    """A picture file as uint8 H×W×3 BGR, upright; what is transparent shows white. Raises ``SourceUnavailable``."""
+    return on_white(read_picture(path))
+
+
+def on_white(picture: Picture) -> Frame:
+    """The pixels of a picture on white, uint8 H×W×3 BGR; the picture's own are overwritten."""
+    if picture.alpha is None:
+        return picture.pixels
+    full = 255 if picture.alpha.dtype == np.uint8 else 65535
+    for row, alpha in zip(picture.pixels, picture.alpha, strict=True):
+        share = (alpha / np.float32(full))[:, None]
+        row[:] = np.rint(row * share + 255 * (1 - share))
+    return picture.pixels
 
 
 def format_of(path: Path) -> str:

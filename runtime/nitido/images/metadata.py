@@ -45,7 +45,7 @@ class Metadata:
         wrote the picture; ``None`` when there is nothing to say."""
         exif = _parsed(self.exif)
         if software:
-            exif[SOFTWARE] = after(exif.get(SOFTWARE), software)
+            exif[SOFTWARE] = append_software(exif.get(SOFTWARE), software)
         if not len(exif):
             return None
         try:
@@ -58,7 +58,7 @@ class Metadata:
             return Metadata().exif_for(width, height, software)
 
 
-def after(earlier: object, software: str) -> str:
+def append_software(earlier: object, software: str) -> str:
     """The program's name behind those that are there: who edited a picture before is not forgotten."""
     known = str(earlier).strip("\0 ") if isinstance(earlier, str) else ""
     return f"{known}; {software}" if known and not known.endswith(software) else known or software

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
 from nitido.frames import describe_array
-from nitido.inference.recurrence import IN, OUT, Memory, States
-from nitido.inference.session import open_session, run_error
+from nitido.inference.recurrence import IN, OUT, RecurrentState, States
+from nitido.inference.session import open_session, readable_errors, run
 from nitido.inference.tiling import run_tiled
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
@@ -73,7 +73,7 @@ class Model:
         self.card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
         _require_frames(session, path)
         self.has_strength = "strength" in {i.name for i in session.get_overridable_initializers()}
-        self._memory = Memory(session, self.card.multiple, str(path))
+        self._memory = RecurrentState(session, self.card.multiple, str(path))
         self._binding = _BOUND.get(self.device)
         self._session: ort.InferenceSession | None = session
 
@@ -162,15 +162,12 @@ class Model:
         memory = self._memory
         given = {"frame": frames, **feeds, **(states or memory.blank(session, frames.shape))}
         names = ["image", *memory.outputs]
-        try:
-            # A binding knows nothing of inputs that have a default, such as strength.
-            if self._binding and not feeds:
-                outputs = _run_bound(session, given, names, self._binding)
-            else:
-                given = {name: v.numpy() if isinstance(v, ort.OrtValue) else v for name, v in given.items()}
-                outputs = dict(zip(names, session.run(names, given), strict=True))
-        except Exception as error:  # onnxruntime's exceptions share no base but Exception
-            raise run_error(error) from error
+        # A binding knows nothing of inputs that have a default, such as strength.
+        if self._binding and not feeds:
+            outputs = _run_bound(session, given, names, self._binding)
+        else:
+            given = {name: v.numpy() if isinstance(v, ort.OrtValue) else v for name, v in given.items()}
+            outputs = run(session, given, names)
         return np.asarray(outputs["image"], np.uint8), memory.after(outputs)
 
     def _strength_feed(self, strength: float) -> dict[str, Any]:
@@ -185,17 +182,18 @@ class Model:
 
 def _run_bound(session: ort.InferenceSession, given: dict[str, Any], names: list[str], device: str) -> dict[str, Any]:
     """One run with the image brought to the host and everything else left on the device."""
-    binding = session.io_binding()
-    for name, value in given.items():
-        if isinstance(value, ort.OrtValue):
-            binding.bind_ortvalue_input(name, value)
-        else:
-            binding.bind_cpu_input(name, value)
-    for name in names:
-        binding.bind_output(name, "cpu" if name == "image" else device)
-    session.run_with_iobinding(binding)
-    outputs = dict(zip(names, binding.get_outputs(), strict=True))
-    return {**outputs, "image": outputs["image"].numpy()}
+    with readable_errors():
+        binding = session.io_binding()
+        for name, value in given.items():
+            if isinstance(value, ort.OrtValue):
+                binding.bind_ortvalue_input(name, value)
+            else:
+                binding.bind_cpu_input(name, value)
+        for name in names:
+            binding.bind_output(name, "cpu" if name == "image" else device)
+        session.run_with_iobinding(binding)
+        outputs = dict(zip(names, binding.get_outputs(), strict=True))
+        return {**outputs, "image": outputs["image"].numpy()}
 
 
 def _require_frames(session: ort.InferenceSession, path: Path) -> None:

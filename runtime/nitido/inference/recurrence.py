@@ -14,14 +14,14 @@ import numpy as np
 import onnxruntime as ort
 
 from nitido.errors import CardMismatch, NitidoError
-from nitido.inference.session import run_error
+from nitido.inference.session import run
 
 IN, OUT = "state_in", "state_out"
 # States by input name: arrays, or tensors that stay on the device.
 States = dict[str, Any]
 
 
-class Memory:
+class RecurrentState:
     """The states of one model: their names, channels, and sizes for a frame.
 
     inputs, outputs: names that belong together, in the same order; empty for a model without memory.
@@ -74,11 +74,11 @@ class Memory:
         for pitches in product(divisors, repeat=len(self.inputs)):
             states = self._zeros(frame.shape, pitches)
             try:
-                found = session.run(self.outputs, {"frame": frame, **states}, quiet)
-            except Exception as error:  # onnxruntime's exceptions share no base but Exception
-                refused = run_error(error)
+                found = run(session, {"frame": frame, **states}, self.outputs, quiet)
+            except NitidoError as error:
+                refused = error
                 continue
-            if all(np.asarray(given).shape == taken.shape for given, taken in zip(found, states.values(), strict=True)):
+            if all(given.shape == taken.shape for given, taken in zip(found.values(), states.values(), strict=True)):
                 return pitches
         raise CardMismatch(
             f"{self._origin}: no size of {', '.join(self.inputs)} fits a grid of {self._multiple} pixels "

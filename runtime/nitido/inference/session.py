@@ -11,15 +11,18 @@ import io
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, NitidoError, ProviderUnavailable
 from nitido.inference.providers import AUTO, DEVICES, Provider, known_provider
+from nitido.model_file.card import Card
+from nitido.model_file.properties import read_properties
 
 _log = logging.getLogger(__name__)
 # Where a build's source file and C++ signature stand before the message.
@@ -85,9 +88,41 @@ def nodes_on(session: ort.InferenceSession, provider: str) -> tuple[int, int] | 
     return sum(count for name, count in parts if name == provider), sum(count for _, count in parts)
 
 
-def run_error(error: Exception) -> NitidoError:
-    """A readable error for a failed ``session.run``."""
-    return NitidoError(f"onnxruntime could not run the model: {_first_line(error)}")
+def read_card(path: Path) -> Card:
+    """The card of a model file, of an ``.onnx`` file without loading it. Raises ``CardMismatch``,
+    ``ProviderUnavailable``."""
+    if path.suffix == ".onnx":
+        try:
+            return Card.from_metadata(read_properties(path.read_bytes()), str(path))
+        except (CardMismatch, OSError):
+            pass  # onnxruntime knows better what is wrong with it
+    session, _ = open_session(path, "cpu")
+    return Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+
+
+def run(
+    session: ort.InferenceSession,
+    inputs: Mapping[str, Any],
+    outputs: Sequence[str] | None = None,
+    options: ort.RunOptions | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Outputs by name. outputs: which ones, default all. Raises ``NitidoError`` when the graph cannot be run: this is
+    the one place that knows onnxruntime's exceptions."""
+    names = list(outputs) if outputs is not None else [output.name for output in session.get_outputs()]
+    with readable_errors():
+        return {
+            name: np.asarray(value)
+            for name, value in zip(names, session.run(names, dict(inputs), options), strict=True)
+        }
+
+
+@contextlib.contextmanager
+def readable_errors() -> Iterator[None]:
+    """For the block, what onnxruntime raises when it runs a graph comes out as ``NitidoError``."""
+    try:
+        yield
+    except Exception as error:  # onnxruntime's exceptions share no base but Exception
+        raise NitidoError(f"onnxruntime could not run the model: {_first_line(error)}") from error
 
 
 def _require(device: str) -> Provider:
@@ -199,10 +234,7 @@ def _try_frame(session: ort.InferenceSession) -> None:
     # Names stand for free sizes, the first of which is the batch.
     sizes = {i.name: [n if isinstance(n, int) else 16 if axis else 1 for axis, n in enumerate(i.shape)] for i in inputs}
     feeds: dict[str, Any] = {i.name: np.zeros(sizes[i.name], _TYPES[i.type]) for i in inputs}
-    try:
-        session.run(None, feeds)
-    except Exception as error:  # onnxruntime's exceptions share no base but Exception
-        raise run_error(error) from error
+    run(session, feeds)
 
 
 def _first_line(error: Exception) -> str:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch
 from nitido.images.fit import fit_picture
-from nitido.inference.session import open_session, run_error
+from nitido.inference.session import open_session, run
 from nitido.latent.space import Labels, LatentSpace, Vectors
 from nitido.model_file.card import Card
-from nitido.model_file.latent_parts import TASKS, at_hand, find_part
+from nitido.model_file.zoo import PARTS, find_part, parts_at_hand
 
 __all__ = ["CHUNK", "Decoder", "Encoder", "Latents", "find_part", "load_decoder", "load_encoder"]
 
@@ -85,10 +85,10 @@ class _Part:
         self.path = path
         self._session, self.device = open_session(path, device, threads=threads, provider_options=provider_options)
         self.card = Card.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
-        if self.card.task != TASKS[self._part]:
+        if self.card.task != PARTS[self._part]:
             raise CardMismatch(
                 f"{path} is a model for '{self.card.task}', expected the {self._part} of a latent model; "
-                f"{at_hand(self._part)}"
+                f"{parts_at_hand(self._part)}"
             )
         self.space = LatentSpace.of(self.card, str(path))
         self._given = self._arrays[self.space.medium]
@@ -118,11 +118,7 @@ class _Part:
             feeds = {self._given: np.ascontiguousarray(values[part])}
             if numbers is not None:
                 feeds["label"] = numbers[part]
-            try:
-                found = self._session.run(self._outputs, feeds)
-            except Exception as error:  # onnxruntime's exceptions share no base but Exception
-                raise run_error(error) from error
-            chunks.append([np.asarray(value) for value in found])
+            chunks.append(list(run(self._session, feeds, self._outputs).values()))
         return [np.concatenate(values) for values in zip(*chunks, strict=True)]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
 from nitido.frames import Frame
 from nitido.images.fit import fit_picture
-from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, PictureFile, read_picture
+from nitido.images.io import MAX_PIXELS, SUFFIXES, PictureFile, on_white
 from nitido.latent.autoencoder import Encoder
 from nitido.latent.space import Labels, LatentSpace, Vectors
 from nitido.system.memory_budget import MemoryBudget
@@ -60,11 +60,6 @@ def pictures_below(folder: Path, chosen: Filter = EVERYTHING) -> list[Path]:
     return [folder / path for path in found if path.suffix.lower() in SUFFIXES]
 
 
-def read_opaque(path: Path) -> Frame:
-    """A picture file as uint8 H×W×3 BGR, upright; what is transparent shows white. Raises ``SourceUnavailable``."""
-    return _on_white(read_picture(path))
-
-
 def embed_files(
     encoder: Encoder,
     paths: Sequence[Path],
@@ -91,7 +86,7 @@ def embed_files(
 
     def read(path: Path) -> tuple[Frame, Frame | None]:
         with PictureFile(path, max_pixels=max_pixels) as file, budget.reserve(_bytes_of(file)):
-            picture = _on_white(file.decode())
+            picture = on_white(file.decode())
             return encoder.fit(picture), fit_picture(picture, thumbnail, thumbnail) if thumbnail else None
 
     kept: list[str] = []
@@ -187,13 +182,3 @@ def _bytes_of(file: PictureFile) -> int:
     """What a picture takes until it has the net's size: Pillow's copy (4 bytes a pixel), ours (3, and 6 more of 16
     bits), and the part that is cut out."""
     return (10 + 6 * file.deep) * file.width * file.height
-
-
-def _on_white(picture: Picture) -> Frame:
-    if picture.alpha is None:
-        return picture.pixels
-    full = 255 if picture.alpha.dtype == np.uint8 else 65535
-    for row, alpha in zip(picture.pixels, picture.alpha, strict=True):
-        share = (alpha / np.float32(full))[:, None]
-        row[:] = np.rint(row * share + 255 * (1 - share))
-    return picture.pixels

@@ -16,28 +16,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from nitido.errors import SinkClosed
-from nitido.frames import Frame
 from nitido.inference.model import Model
-from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
+from nitido.live.ladder import Change
 from nitido.live.mailbox import Mailbox
 from nitido.live.overlay import compose
-from nitido.live.pacing import Timeline, Writer
+from nitido.live.pacing import PacedWriter, Pacer
 from nitido.live.sinks import Sink, Viewer
 from nitido.live.sources import Measured, Source
-from nitido.live.stage import Restorer
-from nitido.live.state import Controls, Shot, Status
-from nitido.live.statistics import LiveReport, Meter
-from nitido.live.variants import variant_names
+from nitido.live.stage import LadderStage, Stage
+from nitido.live.state import Captured, Controls, Shot, Status
+from nitido.live.statistics import LiveReport, LiveStatistics
 
 _log = logging.getLogger(__name__)
 _IDLE = 0.05  # seconds between two looks at the controls while no frame comes
 _GRACE = 2.0  # seconds for a thread to end before it is left behind
-_BYPASS = Rung("bypass", None)
 _NOTICE = 4.0  # seconds that a change stays on the screen
 
 
@@ -51,30 +46,55 @@ def run(
     overlay: bool = False,
     controls: Controls | None = None,
     progress: Callable[[Status], None] = lambda _status: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> LiveReport:
     """Restores ``source`` into ``sink`` until it ends or the controls say stop; both are entered by the caller.
 
-    models: one, or variants from best to fastest for the ladder. fps: frames per second to keep; the ladder then
-    steps down when the restoration is too slow and up again when there is room. ``None``: the first model, as fast as
-    it is. every_frame: no frame is dropped and the ladder rests; for files and pipes. A source that is not live is
-    otherwise read at its own rate. overlay: draw the status onto what a sink without a view of its own gets.
-    progress: called with the status after each frame shown, in the calling thread.
+    models: one, or variants from best to fastest for the ladder.
+    fps: frames per second to keep; the ladder then steps down when the restoration is too slow and up again when there
+    is room. ``None``: the first model, as fast as it is.
 
-    The sink runs in the calling thread, capture and restoration in threads of their own. Raises what source, models
-    and sink raise, after all three have stopped; ``SinkClosed`` ends the run well.
+    Everything else is as for :func:`run_stage`.
     """
     given = list(models) if isinstance(models, Sequence) else [models]
-    if not given:
-        raise ValueError("expected at least one model, found none")
-    loop = _Loop(source, given, sink, fps, every_frame, overlay, controls or Controls())
+    if fps is not None:
+        # A camera slower than the wish leaves more time for each of its frames.
+        fps = None if every_frame else min(fps, source.fps or fps)
+    return run_stage(
+        source,
+        LadderStage(given, fps=fps),
+        sink,
+        every_frame=every_frame,
+        overlay=overlay,
+        controls=controls,
+        progress=progress,
+        clock=clock,
+    )
+
+
+def run_stage(
+    source: Source,
+    stage: Stage,
+    sink: Sink,
+    *,
+    every_frame: bool = False,
+    overlay: bool = False,
+    controls: Controls | None = None,
+    progress: Callable[[Status], None] = lambda _status: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> LiveReport:
+    """Runs ``source`` through ``stage`` into ``sink`` until it ends or the controls say stop.
+
+    every_frame: no frame is dropped; for files and pipes. A source that is not live is otherwise read at its own rate.
+    overlay: draw the status onto what a sink without a view of its own gets.
+    progress: called with the status of each frame shown, in the calling thread.
+    clock: seconds that only grow; waiting is measured by the system's all the same.
+
+    The sink runs in the calling thread, capture and stage in threads of their own. Raises what source, stage and sink
+    raise, after all three have stopped; ``SinkClosed`` ends the run well.
+    """
+    loop = _Loop(source, stage, sink, every_frame, overlay, controls or Controls(), clock)
     return loop.run(progress)
-
-
-@dataclass(frozen=True)
-class _Captured:
-    frame: Frame
-    index: int
-    at: float
 
 
 class _Loop:
@@ -83,37 +103,31 @@ class _Loop:
     def __init__(
         self,
         source: Source,
-        models: list[Model],
+        stage: Stage,
         sink: Sink,
-        fps: float | None,
         every_frame: bool,
         overlay: bool,
         controls: Controls,
+        clock: Callable[[], float],
     ) -> None:
-        self.source, self.models, self.sink = source, models, sink
+        self.source, self.stage, self.sink = source, stage, sink
         self.every_frame, self.overlay, self.controls = every_frame, overlay, controls
-        self.began = time.monotonic()
-        self.inbox: Mailbox[_Captured] = Mailbox(lossless=every_frame)
+        self.clock, self.began = clock, clock()
+        self.inbox: Mailbox[Captured] = Mailbox(lossless=every_frame)
         self.outbox: Mailbox[Shot] = Mailbox(lossless=every_frame)
         self.halted = threading.Event()
-        self.playing = threading.Event()  # until then, the first frame of a clip waits for the models
+        self.playing = threading.Event()  # until then, the first frame of a clip waits for the stage
         if source.live or every_frame:
             self.playing.set()
         self.captured = self.skipped = self.stale = 0
         self.changes: list[Change] = []
         self.failure: BaseException | None = None
-        self.meter = Meter()
-        rungs = plan_rungs(variant_names(models), halving=models[0].card.scale == 1)
-        self.best = rungs[0]
-        self.ladder: Ladder | None = None
-        if fps is not None and not every_frame:
-            # A camera slower than the wish leaves more time for each of its frames.
-            self.ladder = Ladder(rungs, 1.0 / min(fps, source.fps or fps))
-        self.writer = Writer(sink, Timeline(sink.fps) if sink.fps and not every_frame else None)
+        self.statistics = LiveStatistics()
+        self.writer = PacedWriter(sink, Pacer(sink.fps) if sink.fps and not every_frame else None)
 
     def now(self) -> float:
         """Seconds since the run began."""
-        return time.monotonic() - self.began
+        return self.clock() - self.began
 
     @property
     def dropped(self) -> int:
@@ -125,7 +139,7 @@ class _Loop:
             threading.Thread(target=self._guard, args=(work, mailbox), name=name, daemon=True)
             for name, work, mailbox in (
                 ("capture", self._capture, self.inbox),
-                ("restore", self._restore, self.outbox),
+                ("stage", self._process, self.outbox),
             )
         ]
         for thread in threads:
@@ -133,6 +147,7 @@ class _Loop:
         try:
             ended = self._show(progress)
         finally:
+            self.controls.over = True
             self.halted.set()
             self.playing.set()
             self.source.close()
@@ -144,8 +159,8 @@ class _Loop:
             raise self.failure
         return self._report(ended)
 
-    def _guard(self, work: Callable[[], None], mailbox: Mailbox[_Captured] | Mailbox[Shot]) -> None:
-        """Runs a thread's work; a failure is kept for the calling thread, and the next stage learns that it ended."""
+    def _guard(self, work: Callable[[], None], mailbox: Mailbox[Captured] | Mailbox[Shot]) -> None:
+        """Runs a thread's work; a failure is kept for the calling thread, and the next one learns that it ended."""
         try:
             work()
         except BaseException as error:
@@ -163,46 +178,40 @@ class _Loop:
                 if pause > 0 and self.halted.wait(pause):
                     return
                 due = max(due, self.now() - 1.0 / rate) + 1.0 / rate  # late frames are not made up for in a burst
-            if not self.inbox.put(_Captured(frame, self.captured, self.now())):
+            if not self.inbox.put(Captured(frame, self.captured, self.now())):
                 return
             self.captured += 1
             if not self.playing.is_set():
                 self.playing.wait()
                 due = self.now() + (1.0 / rate if rate else 0.0)
 
-    def _restore(self) -> None:
-        restore = Restorer(self.models)
+    def _process(self) -> None:
         warm = self._warm_up_ahead()
-        turn = 0
         while not self.inbox.over:
             item = self.inbox.take()
             if item is None:
                 continue
             if item.frame.shape != warm:
                 warm = item.frame.shape
-                self._warm_up(item.frame)
+                self.stage.warm_up(warm[0], warm[1], self.controls)
                 item = self._newer(item)
             if not self.playing.is_set():
                 self.playing.set()
                 item = replace(item, at=self.now())
-            rung = self.ladder.rung if self.ladder else self.best
-            if self.controls.bypass:
-                rung = _BYPASS
-            turn += 1
-            if turn % rung.every:
+            began = self.now()
+            result = self.stage(item, self.controls)
+            if result is None:
                 self.skipped += 1
                 continue
-            began = self.now()
-            after = restore(item.frame, rung, self.controls.strength)
             ended = self.now()
-            if not self.outbox.put(Shot(item.frame, after, item.index, item.at, ended - began, rung.name)):
+            if not self.outbox.put(Shot(item.frame, result.frame, item.index, item.at, ended - began, result.rung)):
                 return
-            change = self.ladder.observe(ended - began, ended) if self.ladder and rung is not _BYPASS else None
+            change = self.stage.observe(ended - began, ended)
             if change is not None:
                 self.changes.append(change)
                 _log.warning("ladder %s", change.line())
 
-    def _newer(self, item: _Captured) -> _Captured:
+    def _newer(self, item: Captured) -> Captured:
         """The frame that came meanwhile, if there is one and frames may be dropped."""
         newer = None if self.every_frame else self.inbox.take(0)
         if newer is None:
@@ -213,19 +222,10 @@ class _Loop:
     def _warm_up_ahead(self) -> tuple[int, ...]:
         """Warms up for a size that is known before the first frame, while the camera starts; the shape it was for."""
         size = self.source.frame_size if isinstance(self.source, Measured) else None
-        shape = (size[1], size[0], 3) if size else ()
-        if shape:
-            self._warm_up(np.zeros(shape, np.uint8))
-        return shape
-
-    def _warm_up(self, frame: Frame) -> None:
-        """Runs what every rung runs, once: the first run at a size plans memory and takes several times as long."""
-        restore = Restorer(self.models)
-        rungs = self.ladder.rungs if self.ladder else [self.best]
-        for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
-            if self.halted.is_set():
-                return
-            restore(frame, rung, self.controls.strength)
+        if not size:
+            return ()
+        self.stage.warm_up(size[1], size[0], self.controls)
+        return (size[1], size[0], 3)
 
     def _show(self, progress: Callable[[Status], None]) -> str:
         viewer = self.sink if isinstance(self.sink, Viewer) else None
@@ -247,8 +247,8 @@ class _Loop:
             except SinkClosed as error:
                 return str(error)
             now = self.now()
-            self.meter.add(now=now, delay=now - shot.captured, busy=shot.busy, rung=shot.rung)
-            progress(self._status(shot))
+            self.statistics.add(now=now, delay=now - shot.captured, busy=shot.busy, rung=shot.rung)
+            progress(status)
         return "stopped" if self.controls.stopping else "source ended"
 
     def _moment(self, shot: Shot) -> float:
@@ -258,16 +258,17 @@ class _Loop:
         return shot.index / self.source.fps
 
     def _status(self, shot: Shot) -> Status:
-        median, high = self.meter.recent
+        """The status with which a frame is shown; the frame itself is counted, its delay is not known yet."""
+        median, high = self.statistics.recent
         notice = ""
         if self.changes and self.now() - self.changes[-1].at < _NOTICE:
             notice = self.changes[-1].line()
         return Status(
-            fps=self.meter.fps,
+            fps=self.statistics.fps,
             p50_ms=1000 * median,
             p95_ms=1000 * high,
             captured=self.captured,
-            shown=self.meter.shown,
+            shown=self.statistics.shown + 1,
             dropped=self.dropped,
             rung=shot.rung,
             size=(shot.after.shape[1], shot.after.shape[0]),
@@ -278,7 +279,7 @@ class _Loop:
         )
 
     def _report(self, ended: str) -> LiveReport:
-        return self.meter.report(
+        return self.statistics.report(
             captured=self.captured,
             dropped=self.dropped,
             skipped=self.skipped,

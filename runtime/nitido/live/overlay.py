@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 
 from nitido.frames import Frame
+from nitido.images.labels import label_scale, put_label
 from nitido.live.state import Shot, Status
-
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def compose(shot: Shot, status: Status | None, *, split: bool) -> Frame:
@@ -18,7 +17,7 @@ def compose(shot: Shot, status: Status | None, *, split: bool) -> Frame:
         return shot.after
     view = shot.after.copy()
     height, width = view.shape[:2]
-    scale = max(0.35, min(1.2, width / 1300))
+    scale = label_scale(width)
     if split:
         before = shot.before
         if before.shape != view.shape:
@@ -26,23 +25,10 @@ def compose(shot: Shot, status: Status | None, *, split: bool) -> Frame:
         middle = width // 2
         view[:, :middle] = before[:, :middle]
         cv2.line(view, (middle, 0), (middle, height), (255, 255, 255), max(1, round(2 * scale)))
-        _label(view, "before", 0, height, scale, upward=True)
-        _label(view, "after", middle, height, scale, upward=True)
+        put_label(view, "before", scale, edge=height, upward=True)
+        put_label(view, "after", scale, left=middle, edge=height, upward=True)
     if status is not None:
-        below = _label(view, status.line(), 0, 0, scale)
+        below = put_label(view, status.line(), scale)
         if status.notice:
-            _label(view, status.notice, 0, below, scale)
+            put_label(view, status.notice, scale, edge=below)
     return view
-
-
-def _label(view: Frame, text: str, left: int, edge: int, scale: float, *, upward: bool = False) -> int:
-    """Light text on a darkened strip, legible on anything, that begins at the row ``edge`` and goes down (or up);
-    returns where it ends. What does not fit into the view is cut off."""
-    (width, height), under = cv2.getTextSize(text, _FONT, scale, 1)
-    room = max(3, round(8 * scale))
-    tall = height + under + 2 * room
-    top = edge - tall if upward else edge
-    strip = view[max(0, top) : max(0, top + tall), left : left + width + 2 * room]
-    strip[:] = strip // 3
-    cv2.putText(view, text, (left + room, top + room + height), _FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)
-    return top + tall

@@ -11,7 +11,7 @@ from nitido.frames import Frame
 from nitido.live.sinks import Sink
 
 
-class Timeline:
+class Pacer:
     """Says how often to write a frame so that the result plays at the speed of the source.
 
     fps: frames per second of the sink. longest_gap: seconds; a longer one, as when a camera was lost, is closed up.
@@ -36,12 +36,12 @@ class Timeline:
         return max(0, due)
 
 
-class Writer:
-    """Writes frames to a sink, repeated as its timeline wants and all of the first one's size. Without a timeline
-    each is written once."""
+class PacedWriter:
+    """Writes frames to a sink, repeated as its pacer wants and all of the first one's size. Without a pacer each is
+    written once."""
 
-    def __init__(self, sink: Sink, timeline: Timeline | None) -> None:
-        self._sink, self._timeline = sink, timeline
+    def __init__(self, sink: Sink, pacer: Pacer | None) -> None:
+        self._sink, self._pacer = sink, pacer
         self._last: Frame | None = None
 
     def write(self, frame: Frame, moment: float) -> None:
@@ -50,7 +50,7 @@ class Writer:
         if last is not None and last.shape != frame.shape:  # a camera that came back with another size
             size = (last.shape[1], last.shape[0])
             frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-        copies = self._timeline.copies(moment) if self._timeline else 1
+        copies = self._pacer.copies(moment) if self._pacer else 1
         for _ in range(copies - 1):
             self._sink.write(frame if last is None else last)
         if copies:

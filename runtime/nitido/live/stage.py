@@ -1,36 +1,117 @@
-"""Restoring one frame with as much work as a rung of the ladder allows."""
+"""What happens to a frame between capture and sink, and the stage that restores it with as much work as time allows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from nitido.frames import Frame
 from nitido.inference.model import Model
-from nitido.live.ladder import Rung
+from nitido.live.half_size import restore_half
+from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
+from nitido.live.state import Captured, Controls
+from nitido.live.variants import variant_names
+
+BYPASS = "bypass"
+_BYPASS = Rung(BYPASS, None)
 
 
-class Restorer:
-    """Runs frames of one stream through the model variants, as the ladder says. For one thread.
+@dataclass(frozen=True)
+class Restored:
+    """A stage's result.
 
-    A recurrent model remembers as long as rung, strength and frame size stay; each change begins anew.
+    frame: uint8 (s·H)×(s·W)×3, BGR.
+    rung: name of the work that was done.
     """
 
-    def __init__(self, models: Sequence[Model]) -> None:
-        self._models = models
+    frame: Frame
+    rung: str
+
+
+class Stage(Protocol):
+    """What happens to a frame between capture and sink. Called by one thread.
+
+    name: what it runs, for people.
+    device: where, such as ``cpu``.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    def warm_up(self, height: int, width: int, controls: Controls) -> None:
+        """Makes ready for frames of that size in pixels; ends early once ``controls.over``."""
+        ...
+
+    def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
+        """The result for a frame; ``None``: the frame is left out."""
+        ...
+
+    def observe(self, busy: float, now: float) -> Change | None:
+        """Takes in that the last frame took ``busy`` seconds and was done at ``now`` on the run's clock; returns the
+        change of work, if this makes one."""
+        ...
+
+
+class LadderStage:
+    """Restores frames through variants of a model, from best to fastest, as the ladder says.
+
+    A recurrent model remembers as long as rung, strength and frame size stay; each change starts without a past.
+    """
+
+    def __init__(self, models: Sequence[Model], *, fps: float | None = None) -> None:
+        """fps: frames per second to keep; ``None``: always the first model. Raises ``ValueError`` without models."""
+        if not models:
+            raise ValueError("expected at least one model, found none")
+        self._models = list(models)
+        rungs = plan_rungs(variant_names(models), halving=models[0].card.scale == 1)
+        self._ladder = Ladder(rungs, 1.0 / fps) if fps else None
+        self._best = rungs[0]
+        self._turn = 0
+        self._bypassed = False
         self._key: tuple[Rung, float] | None = None
         self._run: Callable[[Frame], Frame] = _unchanged
+        self.name = ", ".join(variant_names(models))
+        self.device = models[0].device
 
-    def __call__(self, frame: Frame, rung: Rung, strength: float = 1.0) -> Frame:
+    def warm_up(self, height: int, width: int, controls: Controls) -> None:
+        """Runs what every rung runs, once: the first run at a size plans memory and takes several times as long."""
+        frame = np.zeros((height, width, 3), np.uint8)
+        rungs = self._ladder.rungs if self._ladder else [self._best]
+        for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
+            if controls.over:
+                return
+            self.restore(frame, rung, controls.strength)
+        self._key = None  # the black frame is nobody's past
+
+    def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
+        """The frame as the ladder's rung makes it; ``None`` when the rung leaves it out."""
+        self._bypassed = controls.bypass
+        rung = self._ladder.rung if self._ladder else self._best
+        if self._bypassed:
+            rung = _BYPASS
+        self._turn += 1
+        if self._turn % rung.every:
+            return None
+        return Restored(self.restore(captured.frame, rung, controls.strength), rung.name)
+
+    def observe(self, busy: float, now: float) -> Change | None:
+        """Lets the ladder decide, unless the frame was bypassed."""
+        return self._ladder.observe(busy, now) if self._ladder and not self._bypassed else None
+
+    def restore(self, frame: Frame, rung: Rung, strength: float = 1.0) -> Frame:
         """The frame H×W×3, uint8 BGR, restored as ``rung`` says; returns (s·H)×(s·W)×3 for models of scale s.
 
         strength: 0 to 1; a model whose strength cannot be varied runs at 1. Raises what the model raises.
         """
         if rung.variant is None:
-            scale = self._models[0].card.scale
-            return _resized(frame, frame.shape[1] * scale, frame.shape[0] * scale)
+            return enlarge(frame, self._models[0].card.scale)
         model = self._models[rung.variant]
         strength = strength if model.has_strength else 1.0
         halved = rung.half and min(frame.shape[:2]) >= 4
@@ -40,28 +121,12 @@ class Restorer:
         return restore_half(frame, self._run, strength) if halved else self._run(frame)
 
 
-def restore_half(frame: Frame, run: Callable[[Frame], Frame], strength: float = 1.0) -> Frame:
-    """A frame restored at half the size by ``run``, about a quarter of the work; same shape, uint8 BGR.
-
-    What the small picture lost is brought back from the luma of the frame as far as it stands out of the noise (a
-    local Wiener gain, the noise taken as the median of the local variance). On eight pictures of Kodak24 at σ 25 this
-    gives 28.5 dB; enlarging the small result alone 26.8 dB; adding the small correction to the frame, which leaves
-    the fine noise in, 21.1 dB; the whole size 29.5 dB.
-    """
-    height, width = frame.shape[:2]
-    small = np.asarray(cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
-    coarse = cv2.resize(run(small), (width, height), interpolation=cv2.INTER_CUBIC)
-    luma = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-    blurred = cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), (width, height), interpolation=cv2.INTER_CUBIC)
-    detail = cv2.subtract(luma, blurred, dtype=cv2.CV_32F)
-    variance = cv2.boxFilter(cv2.multiply(detail, detail), -1, (5, 5))
-    noise = float(np.median(np.asarray(variance)[::4, ::4]))
-    gain = np.maximum(variance - noise, 0) / np.maximum(variance, 1e-3)
-    detail = cv2.multiply(detail, gain)
-    result = cv2.add(coarse, cv2.merge([detail, detail, detail]), dtype=cv2.CV_8U)
-    if strength != 1.0:
-        result = cv2.addWeighted(result, strength, frame, 1.0 - strength, 0.0)
-    return np.asarray(result, np.uint8)
+def enlarge(frame: Frame, scale: int) -> Frame:
+    """A frame ``scale`` times as large, bicubically; at scale 1 the frame itself."""
+    if scale == 1:
+        return frame
+    size = (frame.shape[1] * scale, frame.shape[0] * scale)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _runner(model: Model, strength: float) -> Callable[[Frame], Frame]:
@@ -85,9 +150,3 @@ def _runner(model: Model, strength: float) -> Callable[[Frame], Frame]:
 
 def _unchanged(frame: Frame) -> Frame:
     return frame
-
-
-def _resized(frame: Frame, width: int, height: int) -> Frame:
-    if frame.shape[:2] == (height, width):
-        return frame
-    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

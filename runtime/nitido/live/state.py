@@ -8,6 +8,20 @@ from nitido.frames import Frame
 
 
 @dataclass(frozen=True)
+class Captured:
+    """A frame as it came.
+
+    frame: uint8 H×W×3, BGR.
+    index: place in the source, from 0.
+    at: seconds on the run's clock.
+    """
+
+    frame: Frame
+    index: int
+    at: float
+
+
+@dataclass(frozen=True)
 class Shot:
     """A captured frame and what became of it.
 
@@ -57,8 +71,11 @@ class Status:
 class Controls:
     """What may be changed while a run goes on: plain attributes, so that any thread and any signal handler can.
 
-    strength: 0 (input) to 1 (fully restored), for models that can vary it. bypass: show the captured frames.
-    split: show the left half as captured. stopping: the run ends after the frame in hand.
+    strength: 0 (input) to 1 (fully restored), for models that can vary it.
+    bypass: show the captured frames.
+    split: show the left half as captured.
+    stopping: the run ends after the current frame.
+    over: the run has ended for whatever reason; set by the loop, so that long work such as a warm-up can end early.
     """
 
     def __init__(self, *, strength: float = 1.0, split: bool = False) -> None:
@@ -66,6 +83,7 @@ class Controls:
         self.split = split
         self.bypass = False
         self.stopping = False
+        self.over = False
 
     def stop(self) -> None:
         """Asks the run to end well. Takes no lock: safe in a signal handler."""

@@ -55,7 +55,7 @@ class LiveReport:
         return asdict(self)
 
 
-class Spread:
+class DurationHistogram:
     """Percentiles of any number of durations in constant memory, to 1 %."""
 
     def __init__(self) -> None:
@@ -75,12 +75,12 @@ class Spread:
         return 0.0
 
 
-class Meter:
+class LiveStatistics:
     """Takes in every frame shown. For one thread."""
 
     def __init__(self) -> None:
         self.shown = 0
-        self.delay, self.busy = Spread(), Spread()
+        self.delay, self.busy = DurationHistogram(), DurationHistogram()
         self.rungs: Counter[str] = Counter()
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._times: deque[float] = deque()

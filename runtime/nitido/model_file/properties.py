@@ -1,39 +1,61 @@
-"""Metadata of a model file read and changed without the ``onnx`` package, and the file sealed anew.
+"""Properties of a model file (ONNX ``metadata_props``) read and changed without the ``onnx`` package, and its seal.
 
 An ``.onnx`` file is a protobuf message of a few fields at its top. Only their borders are looked for here; the graph
-itself passes through byte by byte.
+itself passes through byte by byte. The ``onnx`` package would do the same, but it is not for devices.
+
+The property ``nitido.seal`` is the SHA-256 of the file with the seal's own 64 digits set to ``0``.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 
 from nitido.errors import CardMismatch
-from nitido.inference.verify import SEAL, UNSEALED, seal
 from nitido.model_file.card import PREFIX
 
-_METADATA = 14  # the number of ModelProto.metadata_props; an entry is key (1) and value (2)
+SEAL = PREFIX + "seal"
+UNSEALED = "0" * 64
+# The seal in the file as protobuf writes a property: key, tag and length of the value, value.
+_SEAL = re.compile(re.escape(SEAL.encode()) + rb"\x12\x40([0-9a-f]{64})")
+_PROPERTIES = 14  # the number of ModelProto.metadata_props; an entry is key (1) and value (2)
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # how protobuf lays out a field
 
 
-def read_metadata(model: bytes) -> dict[str, str]:
-    """All metadata of a model file. Raises ``CardMismatch`` when the bytes are no ONNX file."""
-    return dict(_read_entry(value) for number, _, value in _fields(model) if number == _METADATA)
+def read_properties(model: bytes) -> dict[str, str]:
+    """All properties of a model file. Raises ``CardMismatch`` when the bytes are no ONNX file."""
+    return dict(_read_entry(value) for number, _, value in _fields(model) if number == _PROPERTIES)
 
 
-def stamp(model: bytes, entries: Mapping[str, str | None]) -> bytes:
-    """The model file with metadata ``entries`` (``nitido.…`` → text) in place of those of the same names; ``None``
+def with_properties(model: bytes, entries: Mapping[str, str | None]) -> bytes:
+    """The model file with properties ``entries`` (``nitido.…`` → text) in place of those of the same names; ``None``
     takes one out. A file that had a seal gets a new one. Raises ``CardMismatch`` when the bytes are no ONNX file."""
     strange = [key for key in entries if not key.startswith(PREFIX) or key == SEAL]
     if strange:
         raise ValueError(f"expected names that begin with {PREFIX} and are not {SEAL}, found {strange[0]}")
-    sealed = SEAL in read_metadata(model)
+    sealed = SEAL in read_properties(model)
     replaced = {SEAL, *entries}
     # Of two entries with one name a reader may take either, so the old one goes.
-    kept = [w for n, w, value in _fields(model) if n != _METADATA or _read_entry(value)[0] not in replaced]
+    kept = [w for n, w, value in _fields(model) if n != _PROPERTIES or _read_entry(value)[0] not in replaced]
     added = {key: text for key, text in entries.items() if text is not None} | ({SEAL: UNSEALED} if sealed else {})
     stamped = b"".join(kept) + b"".join(_entry(key, text) for key, text in added.items())
     return seal(stamped) if sealed else stamped
+
+
+def seal(model: bytes) -> bytes:
+    """The model file with its seal filled in; expects the property ``nitido.seal`` with 64 zeros."""
+    found = _SEAL.search(model)
+    if found is None:
+        raise ValueError(f"the model has no entry {SEAL}")
+    blank = model[: found.start(1)] + UNSEALED.encode() + model[found.end(1) :]
+    digest = hashlib.sha256(blank).hexdigest().encode()
+    return model[: found.start(1)] + digest + model[found.end(1) :]
+
+
+def is_intact(model: bytes) -> bool | None:
+    """Whether a file's seal fits its bytes; ``None`` when it has none."""
+    return None if _SEAL.search(model) is None else seal(model) == model
 
 
 def _read_entry(message: bytes) -> tuple[str, str]:
@@ -43,7 +65,7 @@ def _read_entry(message: bytes) -> tuple[str, str]:
 
 def _entry(key: str, text: str) -> bytes:
     inner = _bytes_field(1, key.encode()) + _bytes_field(2, text.encode())
-    return _bytes_field(_METADATA, inner)
+    return _bytes_field(_PROPERTIES, inner)
 
 
 def _bytes_field(number: int, value: bytes) -> bytes:

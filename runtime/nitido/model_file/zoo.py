@@ -14,6 +14,8 @@ from nitido.errors import CardMismatch, ModelNotFound
 INDEX = "index.json"
 ENVIRONMENT = "NITIDO_MODELS"
 FILES = (".onnx", ".ort")
+PARTS = {"encoder": "encode", "decoder": "decode"}
+"""The tasks of the two halves of a latent model, files of their own: ``NAME.encoder`` and ``NAME.decoder``."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Entry:
     @property
     def takes_frames(self) -> bool:
         """Whether it is a model from frame to frame, not a part of an autoencoder."""
-        return self.task not in ("encode", "decode")
+        return self.task not in PARTS.values()
 
 
 def shipped_folder() -> Path | None:
@@ -82,7 +84,7 @@ def find(name: str, scale: int | None = None) -> Path:
     for folder in _folders():
         if (folder / f"{name}.onnx").is_file():
             return folder / f"{name}.onnx"
-    if parts := _parts(name, known):
+    if parts := _halves(name, known):
         raise ModelNotFound(f"{name} is not one file: its parts are {' and '.join(parts)}; name one of them")
     if alike:
         scales = ", ".join(f"×{e.scale}" for e in alike)
@@ -91,7 +93,59 @@ def find(name: str, scale: int | None = None) -> Path:
     raise ModelNotFound(f"no model named '{name}': expected an .onnx or .ort file, or one of: {names}")
 
 
-def _parts(name: str, known: list[Entry]) -> list[str]:
+def find_part(name_or_path: str | Path, part: str) -> Path:
+    """The file of the ``encoder`` or ``decoder`` of a model by name or file.
+
+    Raises ``ModelNotFound`` when there is none, ``CardMismatch`` when the model at hand is of another kind.
+    """
+    given = str(name_or_path)
+    if given.endswith(".onnx") or os.sep in given:
+        file = Path(given)
+        wanted = file.with_name(_part_name(file.name.removesuffix(".onnx"), part) + ".onnx")
+        if wanted.is_file():
+            return wanted
+        if file.is_file() and f".{_other(part)}" not in file.name:
+            return file  # under a name of its own; its card tells what it is
+        raise ModelNotFound(f"no such model file: {wanted}; {parts_at_hand(part)}")
+    name, known = _part_name(given, part), {entry.name: entry for entry in entries()}
+    try:
+        return find(name)
+    except ModelNotFound:
+        if name in known:
+            raise  # in the index and not in the folder
+        if given in known:
+            raise CardMismatch(
+                f"{given} is a model for '{known[given].task}' and has no {part}; {parts_at_hand(part)}"
+            ) from None
+        raise ModelNotFound(f"no {part} of a model named '{given}'; {parts_at_hand(part)}") from None
+
+
+def default_latent_model() -> str:
+    """The name of the latent model to take when none is given: the index's default encoder, else its first. Raises
+    ``ModelNotFound`` when no encoder is installed."""
+    found = [entry for entry in entries() if entry.task == PARTS["encoder"]]
+    if not found:
+        raise ModelNotFound(f"no latent model is installed: {parts_at_hand('encoder')}")
+    return next((entry for entry in found if entry.default), found[0]).name.removesuffix(".encoder")
+
+
+def parts_at_hand(part: str) -> str:
+    """Which latent models have that part, for the end of a message."""
+    names = [entry.name.removesuffix(f".{part}") for entry in entries() if entry.task == PARTS[part]]
+    return f"models at hand with one: {', '.join(names) or 'none; train one, or point NITIDO_MODELS at a folder'}"
+
+
+def _part_name(name: str, part: str) -> str:
+    if f".{_other(part)}" in name:
+        return name.replace(f".{_other(part)}", f".{part}")
+    return name if f".{part}" in name else f"{name}.{part}"
+
+
+def _other(part: str) -> str:
+    return "decoder" if part == "encoder" else "encoder"
+
+
+def _halves(name: str, known: list[Entry]) -> list[str]:
     """Names of the encoder and the decoder of an autoencoder, the shipped or a user's own."""
     halves = (f"{name}.encoder", f"{name}.decoder")
     indexed = {entry.name for entry in known}

@@ -77,6 +77,17 @@ def require_files(
     return found
 
 
+def find_files(inputs: Sequence[Path], suffixes: Set[str], chosen: Filter = EVERYTHING) -> list[Path]:
+    """The files that inputs are or hold, each once, folders in order. An input that is no folder stays as it is, even
+    when it does not exist. Raises ``SourceUnavailable`` for a folder without any."""
+    found: dict[Path, Path] = {}
+    for given in inputs:
+        below = [given / path for path in require_files(given, suffixes, chosen)] if given.is_dir() else [given]
+        for path in below:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
 def left_out(
     inputs: Sequence[Path], suffixes: Set[str], chosen: Filter = EVERYTHING, outside: Path | None = None
 ) -> Counter[str]:

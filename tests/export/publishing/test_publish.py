@@ -10,9 +10,9 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from nitido.cli.card_page import read_card
 from nitido.errors import ExportError, SinkUnavailable
 from nitido.inference.model import load
+from nitido.inference.session import read_card
 from nitido.model_file import zoo
 from nitido.system.files import write_whole
 from nitido_export.cli import export as cli

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -17,20 +18,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from nitido.anomaly.heatmap import draw_heatmap
-from nitido.anomaly.inspector import (
-    THRESHOLD,
-    Measure,
-    Threshold,
-    find_regions,
-    fit_threshold,
-    open_inspector,
-    write_fitted,
-)
+from nitido.anomaly.inspector import find_regions, open_inspector
 from nitido.anomaly.reconstruction import Reconstruction
-from nitido.anomaly.stage import Numbered, Sighting, Watcher
+from nitido.anomaly.stage import InspectionStage, Sighting
+from nitido.anomaly.threshold import PROPERTY, Measure, Threshold, fit_threshold, write_fitted
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, SourceUnavailable
 from nitido.inference.verify import verify
-from nitido.model_file.properties import read_metadata, stamp
+from nitido.live.state import Captured, Controls
+from nitido.model_file.properties import read_properties, with_properties
 from nitido.video.io import VideoSink
 from nitido_export.graph.writer import GraphWriter
 from support.latent_models import halves, write, write_latent_model, write_melody_model
@@ -39,10 +34,11 @@ from support.paths import ROOT
 SPOT = (slice(30, 33), slice(50, 53))
 
 
-def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
+def nitido(*arguments: object, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
     code = "from nitido.cli.main import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    with stdin.open("rb") if stdin else nullcontext() as given:
+        return subprocess.run(command, stdin=given, capture_output=True, text=True, timeout=120, check=False)
 
 
 def write_smoothing_model(path: Path, task: str = "reconstruct") -> Path:
@@ -95,20 +91,25 @@ def part(model: Path, tmp_path: Path) -> Path:
 
 def test_stamped_metadata_is_there_once_and_the_rest_unchanged(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     plain = tiny_models["denoise"].read_bytes()
-    once = stamp(plain, {"nitido.note": '"first"', "nitido.summary": '"of my own"'})
-    twice = stamp(once, {"nitido.note": '"ünd"'})
+    once = with_properties(plain, {"nitido.note": '"first"', "nitido.summary": '"of my own"'})
+    twice = with_properties(once, {"nitido.note": '"ünd"'})
     before, after = onnx.load_from_string(plain), onnx.load_from_string(twice)
     keys = [entry.key for entry in after.metadata_props]
     assert sorted(keys) == sorted({*keys}) and len(keys) == len(before.metadata_props) + 1
-    assert read_metadata(twice)["nitido.note"] == '"ünd"' and read_metadata(twice)["nitido.summary"] == '"of my own"'
+    assert (
+        read_properties(twice)["nitido.note"] == '"ünd"' and read_properties(twice)["nitido.summary"] == '"of my own"'
+    )
     assert after.graph == before.graph and list(after.opset_import) == list(before.opset_import)
-    restored = stamp(twice, {"nitido.note": None, "nitido.summary": read_metadata(plain)["nitido.summary"]})
-    assert read_metadata(restored) == {**read_metadata(plain), "nitido.seal": read_metadata(restored)["nitido.seal"]}
+    restored = with_properties(twice, {"nitido.note": None, "nitido.summary": read_properties(plain)["nitido.summary"]})
+    assert read_properties(restored) == {
+        **read_properties(plain),
+        "nitido.seal": read_properties(restored)["nitido.seal"],
+    }
 
 
 def test_a_stamped_model_is_sealed_anew(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "stamped.onnx"
-    path.write_bytes(stamp(tiny_models["denoise"].read_bytes(), {THRESHOLD: "{}"}))
+    path.write_bytes(with_properties(tiny_models["denoise"].read_bytes(), {PROPERTY: "{}"}))
     assert verify(path, "cpu").passed
     path.write_bytes(path.read_bytes().replace(b'"mean_tolerance": 0.35', b'"mean_tolerance": 9.35'))
     assert verify(path, "cpu").intact is False
@@ -117,7 +118,7 @@ def test_a_stamped_model_is_sealed_anew(tiny_models: dict[str, Path], tmp_path: 
 @pytest.mark.parametrize("damage", [b"\xff" * 40, b"\x0a\x7fshort", b"\x0b\x01"])
 def test_what_is_no_model_is_not_stamped(damage: bytes) -> None:
     with pytest.raises(CardMismatch, match="no ONNX model"):
-        stamp(damage, {THRESHOLD: "{}"})
+        with_properties(damage, {PROPERTY: "{}"})
 
 
 def test_a_fault_is_hot_where_it_is(part: Path) -> None:
@@ -184,7 +185,7 @@ def test_a_model_that_cannot_be_used_says_what_to_do(
         Reconstruction(write_melody_model(tmp_path), "cpu")
     with pytest.raises(FrameMismatch, match="2×4"):
         open_inspector(part, "cpu")(np.zeros((2, 4), np.uint8))
-    part.write_bytes(stamp(part.read_bytes(), {THRESHOLD: '{"score": 3}'}))
+    part.write_bytes(with_properties(part.read_bytes(), {PROPERTY: '{"score": 3}'}))
     with pytest.raises(CardMismatch, match="fit it again"):
         open_inspector(part, "cpu")
 
@@ -305,34 +306,38 @@ def test_the_documented_example_runs(
 def shows_the_entry(part: Path, text: str) -> bool:
     """Whether the documentation shows the entry as it is."""
     (shown,) = re.findall(r'^({"score".*?"pool": "peak"}})$', text, re.DOTALL | re.MULTILINE)
-    return json.loads(shown).keys() == json.loads(read_metadata(part.read_bytes())[THRESHOLD]).keys()
+    return json.loads(shown).keys() == json.loads(read_properties(part.read_bytes())[PROPERTY]).keys()
 
 
-class _Frames:
-    fps, live, reconnects = None, True, 0
-
-    def __init__(self, frames: list[NDArray[np.uint8]]) -> None:
-        self.frames = frames
-
-    def __iter__(self) -> object:
-        return iter(self.frames)
-
-    def close(self) -> None: ...
-    def __enter__(self) -> _Frames:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-def test_a_verdict_changes_when_frames_agree_and_a_frame_is_inspected_once(part: Path) -> None:
+def test_a_verdict_changes_when_frames_agree(part: Path) -> None:
     marks = "..x.xx.x..xxx"
-    frames = [faulty_picture() if mark == "x" else good_picture() for mark in marks]
     told: list[Sighting] = []
-    with Numbered(_Frames(frames)) as source:  # pyright: ignore[reportArgumentType]
-        watcher = Watcher(open_inspector(part, "cpu"), source, told.append, steady=2)
-        for frame in source:
-            assert watcher(frame) is watcher(frame)
+    stage = InspectionStage(open_inspector(part, "cpu"), told.append, steady=2)
+    stage.warm_up(*good_picture().shape[:2], Controls())
+    assert not told and stage.seen == 0  # a black frame is an anomaly, but nobody's
+    for index, mark in enumerate(marks):
+        frame = faulty_picture() if mark == "x" else good_picture()
+        result = stage(Captured(frame, index, float(index)), Controls())
+        assert result.frame.shape == frame.shape and result.rung == stage.name
     assert [sighting.index for sighting in told] == list(range(len(marks)))
     assert "".join("x" if sighting.anomalous else "." for sighting in told) == ".....xxxx..xx"
     assert [sighting.index for sighting in told if sighting.changed] == [1, 5, 9, 11]
-    assert (watcher.seen, watcher.anomalies) == (13, marks.count("x"))
+    assert (stage.seen, stage.anomalies) == (13, marks.count("x"))
+
+
+def test_a_bypassed_frame_is_not_inspected(part: Path) -> None:
+    told: list[Sighting] = []
+    stage, controls = InspectionStage(open_inspector(part, "cpu"), told.append), Controls()
+    controls.bypass = True
+    frame = faulty_picture()
+    assert stage(Captured(frame, 0, 0.0), controls).frame is frame and not told
+
+
+def test_a_clip_in_a_pipe_has_no_black_frame_before_it(part: Path, tmp_path: Path) -> None:
+    frames = [good_picture(), good_picture()]
+    (tmp_path / "raw").write_bytes(b"".join(frame.tobytes() for frame in frames))
+    size = f"{frames[0].shape[1]}x{frames[0].shape[0]}"
+    common = ("anomaly", "live", "--source", "-", "--size", size, "--model", part, "--sink", "none", "--json")
+    watched = nitido(*common, "--every-frame", stdin=tmp_path / "raw")
+    assert [json.loads(line)["frame"] for line in watched.stdout.splitlines()] == [0, 1], watched.stderr
+    assert watched.returncode == 0

@@ -19,7 +19,7 @@ from nitido.cli.doctor import _showable, render
 from nitido.cli.main import cli
 from nitido.doctor import checks as trials
 from nitido.doctor.checks import (
-    Certified,
+    CertificateCheck,
     ProviderTrial,
     Speed,
     check_certificates,
@@ -29,7 +29,7 @@ from nitido.doctor.checks import (
     try_provider,
     try_providers,
 )
-from nitido.doctor.report import Report, Version, examine, find_versions
+from nitido.doctor.report import DoctorReport, Version, examine, find_versions
 from nitido.model_file import zoo
 from nitido.model_file.card import CONTRACT, Card
 from nitido.system import machine
@@ -279,7 +279,7 @@ def test_damaged_and_missing_models_are_problems(tmp_path: Path, monkeypatch: py
     assert "not a model index" in examine(seconds=0).problems[0].text
 
 
-WELL = Report(
+WELL = DoctorReport(
     versions=[Version("nitido", "1")],
     clashes=[],
     machine=Machine("Board OS", "Board", {"NEON": None}, None, 4, 4),
@@ -287,7 +287,7 @@ WELL = Report(
     windows="none",
     cameras=None,
     providers=[ProviderTrial("cpu", "CPU", True, nodes=(2, 3)), ProviderTrial("cuda", "CUDA", False, "no driver")],
-    certificates=[Certified("a", "a.onnx", "cpu", True, "identical")],
+    certificates=[CertificateCheck("a", "a.onnx", "cpu", True, "identical")],
     speeds=[speed("a", 50, 30.0)],
     recommendations=recommend([speed("a", 50, 30.0)]),
 )
@@ -297,7 +297,7 @@ ILL = replace(
     clashes=[Clash("cv2", ["one", "two"], "one", "pip do it")],
     machine=replace(WELL.machine, physical_cores=4, usable_cpus=2),
     cameras=[Camera("Desk", "/dev/video0", False, "no permission")],
-    certificates=[Certified("a", "a.onnx", "cpu", False, "off by 9")],
+    certificates=[CertificateCheck("a", "a.onnx", "cpu", False, "off by 9")],
     providers=[ProviderTrial("cpu", "CPU", False, "no")],
     model_error="no index",
 )

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from nitido.errors import SinkUnavailable, SourceUnavailable
-from nitido.images.depth import add_correction, restore_picture, to_8_bits
+from nitido.images.depth import add_correction, to_8_bits
 from nitido.images.io import SUFFIX_OF, Encoding, Picture, PictureFile, encode_picture, read_picture, write_picture
 from nitido.images.metadata import Metadata
+from nitido.images.restore import restore_picture
 from nitido.inference.model import load
 
 RANDOM = np.random.default_rng(4)

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from nitido.cli.main import cli
 from nitido.errors import CardMismatch, ProviderUnavailable
-from nitido.inference import verify as certificate
-from nitido.inference.verify import SEAL, UNSEALED, is_intact, seal, verify
-from nitido.model_file import zoo
+from nitido.inference import verify as replaying
+from nitido.inference.verify import verify
+from nitido.model_file import certificate, zoo
+from nitido.model_file.properties import SEAL, UNSEALED, is_intact, seal
 
 
 @pytest.mark.parametrize("entry", zoo.entries(), ids=lambda entry: entry.name)
@@ -51,7 +52,7 @@ def test_a_corrupted_weight_fails_even_under_a_new_seal(tiny_models: dict[str, P
 
 
 def test_a_device_that_computes_otherwise_fails(tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    run = certificate.run
+    run = replaying.run
 
     def wrong(session: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = run(session, inputs)
@@ -59,7 +60,7 @@ def test_a_device_that_computes_otherwise_fails(tiny_models: dict[str, Path], mo
         outputs["image"][0, 3, 4, 1] ^= 0b100  # one byte, four levels
         return outputs
 
-    monkeypatch.setattr(certificate, "run", wrong)
+    monkeypatch.setattr(replaying, "run", wrong)
     verdict = verify(tiny_models["denoise"], "cpu")
     assert verdict.intact and not verdict.passed
     assert verdict.replays[0].max_error == 4

@@ -12,7 +12,7 @@ from onnx import TensorProto
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
 from nitido.images.fit import fit_picture
 from nitido.latent.autoencoder import CHUNK, load_decoder, load_encoder
-from nitido.model_file.latent_parts import default_name
+from nitido.model_file.zoo import default_latent_model
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.latent import LatentNet
 from support.latent_models import (
@@ -116,7 +116,7 @@ def test_a_half_is_found_by_the_models_name_its_own_or_its_siblings(
         assert load_decoder(name, "cpu").path == wanted
     assert load_encoder("one.decoder", "cpu").path == tmp_path / "one.encoder.onnx"
     assert load_encoder("loose", "cpu").space.name == "loose"  # in the folder and not in its index
-    assert default_name() == "two"
+    assert default_latent_model() == "two"
     renamed = tmp_path / "mine.onnx"
     wanted.rename(renamed)
     assert load_decoder(renamed, "cpu").path == renamed

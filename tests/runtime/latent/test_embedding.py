@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from nitido.errors import CardMismatch, FrameMismatch, SinkUnavailable, SourceUnavailable
+from nitido.images.io import read_opaque
 from nitido.latent.autoencoder import load_encoder
-from nitido.latent.embedding import Embedding, embed_files, nearest, pictures_below, read_opaque
+from nitido.latent.embedding import Embedding, embed_files, nearest, pictures_below
 from nitido.latent.map import Plane, draw_map, plane_of, thumbnail_side
 from nitido.latent.space import LatentSpace
 from nitido.latent.tables import read_table, write_table

@@ -12,7 +12,7 @@ import pytest
 from nitido.errors import SourceUnavailable
 from nitido.live.loop import run
 from nitido.live.sources import Measured, open_source
-from nitido.live.sources.camera import CameraSource, Wish
+from nitido.live.sources.camera import CameraSource, CaptureSettings
 from support.live_fakes import ListSink, fake_model, frame
 
 
@@ -43,10 +43,12 @@ class FakeCapture:
         self.released = True
 
 
-def camera(*captures: FakeCapture, wait: Callable[[float], bool], wish: Wish | None = None) -> CameraSource:
+def camera(
+    *captures: FakeCapture, wait: Callable[[float], bool], settings: CaptureSettings | None = None
+) -> CameraSource:
     """A camera whose successive openings give these captures."""
     given = iter(captures)
-    return CameraSource(3, opener=lambda: next(given), wait=wait, wish=wish)
+    return CameraSource(3, opener=lambda: next(given), wait=wait, settings=settings)
 
 
 def test_a_lost_camera_is_opened_again_with_growing_pauses() -> None:
@@ -96,20 +98,23 @@ def test_a_stream_of_known_length_ends_instead_of_being_opened_again() -> None:
 
 def test_what_was_asked_and_what_was_obtained_are_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "nitido")
-    wish = Wish((640, 480), 30, "YUYV")
-    source = camera(FakeCapture(1), wait=lambda _s: True, wish=wish)
-    assert source.obtained == Wish((16, 12), 15.0, "MJPG") and (source.frame_size, source.fps) == ((16, 12), 15.0)
+    settings = CaptureSettings((640, 480), 30, "YUYV")
+    source = camera(FakeCapture(1), wait=lambda _s: True, settings=settings)
+    assert source.obtained == CaptureSettings((16, 12), 15.0, "MJPG") and (source.frame_size, source.fps) == (
+        (16, 12),
+        15.0,
+    )
     assert isinstance(source, Measured)  # so that a run can make ready before the first frame
     assert "3: asked for 640×480 30 fps YUYV, obtained 16×12 15 fps MJPG" in caplog.text
     caplog.clear()
-    camera(FakeCapture(1), wait=lambda _s: True, wish=Wish((16, 12), 15, "mjpg"))
+    camera(FakeCapture(1), wait=lambda _s: True, settings=CaptureSettings((16, 12), 15, "mjpg"))
     assert "obtained 16×12 15 fps MJPG" in caplog.text and "asked" not in caplog.text
 
 
 def test_a_driver_that_tells_nothing_is_not_believed() -> None:
     capture = FakeCapture(1, fourcc="\0\0\0\0")
     capture.facts |= {cv2.CAP_PROP_FPS: 90000.0, cv2.CAP_PROP_FRAME_WIDTH: 0}
-    assert camera(capture, wait=lambda _s: True).obtained == Wish(None, None, None)
+    assert camera(capture, wait=lambda _s: True).obtained == CaptureSettings(None, None, None)
 
 
 def test_a_camera_that_is_not_there_is_an_error_at_once() -> None:

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from nitido.live.ladder import Change, Ladder, Rung, percentile_95, plan_rungs
-from nitido.live.pacing import Timeline
-from nitido.live.statistics import Spread
+from nitido.live.pacing import Pacer
+from nitido.live.statistics import DurationHistogram
 
 RUNGS = plan_rungs(["m", "m.int8"])
 NAMES = ["m", "m.int8", "m.int8 half size", "m.int8 half size every 2nd frame", "passthrough"]
@@ -124,7 +124,7 @@ def test_a_ladder_needs_rungs_and_a_deadline() -> None:
 def test_percentiles_of_window_and_of_a_whole_run() -> None:
     assert percentile_95([*range(1, 21)]) == 19
     assert percentile_95([5]) == 5
-    spread = Spread()
+    spread = DurationHistogram()
     assert spread.percentile(0.95) == 0
     for milliseconds in range(1, 1001):
         spread.add(milliseconds / 1000)
@@ -133,10 +133,10 @@ def test_percentiles_of_window_and_of_a_whole_run() -> None:
 
 
 def test_frames_that_come_late_are_made_up_by_repeats_and_those_too_soon_left_out() -> None:
-    line = Timeline(10)
+    line = Pacer(10)
     assert [line.copies(t) for t in (5.0, 5.1, 5.2, 5.5, 5.54, 5.6)] == [1, 1, 1, 3, 0, 1]
 
 
 def test_a_long_gap_is_closed_up() -> None:
-    line = Timeline(10, longest_gap=2.0)
+    line = Pacer(10, longest_gap=2.0)
     assert [line.copies(t) for t in (0.0, 0.1, 60.0, 60.1, 60.2)] == [1, 1, 1, 1, 1]

@@ -16,9 +16,9 @@ from nitido.inference.model import load
 from nitido.live.ladder import Rung, plan_rungs
 from nitido.live.loop import run
 from nitido.live.mailbox import Mailbox
-from nitido.live.pacing import Timeline, Writer
+from nitido.live.pacing import PacedWriter, Pacer
 from nitido.live.sinks import Viewer
-from nitido.live.stage import Restorer
+from nitido.live.stage import LadderStage
 from nitido.live.state import Controls, Shot, Status
 from nitido.live.variants import open_variants
 from support.live_fakes import FakeModel, FakeSource, ListSink, fake_model, frame
@@ -135,7 +135,7 @@ def test_a_clip_is_paced_by_its_rate_and_a_sink_with_a_rate_gets_every_moment() 
 
 def test_missing_moments_are_filled_with_the_frame_that_was_shown_then() -> None:
     sink = ListSink()
-    writer = Writer(sink, Timeline(10))
+    writer = PacedWriter(sink, Pacer(10))
     for value, moment in ((1, 0.0), (2, 0.1), (3, 0.5), (4, 0.52)):
         writer.write(frame(value), moment)
     assert sink.values == [1, 2, 2, 2, 2, 3]
@@ -371,7 +371,7 @@ def noisy_frame() -> Frame:
 
 def test_half_size_is_close_to_the_whole_for_the_shipped_denoiser() -> None:
     given = noisy_frame()
-    restore = Restorer([load("denoise", "cpu")])
+    restore = LadderStage([load("denoise", "cpu")]).restore
     full, half, _, through = plan_rungs(["m"])
     whole, halved = (restore(given, rung) for rung in (full, half))
     error = [float(np.abs(item.astype(float) - CLEAN).mean()) for item in (given, whole, halved)]
@@ -381,7 +381,7 @@ def test_half_size_is_close_to_the_whole_for_the_shipped_denoiser() -> None:
 
 
 def test_passthrough_of_an_upscaler_has_the_size_of_its_results(tiny_models: dict[str, Path]) -> None:
-    restore = Restorer([load(tiny_models["upscale"], "cpu")])
+    restore = LadderStage([load(tiny_models["upscale"], "cpu")]).restore
     assert restore(noisy_frame(), Rung("through", None)).shape == restore(noisy_frame(), Rung("m", 0)).shape
 
 

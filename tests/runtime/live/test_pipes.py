@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nitido.errors import FrameMismatch, SinkClosed, SourceUnavailable
-from nitido.live.pipes import PipeSink, PipeSource
+from nitido.live.sinks.pipe import PipeSink
+from nitido.live.sources.pipe import PipeSource
 from support.live_fakes import frame
 
 NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nitido.anomaly.inspector import Measure
 from nitido.anomaly.reconstruction import Reconstruction
+from nitido.anomaly.threshold import Measure
 from nitido.errors import RecipeError
 from nitido_export.draft import ReleaseInfo
 from nitido_export.evaluation.frames import conditions

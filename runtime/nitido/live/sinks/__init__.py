@@ -70,7 +70,7 @@ def open_sink(spec: str, *, fps: float | None = None, overwrite: bool = False, s
     if spec == "none":
         return NullSink()
     if spec == "-":
-        from nitido.live.pipes import PipeSink
+        from nitido.live.sinks.pipe import PipeSink
 
         return PipeSink(fps=fps)
     if spec == "window":

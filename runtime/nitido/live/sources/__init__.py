@@ -72,16 +72,16 @@ def open_source(
     Raises ``SourceUnavailable``.
     """
     if spec == "-":
-        from nitido.live.pipes import PipeSource
+        from nitido.live.sources.pipe import PipeSource
 
         if size is None:
             raise SourceUnavailable("raw frames carry no size; give the one that is piped in: --size 640x480")
         return PipeSource(size, rate=rate)
     device = spec.isdecimal() or spec.startswith("/dev/")
     if device or spec.lower().startswith(_STREAMS):
-        from nitido.live.sources.camera import CameraSource, Wish
+        from nitido.live.sources.camera import CameraSource, CaptureSettings
 
-        return CameraSource(int(spec) if spec.isdecimal() else spec, wish=Wish(size, rate, pixel_format))
+        return CameraSource(int(spec) if spec.isdecimal() else spec, settings=CaptureSettings(size, rate, pixel_format))
     from nitido.video.io import VideoSource
 
     if "://" in spec:

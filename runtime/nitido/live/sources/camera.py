@@ -32,7 +32,7 @@ class Capture(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
+class CaptureSettings:
     """What is asked of a camera, and the form of what was obtained: width and height in pixels, frames per second,
     four letters of the pixel format. ``None``: not asked, or not told."""
 
@@ -60,17 +60,17 @@ class CameraSource:
         self,
         device: int | str,
         *,
-        wish: Wish | None = None,
+        settings: CaptureSettings | None = None,
         opener: Callable[[], Capture] | None = None,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """opener: gives a capture, for cameras that OpenCV does not know. wait: sleeps so many seconds and says
         whether the source was closed meanwhile; both can be replaced in tests."""
-        self.device, self.wish = device, wish or Wish()
+        self.device, self.settings = device, settings or CaptureSettings()
         self.reconnects = 0
         self._closed = threading.Event()
         self._reading = threading.Lock()
-        self._open = opener or (lambda: _open_capture(device, self.wish))
+        self._open = opener or (lambda: _open_capture(device, self.settings))
         self._wait = wait or self._closed.wait
         self._capture = self._open()
         if not self._capture.isOpened():
@@ -131,7 +131,7 @@ class CameraSource:
     def _tell(self) -> None:
         """Logs what was obtained, and what was asked when that is something else."""
         _log.info("%s: obtained %s", self.device, self.obtained)
-        asked, got = self.wish, self.obtained
+        asked, got = self.settings, self.obtained
         rate_differs = asked.fps and got.fps and abs(asked.fps - got.fps) > 0.5
         if (
             rate_differs
@@ -141,12 +141,12 @@ class CameraSource:
             _log.warning("%s: asked for %s, obtained %s", self.device, asked, got)
 
 
-def obtained(capture: Capture) -> Wish:
+def obtained(capture: Capture) -> CaptureSettings:
     """What a capture really gives, as far as its driver tells."""
     width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     fps, code = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr((code >> shift) & 255) for shift in (0, 8, 16, 24))
-    return Wish(
+    return CaptureSettings(
         size=(width, height) if width > 0 and height > 0 else None,
         fps=fps if 0 < fps <= 1000 else None,  # streams tell their time base, such as 90000
         pixel_format=letters if re.fullmatch(r"[\w ]{4}", letters, re.ASCII) else None,
@@ -165,20 +165,20 @@ def _unlogged() -> Iterator[None]:
 
 
 @_unlogged()
-def _open_capture(device: int | str, wish: Wish) -> cv2.VideoCapture:
+def _open_capture(device: int | str, settings: CaptureSettings) -> cv2.VideoCapture:
     if isinstance(device, str) and "://" in device:
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _PATIENCE_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]
         return cv2.VideoCapture(device, cv2.CAP_FFMPEG, limits)
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     capture = cv2.VideoCapture(device, backend)
     # The pixel format first: it decides which sizes and rates there are.
-    if wish.pixel_format:
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wish.pixel_format.upper().ljust(4)[:4]))
-    if wish.size:
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.size[0])
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.size[1])
-    if wish.fps:
-        capture.set(cv2.CAP_PROP_FPS, wish.fps)
+    if settings.pixel_format:
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*settings.pixel_format.upper().ljust(4)[:4]))
+    if settings.size:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.size[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.size[1])
+    if settings.fps:
+        capture.set(cv2.CAP_PROP_FPS, settings.fps)
     if capture.isOpened():
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture

@@ -1,0 +1,42 @@
+"""What was found, for people and for programs: lines, JSON rows, a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nitido.anomaly.inspector import Inspection
+
+
+def facts(inspection: Inspection) -> dict[str, Any]:
+    """What a program wants to know of an inspection, as plain values for JSON."""
+    return {
+        "verdict": inspection.verdict,
+        "score": round(inspection.score, 3),
+        "threshold": inspection.threshold.score,
+        "regions": [region._asdict() for region in inspection.regions],
+    }
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """One picture for people."""
+    if row["verdict"] == "failed":
+        return f"failed: {row['error'] if row['file'] in row['error'] else row['file'] + ': ' + row['error']}"
+    places = "  ".join(f"{r['x']},{r['y']} {r['width']}×{r['height']}" for r in row["regions"])
+    verdict = "ANOMALY" if row["verdict"] == "anomaly" else "ok"
+    return f"{verdict:8}{row['score']:7.1f}  {row['file']}{'  ' + places if places else ''}"
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """All rows as a table in UTF-8, the hottest region of each."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["file", "verdict", "score", "threshold", "x", "y", "width", "height", "heatmap", "error"])
+    for row in rows:
+        hottest = row.get("regions") or [{}]
+        box = [hottest[0].get(key, "") for key in ("x", "y", "width", "height")]
+        facts = [row.get(key, "") for key in ("file", "verdict", "score", "threshold")]
+        writer.writerow([*facts, *box, row.get("heatmap", ""), row.get("error", "")])
+    return text.getvalue().encode("utf-8")
