@@ -27,7 +27,7 @@ import onnxruntime as ort
 from nitido.batch.engine import Settings
 from nitido.batch.journal import Journal
 from nitido.batch.plan import plan_jobs
-from nitido.batch.run import maker_of, run_jobs
+from nitido.batch.run import producer_of, run_jobs
 from nitido.images.io import SUFFIX_OF, Encoding, Picture, read_picture, write_picture
 from nitido.inference.model import load
 from nitido.model_file import zoo
@@ -107,7 +107,7 @@ def main(
         json_path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "model": path.name,
-            "maker": maker_of(loaded, settings).sha256,
+            "maker": producer_of(loaded, settings).sha256,
             "files": files,
             "side": side,
             "format": kind,

@@ -33,7 +33,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Stamp:
+class FileVersion:
     """size in bytes and mtime_ns: which content of a file is meant, without reading it."""
 
     size: int
@@ -41,7 +41,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Maker:
+class Producer:
     """What decides a result beside its source: the model's name and the SHA-256 of its file, and options by name."""
 
     model: str
@@ -52,19 +52,19 @@ class Maker:
 @dataclass(frozen=True)
 class _Entry:
     source: str
-    stamp: Stamp
-    result: Stamp
-    maker: Maker
+    version: FileVersion
+    result: FileVersion
+    producer: Producer
     run: str
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def version_of(path: Path) -> FileVersion | None:
     """Which content a file has now; ``None`` when it is not there."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return Stamp(found.st_size, found.st_mtime_ns)
+    return FileVersion(found.st_size, found.st_mtime_ns)
 
 
 class Journal:
@@ -78,7 +78,7 @@ class Journal:
         self.path = folder / NAME
         self._folder, self._readonly = folder.absolute(), readonly
         self._entries: dict[str, list[_Entry]] = {}
-        self._unfinished: tuple[str, Maker] | None = None  # a run with overwrite that did not come to its end
+        self._unfinished: tuple[str, Producer] | None = None  # a run with overwrite that did not come to its end
         self._run = ""
         self._descriptor = -1
         self._writing, self._syncing = threading.Lock(), threading.Lock()
@@ -110,53 +110,53 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def begin(self, maker: Maker, *, overwrite: bool) -> None:
+    def begin(self, producer: Producer, *, overwrite: bool) -> None:
         """A run begins. With ``overwrite``, one that was killed is taken up again: what it had done counts."""
-        if overwrite and self._unfinished and self._unfinished[1] == maker:
+        if overwrite and self._unfinished and self._unfinished[1] == producer:
             self._run = self._unfinished[0]
             return
         self._run = uuid.uuid4().hex[:12]
-        self._unfinished = (self._run, maker) if overwrite else None
-        self._add({"status": "begin", "run": self._run, "overwrite": overwrite, **asdict(maker)})
+        self._unfinished = (self._run, producer) if overwrite else None
+        self._add({"status": "begin", "run": self._run, "overwrite": overwrite, **asdict(producer)})
 
     def end(self) -> None:
         """The run has tried all its jobs."""
         self._unfinished = None
         self._add({"status": "end", "run": self._run})
 
-    def state(self, source: Path, target: Path, maker: Maker, *, overwrite: bool) -> State:
+    def state(self, source: Path, target: Path, producer: Producer, *, overwrite: bool) -> State:
         """What is to be done with a job.
 
-        Done is what is there exactly as an earlier run left it, by the same maker from the same content of the source.
-        A result of this source by another maker or from an earlier content is open, and so is replaced. Any other file
-        under the target's name is kept, unless ``overwrite``; then only what a killed run with ``overwrite`` has done
-        counts as done.
+        Done is what is there exactly as an earlier run left it, by the same producer from the same content of the
+        source. A result of this source by another producer or from an earlier content is open, and so is replaced. Any
+        other file under the target's name is kept, unless ``overwrite``; then only what a killed run with
+        ``overwrite`` has done counts as done.
         """
-        there = stamp_of(target)
+        there = version_of(target)
         if there is None:
             return State.OPEN
         mine = [entry for entry in self._entries.get(self._key(target), ()) if entry.result == there]
         if overwrite:
-            resumed = self._unfinished[0] if self._unfinished and self._unfinished[1] == maker else None
+            resumed = self._unfinished[0] if self._unfinished and self._unfinished[1] == producer else None
             mine = [entry for entry in mine if entry.run == resumed]
-        stamp, name = stamp_of(source), str(source.resolve())
-        if any(entry.maker == maker and entry.stamp == stamp for entry in mine):
+        version, name = version_of(source), str(source.resolve())
+        if any(entry.producer == producer and entry.version == version for entry in mine):
             return State.DONE
         if overwrite or any(entry.source == name for entry in mine):
             return State.OPEN
         return State.KEPT
 
-    def done(self, source: Path, stamp: Stamp, target: Path, result: Path, maker: Maker) -> None:
+    def done(self, source: Path, version: FileVersion, target: Path, result: Path, producer: Producer) -> None:
         """``result`` is complete and about to take the name of ``target``, or has it. Returns when this is on the disk.
 
-        stamp: of the source before it was read. Raises ``OSError`` when the line cannot be written; then none is."""
-        made = stamp_of(result)
+        version: of the source before it was read. Raises ``OSError`` when the line cannot be written; then none is."""
+        made = version_of(result)
         if made is None:
             return
         key, name = self._key(target), str(source.resolve())
-        line = {"source": name, **_flat(stamp), "target": key, "result": _flat(made), "run": self._run}
-        self._add({"status": "done", **line, **asdict(maker)})
-        self._entries.setdefault(key, []).append(_Entry(name, stamp, made, maker, self._run))
+        line = {"source": name, **_flat(version), "target": key, "result": _flat(made), "run": self._run}
+        self._add({"status": "done", **line, **asdict(producer)})
+        self._entries.setdefault(key, []).append(_Entry(name, version, made, producer, self._run))
 
     def failed(self, source: Path, target: Path, reason: str) -> None:
         """A job failed; it is tried again by the next run."""
@@ -203,12 +203,12 @@ class Journal:
             self._unfinished = None
         if line["status"] not in ("begin", "done"):
             return
-        maker = Maker(line["model"], line["sha256"], line["options"])
+        producer = Producer(line["model"], line["sha256"], line["options"])
         if line["status"] == "begin":
-            self._unfinished = (line["run"], maker) if line["overwrite"] else None
+            self._unfinished = (line["run"], producer) if line["overwrite"] else None
             return
-        result = Stamp(**line["result"])
-        entry = _Entry(line["source"], Stamp(line["size"], line["mtime_ns"]), result, maker, line["run"])
+        result = FileVersion(**line["result"])
+        entry = _Entry(line["source"], FileVersion(line["size"], line["mtime_ns"]), result, producer, line["run"])
         self._entries.setdefault(line["target"], []).append(entry)
 
     def _lock(self) -> None:
@@ -226,5 +226,5 @@ class Journal:
             return  # a file system without locks
 
 
-def _flat(stamp: Stamp) -> dict[str, int]:
-    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns}
+def _flat(version: FileVersion) -> dict[str, int]:
+    return {"size": version.size, "mtime_ns": version.mtime_ns}

@@ -143,7 +143,7 @@ class RayEngine:
         self._content = ray.put(self._model.path.read_bytes())
         remote = ray.remote(
             num_cpus=0 if gpu else 1, num_gpus=1 if gpu else 0, max_restarts=-1, max_task_retries=_RETRIES
-        )(Restorer)
+        )(RayWorker)
         # What a worker does not need, or must not have twice.
         settings = replace(self._settings, workers=None, overwrite=False)
         count = min(self._settings.workers or there, there)
@@ -152,7 +152,7 @@ class RayEngine:
         self.processes()  # so that a model that cannot run there is told now
 
 
-class Restorer:
+class RayWorker:
     """What a worker runs: the model, and pictures through it from content to content."""
 
     def __init__(self, model: bytes, device: str, settings: Settings) -> None:

@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nitido import __version__
-from nitido.batch.journal import Maker
-from nitido.batch.run import Report
+from nitido.batch.journal import Producer
 from nitido.system.files import write_whole
 
 
-def write_report(path: Path, report: Report, maker: Maker, *, device: str, seconds: float) -> None:
+@dataclass
+class BatchReport:
+    """What became of a run.
+
+    done: results written.
+    skipped: sources whose result was there for another reason.
+    resumed: sources whose result an earlier run had made just so.
+    failed: (source, reason).
+    stopped: why it ended early; empty when it did not.
+    left_out: see :func:`nitido.system.search.left_out`, for the run's inputs; filled by whoever planned it.
+    """
+
+    done: list[Path] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+    resumed: list[Path] = field(default_factory=list)
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+    stopped: str = ""
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def add(self, part: BatchReport) -> None:
+        """Takes in what became of further jobs; an interruption is the caller's to tell."""
+        self.done += part.done
+        self.failed += part.failed
+        self.skipped += part.skipped
+        self.resumed += part.resumed
+        self.stopped = "" if part.stopped == "interrupted" else part.stopped
+
+
+def write_report(path: Path, report: BatchReport, producer: Producer, *, device: str, seconds: float) -> None:
     """Writes the report as JSON. Raises ``SinkUnavailable``."""
     content: dict[str, Any] = {
         "nitido": __version__,
-        "model": maker.model,
-        "sha256": maker.sha256,
-        "options": maker.options,
+        "model": producer.model,
+        "sha256": producer.sha256,
+        "options": producer.options,
         "device": device,
         "seconds": round(seconds, 3),
         "stopped": report.stopped or None,
@@ -37,12 +65,12 @@ def failure_line(source: Path, reason: str) -> str:
     return f"failed: {reason if str(source) in reason else f'{source}: {reason}'}"
 
 
-def summary(report: Report, output: Path, seconds: float) -> str:
+def summary(report: BatchReport, output: Path, seconds: float) -> str:
     """One line for the run."""
     return ", ".join(_counts(report)) + f" in {seconds:.1f} s -> {output}"
 
 
-def _counts(report: Report) -> Iterator[str]:
+def _counts(report: BatchReport) -> Iterator[str]:
     yield f"{len(report.done)} done"
     yield f"{len(report.failed)} failed"
     if report.resumed:

@@ -7,19 +7,19 @@ others are inside the model, and no more files are in memory than there are work
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
 from nitido.batch.engine import Engine, LocalEngine, Settings
-from nitido.batch.journal import Journal, Maker, State, stamp_of
+from nitido.batch.journal import Journal, Producer, State, version_of
 from nitido.batch.plan import Job
+from nitido.batch.report import BatchReport
 from nitido.errors import NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.inference.model import Model
 from nitido.system.files import replacing
@@ -31,51 +31,57 @@ _log = logging.getLogger(__name__)
 COMPLETE = 0.9  # of the frames that a video promises: containers count by duration, to a frame or two
 
 
-@dataclass
-class Report:
-    """What became of a run.
+class Batch:
+    """A model with the settings of its batches: what its results are told apart by is computed once.
 
-    done: results written. skipped: sources whose result was there for another reason. resumed: sources whose result an
-    earlier run had made just so. failed: (source, reason). stopped: why it ended early; empty when it did not.
-    left_out: of ``nitido.plan``, for the run's inputs; filled by those who planned it.
+    producer: what decides a result beside its source.
     """
 
-    done: list[Path] = field(default_factory=list)
-    skipped: list[Path] = field(default_factory=list)
-    resumed: list[Path] = field(default_factory=list)
-    failed: list[tuple[Path, str]] = field(default_factory=list)
-    stopped: str = ""
-    left_out: dict[str, int] = field(default_factory=dict)
+    def __init__(
+        self,
+        model: Model,
+        settings: Settings | None = None,
+        *,
+        journal: Journal | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        """journal: of the output folder, entered by the caller; what it knows as done is not done again.
+        engine: where pictures are computed; default here."""
+        self.model, self.settings = model, settings or Settings()
+        self.journal, self.engine = journal, engine or LocalEngine(model, self.settings)
+        self.producer = producer_of(model, self.settings)
 
+    def sort(self, jobs: Sequence[Job]) -> list[tuple[Job, State]]:
+        """What is to be done with each job. Without a journal every existing result is kept unless settings say to
+        overwrite it."""
+        return [(job, self._state(job)) for job in jobs]
 
-def maker_of(model: Model, settings: Settings) -> Maker:
-    """What the results of a run are told apart by."""
-    encoding = settings.encoding
-    return Maker(
-        model.card.name,
-        hashlib.sha256(model.path.read_bytes()).hexdigest(),
-        {
-            "strength": settings.strength,
-            "quality": encoding.quality,
-            "lossless": encoding.lossless,
-            "provenance": encoding.software is not None,
-        },
-    )
+    def run(
+        self,
+        jobs: Sequence[tuple[Job, State]],
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        progress: Callable[[int], None] = lambda _units: None,
+        finished: Callable[[Job, str], None] = lambda _job, _reason: None,
+    ) -> BatchReport:
+        """Does what is to be done with sorted jobs and returns what became of them.
 
+        stopping: asked from any thread, between files and frames; once true, pictures in work are finished and a video
+        is dropped.
+        progress: called with units done: one for a file, for a video one for every frame.
+        finished: called with each job and the reason why it failed, empty when it did not.
 
-def sort_jobs(
-    jobs: Sequence[Job], journal: Journal | None, maker: Maker, *, overwrite: bool
-) -> list[tuple[Job, State]]:
-    """What is to be done with each job. Without a journal every existing result is kept unless ``overwrite``."""
+        The last two are called in the caller's thread. A full disk ends the run, as ``BatchReport.stopped`` says.
+        """
+        return _Run(self, stopping).of(jobs, progress, finished)
 
-    def state(job: Job) -> State:
+    def _state(self, job: Job) -> State:
+        overwrite = self.settings.overwrite
         if job.problem:
             return State.OPEN
-        if journal is not None:
-            return journal.state(job.source, job.target, maker, overwrite=overwrite)
+        if self.journal is not None:
+            return self.journal.state(job.source, job.target, self.producer, overwrite=overwrite)
         return State.KEPT if job.target.exists() and not overwrite else State.OPEN
-
-    return [(job, state(job)) for job in jobs]
 
 
 def run_jobs(
@@ -88,17 +94,25 @@ def run_jobs(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] = lambda _units: None,
     finished: Callable[[Job, str], None] = lambda _job, _reason: None,
-) -> Report:
-    """Runs all jobs and returns what became of them.
+) -> BatchReport:
+    """Runs all jobs and returns what became of them; see :class:`Batch` and :meth:`Batch.run`."""
+    batch = Batch(model, settings, journal=journal, engine=engine)
+    return batch.run(batch.sort(jobs), stopping=stopping, progress=progress, finished=finished)
 
-    journal: of the output folder; what it knows as done is not done again. engine: where pictures are computed;
-    default here. stopping: asked from any thread, between files and frames; once true, pictures in work are finished
-    and a video is dropped. progress: called with units done: one for a file, for a video one for every frame.
-    finished: called with each job and the reason why it failed, empty when it did not. Both are called in the caller's
-    thread. A full disk ends the run: ``Report.stopped`` tells.
-    """
-    settings = settings or Settings()
-    return _Run(model, settings, journal, engine or LocalEngine(model, settings)).of(jobs, stopping, progress, finished)
+
+def producer_of(model: Model, settings: Settings) -> Producer:
+    """What the results of a run are told apart by."""
+    encoding = settings.encoding
+    return Producer(
+        model.card.name,
+        model.sha256,
+        {
+            "strength": settings.strength,
+            "quality": encoding.quality,
+            "lossless": encoding.lossless,
+            "provenance": encoding.software is not None,
+        },
+    )
 
 
 def units(jobs: Sequence[Job]) -> int:
@@ -116,10 +130,6 @@ def units(jobs: Sequence[Job]) -> int:
     return total
 
 
-class _DiskFull(Exception):
-    """No result can be written any more."""
-
-
 class _Stopped(Exception):
     """The run ends and the file in hand is given up."""
 
@@ -135,9 +145,11 @@ class _Event:
 
 
 class _Run:
-    def __init__(self, model: Model, settings: Settings, journal: Journal | None, engine: Engine) -> None:
-        self._model, self._settings, self._journal, self._engine = model, settings, journal, engine
-        self._maker = maker_of(model, settings)
+    """One run of a batch: the workers, and what they report."""
+
+    def __init__(self, batch: Batch, stopping: Callable[[], bool]) -> None:
+        self._model, self._settings, self._engine = batch.model, batch.settings, batch.engine
+        self._journal, self._producer, self._asked = batch.journal, batch.producer, stopping
         self._halt = threading.Event()
         self._full = ""
         self._events: SimpleQueue[_Event] = SimpleQueue()
@@ -145,19 +157,17 @@ class _Run:
 
     def of(
         self,
-        jobs: Sequence[Job],
-        stopping: Callable[[], bool],
+        jobs: Sequence[tuple[Job, State]],
         progress: Callable[[int], None],
         finished: Callable[[Job, str], None],
-    ) -> Report:
-        report = Report()
-        states = sort_jobs(jobs, self._journal, self._maker, overwrite=self._settings.overwrite)
-        report.skipped += [job.source for job, state in states if state is State.KEPT]
-        report.resumed += [job.source for job, state in states if state is State.DONE]
-        todo = [job for job, state in states if state is State.OPEN]
+    ) -> BatchReport:
+        report = BatchReport()
+        report.skipped += [job.source for job, state in jobs if state is State.KEPT]
+        report.resumed += [job.source for job, state in jobs if state is State.DONE]
+        todo = [job for job, state in jobs if state is State.OPEN]
         if self._journal is not None and todo:
             try:
-                self._journal.begin(self._maker, overwrite=self._settings.overwrite)
+                self._journal.begin(self._producer, overwrite=self._settings.overwrite)
             except OSError as error:
                 report.stopped = f"cannot write {self._journal.path}: {error.strerror or error}"
                 return report
@@ -167,7 +177,7 @@ class _Run:
         with ThreadPoolExecutor(max(1, workers), "nitido") as pool:
             try:
                 for _ in range(workers):
-                    pool.submit(self._work, waiting, stopping)
+                    pool.submit(self._work, waiting)
                 while workers:
                     event = self._events.get()
                     workers -= event.last
@@ -184,7 +194,7 @@ class _Run:
                 self._journal.end()
         return report
 
-    def _note(self, report: Report, job: Job, reason: str) -> None:
+    def _note(self, report: BatchReport, job: Job, reason: str) -> None:
         if not reason:
             report.done.append(job.target)
             return
@@ -201,24 +211,24 @@ class _Run:
         except OSError as error:
             _log.warning("cannot write the journal: %s", error)
 
-    def _work(self, jobs: Iterator[Job], stopping: Callable[[], bool]) -> None:
+    def _work(self, jobs: Iterator[Job]) -> None:
         """What one worker does."""
         while not self._halt.is_set():
-            if stopping():
+            if self._asked():
                 self._halt.set()
                 break
             with self._taking:
                 job = next(jobs, None)
             if job is None:
                 break
-            self._events.put(self._try(job, stopping))
+            self._events.put(self._try(job))
         self._events.put(_Event(last=True))
 
-    def _try(self, job: Job, stopping: Callable[[], bool]) -> _Event:
+    def _try(self, job: Job) -> _Event:
         try:
             if job.problem:
                 raise SinkUnavailable(job.problem)
-            self._do(job, stopping)
+            self._do(job)
         except _Stopped:
             return _Event()
         except NitidoError as error:
@@ -232,23 +242,23 @@ class _Run:
             return _Event(1, job, f"{job.source}: unexpected {type(error).__name__}: {error}".splitlines()[0])
         return _Event(0 if job.is_video else 1, job)
 
-    def _do(self, job: Job, stopping: Callable[[], bool]) -> None:
-        stamp = stamp_of(job.source)
-        if stamp is None:
+    def _do(self, job: Job) -> None:
+        version = version_of(job.source)
+        if version is None:
             raise SourceUnavailable(f"no such file: {job.source}")
         if job.is_video:
-            self._run_video(job, stopping)
+            self._run_video(job)
             if self._journal is not None:
                 with _as_sink_error(job.target):
-                    self._journal.done(job.source, stamp, job.target, job.target, self._maker)
+                    self._journal.done(job.source, version, job.target, job.target, self._producer)
             return
         with self._engine(job) as write, replacing(job.target) as partial:
             with partial.open("wb") as stream:
                 write(stream)
             if self._journal is not None:
-                self._journal.done(job.source, stamp, job.target, partial, self._maker)
+                self._journal.done(job.source, version, job.target, partial, self._producer)
 
-    def _run_video(self, job: Job, stopping: Callable[[], bool]) -> None:
+    def _run_video(self, job: Job) -> None:
         with (
             with_sound(job.source, job.target) as silent,
             VideoSource(job.source) as source,
@@ -258,7 +268,7 @@ class _Run:
                 silent.require_room(image.nbytes, sink.frames)
                 sink.write(image)
                 self._events.put(_Event(1))
-                if self._halt.is_set() or stopping():
+                if self._halt.is_set() or self._asked():
                     raise _Stopped
             if sink.frames == 0:
                 raise SourceUnavailable(f"{job.source} holds no decodable frame")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nitido.batch.journal import Stamp, stamp_of
+from nitido.batch.journal import FileVersion, version_of
 from nitido.batch.plan import Job
 from nitido.errors import SourceUnavailable
 
@@ -17,8 +17,8 @@ class Arrivals:
     def __init__(self, plan: Callable[[], Sequence[Job]]) -> None:
         """plan: lists all jobs there are now."""
         self._plan = plan
-        self._seen: dict[Path, Stamp] = {}
-        self._taken: dict[Path, Stamp] = {}
+        self._seen: dict[Path, FileVersion] = {}
+        self._taken: dict[Path, FileVersion] = {}
 
     def ready(self) -> list[Job]:
         """Jobs to do now; each is told once, and again when its source has changed."""
@@ -27,14 +27,14 @@ class Arrivals:
         except SourceUnavailable:  # an empty folder, which is why one waits
             return []
         found: list[Job] = []
-        now: dict[Path, Stamp] = {}
+        now: dict[Path, FileVersion] = {}
         for job in jobs:
-            stamp = stamp_of(job.source)
-            if stamp is None or self._taken.get(job.source) == stamp:
+            version = version_of(job.source)
+            if version is None or self._taken.get(job.source) == version:
                 continue
-            now[job.source] = stamp
-            if self._seen.get(job.source) == stamp:
-                self._taken[job.source] = stamp
+            now[job.source] = version
+            if self._seen.get(job.source) == version:
+                self._taken[job.source] = version
                 found.append(job)
         self._seen = now
         return found

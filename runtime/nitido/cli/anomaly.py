@@ -15,13 +15,12 @@ from nitido.cli.streams import (
     ends_options,
     expect_frames,
     frames_options,
-    messages,
     open_frames,
     refuse_live,
     refuse_own_source,
     snapshots_option,
-    status_line,
 )
+from nitido.cli.terminal import messages, status_line
 from nitido.system.process import quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:

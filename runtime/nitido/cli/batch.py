@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.batch_command import Wish, carry_out
 from nitido.cli.options import device_option, threads_option, together
+from nitido.cli.terminal import progress_bar
+from nitido.system.process import Stop, quiet_stderr, stop_on_signal
+
+if TYPE_CHECKING:
+    from nitido.batch.engine import Engine, Settings
+    from nitido.batch.journal import State
+    from nitido.batch.plan import Job
+    from nitido.batch.report import BatchReport
+    from nitido.batch.run import Batch
+    from nitido.inference.model import Model
+    from nitido.system.search import Filter
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What the command line asked for; fields are named as its options."""
+
+    inputs: tuple[Path, ...]
+    output: Path
+    model: str
+    device: str
+    threads: int | None
+    overwrite: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    workers: int | None
+    format_: str | None
+    quality: int | None
+    lossless: bool
+    provenance: bool
+    max_megapixels: float
+    report: Path | None
+    dry_run: bool
+    watch: bool
+    poll: float
+    engine: str
+    ray_address: str | None
+    strength: float = 1.0
+
 
 _FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "avif")
 _HELP = (
@@ -49,7 +90,7 @@ _strength = click.option(
 @_strength
 @click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
 def denoise(**given: Any) -> None:
-    carry_out(Wish(**given), "denoise")
+    _carry_out(BatchOptions(**given), "denoise")
 
 
 @click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
@@ -57,7 +98,7 @@ def denoise(**given: Any) -> None:
 @click.option("--model", default="upscale", show_default=True, help="Model name or .onnx file.")
 @click.option("--scale", type=int, default=2, show_default=True, help="Enlargement: 2, 3 or 4.")
 def upscale(scale: int, **given: Any) -> None:
-    carry_out(Wish(**given), "upscale", scale)
+    _carry_out(BatchOptions(**given), "upscale", scale)
 
 
 @click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{_HELP}")
@@ -65,4 +106,176 @@ def upscale(scale: int, **given: Any) -> None:
 @_strength
 @click.option("--model", required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
-    carry_out(Wish(**given))
+    _carry_out(BatchOptions(**given))
+
+
+def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None = None) -> None:
+    """Runs the batch, for models of ``task`` and ``scale`` where these are given. Exits unless all is well."""
+    from nitido.batch.engine import LocalEngine
+    from nitido.batch.journal import Journal
+    from nitido.batch.plan import is_file_name
+    from nitido.batch.run import Batch
+    from nitido.images.io import SUFFIX_OF
+    from nitido.inference.model import Model
+    from nitido.model_file import zoo
+
+    if options.format_ and options.format_ not in SUFFIX_OF:
+        raise click.UsageError(f"this Pillow cannot write {options.format_}; expected one of {', '.join(SUFFIX_OF)}")
+    if options.watch and (options.dry_run or is_file_name(options.output)):
+        raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
+    # Waiting threads that do not spin leave the cores to decoding and encoding.
+    model = Model(zoo.find(options.model, scale), options.device, threads=options.threads, spinning=False)
+    if task:
+        model.card.require_task(task, str(model.path))
+    if scale and model.card.scale != scale:
+        raise click.UsageError(f"{model.card.name} enlarges ×{model.card.scale}, --scale asked for ×{scale}")
+    if options.strength != 1.0 and not model.has_strength:
+        raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
+    settings = _settings(options, model)
+    jobs = [] if options.watch else _plan(options)
+    with ExitStack() as stack:
+        journal = None
+        if not is_file_name(options.output):
+            journal = stack.enter_context(Journal(options.output, readonly=options.dry_run))
+        engine: Engine = LocalEngine(model, settings)
+        if options.dry_run:
+            _list(Batch(model, settings, journal=journal, engine=engine).sort(jobs))
+            _show_left_out(_left_out(options))
+            return
+        stack.enter_context(quiet_stderr())
+        if options.engine == "ray":
+            from nitido.batch.ray import RayEngine
+
+            engine = stack.enter_context(RayEngine(model, settings, address=options.ray_address))
+        stop = stack.enter_context(stop_on_signal())  # after Ray, which has a handler of its own
+        began = time.perf_counter()
+        batch = Batch(model, settings, journal=journal, engine=engine)
+        report = _watch(batch, options, stop) if options.watch else _run(batch, jobs, stop)
+        if options.watch or not report.stopped:  # else the run that goes on tells
+            report.left_out = _left_out(options)
+        _conclude(report, options, batch, time.perf_counter() - began, stop)
+
+
+def _settings(options: BatchOptions, model: Model) -> Settings:
+    from nitido import __version__
+    from nitido.batch.engine import Settings
+    from nitido.images.io import Encoding
+
+    software = None
+    if options.provenance:
+        software = f"nitido {__version__}, {model.card.name}, sha256 {model.sha256[:12]}"
+    encoding = Encoding(options.quality, options.lossless, software)
+    pixels = int(options.max_megapixels * 1e6)
+    return Settings(options.strength, encoding, options.overwrite, options.workers, pixels)
+
+
+def _plan(options: BatchOptions) -> list[Job]:
+    from nitido.batch.plan import PlanMismatch, plan_jobs
+    from nitido.images.io import FORMAT_OF
+
+    try:
+        jobs = plan_jobs(options.inputs, options.output, _chosen(options), options.format_)
+    except PlanMismatch as error:
+        raise click.UsageError(str(error)) from error
+    lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) in ("jpeg", "avif")}
+    if options.lossless and lossy:
+        raise click.UsageError(f"{' and '.join(sorted(lossy))} cannot be lossless; add --format png, webp or tiff")
+    return jobs
+
+
+def _chosen(options: BatchOptions) -> Filter:
+    from nitido.system.search import Filter
+
+    return Filter(options.include, options.exclude)
+
+
+def _left_out(options: BatchOptions) -> dict[str, int]:
+    from nitido.batch.plan import SUFFIXES
+    from nitido.system.search import left_out
+
+    return left_out(options.inputs, SUFFIXES, _chosen(options), outside=options.output)
+
+
+def _show_left_out(endings: dict[str, int]) -> None:
+    from nitido.system.search import left_out_line
+
+    if endings:
+        click.echo(left_out_line(endings))
+
+
+def _list(jobs: list[tuple[Job, State]]) -> None:
+    """What a run would do, a line a file."""
+    from collections import Counter
+
+    from nitido.batch.journal import State
+
+    words = {State.OPEN: "would write", State.DONE: "done before", State.KEPT: "would keep"}
+    counts: Counter[str] = Counter()
+    for job, state in jobs:
+        word = words[state]
+        if job.problem or not job.source.is_file():
+            word = "would fail"
+        elif state is State.OPEN and job.target.exists():
+            word = "would replace"
+        counts[word] += 1
+        click.echo(f"{word:13} {job.target} <- {job.source}{f': {job.problem}' if job.problem else ''}")
+    click.echo(", ".join(f"{word}: {count}" for word, count in counts.items()) + "; nothing was written")
+
+
+def _title(batch: Batch) -> str:
+    return f"{batch.model.card.name} on {batch.engine.place}"
+
+
+def _run(batch: Batch, jobs: list[Job], stop: Stop) -> BatchReport:
+    """All jobs under a progress bar."""
+    from nitido.batch.journal import State
+    from nitido.batch.report import failure_line
+    from nitido.batch.run import units
+
+    planned = batch.sort(jobs)
+    with progress_bar(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
+        report = batch.run(planned, stopping=stop.is_set, progress=progress)
+    for path, reason in report.failed:
+        click.echo(failure_line(path, reason), err=True)
+    return report
+
+
+def _watch(batch: Batch, options: BatchOptions, stop: Stop) -> BatchReport:
+    """Jobs as they come, a line for each."""
+    from nitido.batch.report import BatchReport
+    from nitido.batch.watch import Arrivals
+
+    arrivals, total = Arrivals(lambda: _plan(options)), BatchReport()
+    click.echo(f"{_title(batch)}: watching {', '.join(map(str, options.inputs))}; Ctrl-C ends it", err=True)
+    while not stop.is_set() and not total.stopped:
+        jobs = arrivals.ready()
+        if jobs:
+            total.add(batch.run(batch.sort(jobs), stopping=stop.is_set, finished=_show_finished))
+        stop.wait(options.poll)
+    return total
+
+
+def _show_finished(job: Job, reason: str) -> None:
+    from nitido.batch.report import failure_line
+
+    if reason:
+        click.echo(failure_line(job.source, reason), err=True)
+    else:
+        click.echo(f"done {job.target}")
+
+
+def _conclude(report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop) -> None:
+    """Shows what became of the run and exits as it deserves."""
+    from nitido.batch.report import summary, write_report
+
+    click.echo(summary(report, options.output, seconds))
+    _show_left_out(report.left_out)
+    if options.report:
+        write_report(options.report, report, batch.producer, device=batch.model.device, seconds=seconds)
+    if report.stopped == "interrupted":
+        click.echo("Interrupted: what is done is kept; the same command goes on with the rest", err=True)
+        raise SystemExit(128 + stop.signal)
+    if report.stopped:
+        click.echo(f"Error: stopped: {report.stopped}", err=True)
+    if report.stopped or report.failed:
+        raise SystemExit(1)

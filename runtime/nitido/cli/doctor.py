@@ -25,7 +25,7 @@ class _Row:
     text: str
 
 
-@click.command("doctor", short_help="DoctorReport what is installed, what works and how fast.")
+@click.command("doctor", short_help="Report what is installed, what works and how fast.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="For measuring speed; 0: do not."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nitido.cli.options import device_option, threads_option
+from nitido.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
     from nitido.latent.autoencoder import Encoder
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _EmbedOptions:
     """What the command line asked for; fields are named as its options."""
 
     source: Path
@@ -66,57 +65,57 @@ def embed(**given: object) -> None:
 
     Exit code 0: all done, 1: some pictures failed, 2: wrong usage.
     """
-    wish = _Wish(**given)  # pyright: ignore[reportArgumentType]
-    if not (wish.output or wish.plot or wish.like):
+    options = _EmbedOptions(**given)  # pyright: ignore[reportArgumentType]
+    if not (options.output or options.plot or options.like):
         raise click.UsageError("nothing to do: add -o latents.npz, --plot map.png or --like picture.png")
     from nitido.latent.tables import TABLES, read_table, write_table
 
-    _check_targets(wish)
-    is_table = wish.source.suffix.lower() in TABLES and not wish.source.is_dir()
-    table = read_table(wish.source) if is_table else None
-    encoder = _load(wish, table)
-    query = _latents_of(wish.like, encoder, wish.class_) if wish.like and encoder else None
-    embedding, failed = (table, 0) if table or not encoder else _embed(wish, encoder)
+    _check_targets(options)
+    is_table = options.source.suffix.lower() in TABLES and not options.source.is_dir()
+    table = read_table(options.source) if is_table else None
+    encoder = _load(options, table)
+    query = _latents_of(options.like, encoder, options.class_) if options.like and encoder else None
+    embedding, failed = (table, 0) if table or not encoder else _embed(options, encoder)
     if not embedding or not embedding.paths:
         raise SystemExit(1)  # every file has had its line
-    if wish.output:
-        write_table(wish.output, embedding, variances=wish.variances)
-        click.echo(f"{len(embedding.paths)} latents of {embedding.z.shape[1]} numbers -> {wish.output}")
-    if wish.plot:
-        _plot(wish.plot, embedding)
+    if options.output:
+        write_table(options.output, embedding, variances=options.variances)
+        click.echo(f"{len(embedding.paths)} latents of {embedding.z.shape[1]} numbers -> {options.output}")
+    if options.plot:
+        _plot(options.plot, embedding)
     if encoder and query is not None:
-        _print_neighbours(wish, embedding, query, encoder)
+        _print_neighbours(options, embedding, query, encoder)
     if failed:
         click.echo(f"{len(embedding.paths)} done, {failed} failed", err=True)
         raise SystemExit(1)
 
 
-def _check_targets(wish: _Wish) -> None:
+def _check_targets(options: _EmbedOptions) -> None:
     """Everything that can be known to be wrong before the work is done."""
     from nitido.images.io import format_of
     from nitido.latent.tables import require_table
     from nitido.system.files import refuse_existing
 
-    if wish.output:
-        require_table(wish.output)
-    if wish.plot:
-        format_of(wish.plot)
-    refuse_existing([path for path in (wish.output, wish.plot) if path], overwrite=wish.overwrite)
+    if options.output:
+        require_table(options.output)
+    if options.plot:
+        format_of(options.plot)
+    refuse_existing([path for path in (options.output, options.plot) if path], overwrite=options.overwrite)
 
 
-def _load(wish: _Wish, table: Embedding | None) -> Encoder | None:
+def _load(options: _EmbedOptions, table: Embedding | None) -> Encoder | None:
     """The encoder that the work needs; none to write a table or a map of a table."""
     from nitido.errors import SinkUnavailable
     from nitido.latent.autoencoder import load_encoder
     from nitido.model_file.zoo import default_latent_model
 
-    if table and not wish.like:
+    if table and not options.like:
         return None
-    model = wish.model or (table.model if table else default_latent_model())
+    model = options.model or (table.model if table else default_latent_model())
     if not model:
-        raise click.UsageError(f"{wish.source} does not say which model it is of; add --model")
-    encoder = load_encoder(model, wish.device, threads=wish.threads)
-    if wish.variances and not table and not encoder.variational:
+        raise click.UsageError(f"{options.source} does not say which model it is of; add --model")
+    encoder = load_encoder(model, options.device, threads=options.threads)
+    if options.variances and not table and not encoder.variational:
         raise SinkUnavailable(f"{encoder.space.name} gives no variances, expected a VAE; leave out --variances")
     return encoder
 
@@ -127,7 +126,7 @@ def _latents_of(picture: Path, encoder: Encoder, class_: str | None) -> Vectors:
     return encoder(encoder.fit(read_opaque(picture)), class_).mean
 
 
-def _embed(wish: _Wish, encoder: Encoder) -> tuple[Embedding, int]:
+def _embed(options: _EmbedOptions, encoder: Encoder) -> tuple[Embedding, int]:
     """The latents of the source's pictures under a progress bar, and how many pictures failed."""
     from nitido.batch.report import failure_line
     from nitido.errors import SourceUnavailable
@@ -136,34 +135,20 @@ def _embed(wish: _Wish, encoder: Encoder) -> tuple[Embedding, int]:
     from nitido.system.process import quiet_stderr
     from nitido.system.search import Filter
 
-    plot = wish.plot.resolve() if wish.plot else None  # one of an earlier run may lie among the pictures
-    paths = [p for p in pictures_below(wish.source, Filter(wish.include, wish.exclude)) if p.resolve() != plot]
+    plot = options.plot.resolve() if options.plot else None  # one of an earlier run may lie among the pictures
+    paths = [p for p in pictures_below(options.source, Filter(options.include, options.exclude)) if p.resolve() != plot]
     if not paths:
-        raise SourceUnavailable(f"no pictures in {wish.source}")
-    began, done = time.perf_counter(), 0
-
-    def rate(_item: object) -> str:
-        return f"{done / max(1e-6, time.perf_counter() - began):.1f}/s"
-
+        raise SourceUnavailable(f"no pictures in {options.source}")
     title = f"{encoder.space.name} on {encoder.device}"
-    with (
-        quiet_stderr(),
-        click.progressbar(length=len(paths), label=title, show_pos=True, item_show_func=rate, file=sys.stderr) as bar,
-    ):
-
-        def progress(files: int) -> None:
-            nonlocal done
-            done += files
-            bar.update(files, 0)
-
+    with quiet_stderr(), progress_bar(title, len(paths)) as progress:
         embedding, failed = embed_files(
             encoder,
             paths,
-            below=wish.source if wish.source.is_dir() else wish.source.parent,
-            label=wish.class_,
-            thumbnail=thumbnail_side(len(paths)) if wish.plot else 0,
-            batch=wish.batch,
-            max_pixels=int(wish.max_megapixels * 1e6),
+            below=options.source if options.source.is_dir() else options.source.parent,
+            label=options.class_,
+            thumbnail=thumbnail_side(len(paths)) if options.plot else 0,
+            batch=options.batch,
+            max_pixels=int(options.max_megapixels * 1e6),
             progress=progress,
         )
     for path, reason in failed:
@@ -180,9 +165,9 @@ def _plot(path: Path, embedding: Embedding) -> None:
     click.echo(f"map of {len(embedding.paths)} -> {path}")
 
 
-def _print_neighbours(wish: _Wish, embedding: Embedding, query: Vectors, encoder: Encoder) -> None:
+def _print_neighbours(options: _EmbedOptions, embedding: Embedding, query: Vectors, encoder: Encoder) -> None:
     from nitido.latent.embedding import nearest
 
-    click.echo(f"most like {wish.like}, {wish.metric} distance:")
-    for neighbour in nearest(embedding, query, encoder.space, wish.neighbours, wish.metric):
+    click.echo(f"most like {options.like}, {options.metric} distance:")
+    for neighbour in nearest(embedding, query, encoder.space, options.neighbours, options.metric):
         click.echo(f"{neighbour.distance:10.4f}  {neighbour.path}")

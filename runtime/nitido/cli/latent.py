@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import device_option, threads_option, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,27 +34,17 @@ class _Axes(click.ParamType):
         return int(first), int(second)
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that both commands share."""
-    for option in reversed(
-        [
-            click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']"),
-            click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
-            click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
-            click.option("--columns", type=click.IntRange(1), help="Of a sheet."),
-            click.option(
-                "--zoom", type=click.IntRange(1, 64), help="Enlarge every pixel.  [default: as is; moving: 256]"
-            ),
-            click.option(
-                "--fps", type=click.FloatRange(0.1, 100), default=12, show_default=True, help="Of .gif, video."
-            ),
-            click.option("--overwrite", is_flag=True, help="Replace what exists."),
-            device_option,
-            threads_option,
-        ]
-    ):
-        command = option(command)
-    return command
+_options = together(
+    click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']"),
+    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
+    click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
+    click.option("--columns", type=click.IntRange(1), help="Of a sheet."),
+    click.option("--zoom", type=click.IntRange(1, 64), help="Enlarge every pixel.  [default: as is; moving: 256]"),
+    click.option("--fps", type=click.FloatRange(0.1, 100), default=12, show_default=True, help="Of .gif, video."),
+    click.option("--overwrite", is_flag=True, help="Replace what exists."),
+    device_option,
+    threads_option,
+)
 
 
 @click.command("sample", short_help="Let a latent model make new pictures or tunes.")

@@ -8,17 +8,15 @@ import click
 
 from nitido.cli.options import device_option, threads_option
 from nitido.cli.streams import (
-    clear,
     ends_options,
     expect_frames,
     frames_options,
-    messages,
     open_frames,
     refuse_live,
     refuse_own_source,
     snapshots_option,
-    status_line,
 )
+from nitido.cli.terminal import clear, messages, status_line
 from nitido.system.process import stop_on_signal
 
 

@@ -1,14 +1,8 @@
-"""What the live commands share: options, the status line, how a run is stopped, and what cannot run live."""
+"""What ``nitido live`` and ``nitido anomaly live`` share: options, and what cannot run live."""
 
 from __future__ import annotations
 
-import logging
 import re
-import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +13,8 @@ from nitido.system.process import quiet_stderr
 
 if TYPE_CHECKING:
     from nitido.live.sources import Source
-    from nitido.live.state import Controls, Status
+    from nitido.live.state import Controls
     from nitido.live.statistics import LiveReport
-
-_STATUS_EVERY = 1.0  # seconds between two status lines on a terminal
 
 
 class _Size(click.ParamType):  # takes a type argument only since click 8.4
@@ -90,48 +82,3 @@ def expect_frames(report: LiveReport, source: str, controls: Controls) -> None:
 
     if report.captured == 0 and not controls.stopping:
         raise SourceUnavailable(f"{source} ended without a frame: expected a video, a stream or raw frames")
-
-
-class _Lines(logging.Handler):
-    """Puts what the library has to say on stderr, above a status line that may stand there."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        clear()
-        click.echo(record.getMessage(), err=True)
-
-
-@contextmanager
-def messages() -> Iterator[None]:
-    """While it lasts, what the library has to say goes to stderr, above the status line."""
-    logger, handler = logging.getLogger("nitido"), _Lines()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        clear()
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-
-
-def status_line() -> Callable[[Status], None]:
-    """Shows the status in one line of a terminal, about once a second; nothing when stderr is not a terminal."""
-    if not sys.stderr.isatty():
-        return lambda _status: None
-    last = 0.0
-
-    def show(status: Status) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _STATUS_EVERY:
-            last = time.monotonic()
-            clear()
-            click.echo(status.line()[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
-
-    return show
-
-
-def clear() -> None:
-    """Takes the status line away."""
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +75,18 @@ class Model:
         self.card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
         _require_frames(session, path)
         self.has_strength = "strength" in {i.name for i in session.get_overridable_initializers()}
-        self._memory = RecurrentState(session, self.card.multiple, str(path))
+        self._state = RecurrentState(session, self.card.multiple, str(path))
         self._binding = _BOUND.get(self.device)
         self._session: ort.InferenceSession | None = session
 
     @property
     def recurrent(self) -> bool:
-        return bool(self._memory)
+        return bool(self._state)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file, read once."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def __repr__(self) -> str:
         return f"<nitido.Model {self.card.name} {'closed' if self._session is None else f'on {self.device}'}>"
@@ -124,7 +131,7 @@ class Model:
         A recurrent model remembers from frame to frame and runs every frame whole; a frame of another size begins
         anew, without a past. Other models do what calling them does. Raises as calling does, at the frame concerned.
         """
-        if not self._memory:
+        if not self._state:
             for frame in frames:
                 yield self(frame, strength=strength)
             return
@@ -159,16 +166,16 @@ class Model:
         session = self._session  # held, so that a close in another thread does not free it under the run
         if session is None:
             raise NitidoError(f"the model {self.card.name} is closed; load it again")
-        memory = self._memory
-        given = {"frame": frames, **feeds, **(states or memory.blank(session, frames.shape))}
-        names = ["image", *memory.outputs]
+        state = self._state
+        given = {"frame": frames, **feeds, **(states or state.blank(session, frames.shape))}
+        names = ["image", *state.outputs]
         # A binding knows nothing of inputs that have a default, such as strength.
         if self._binding and not feeds:
             outputs = _run_bound(session, given, names, self._binding)
         else:
             given = {name: v.numpy() if isinstance(v, ort.OrtValue) else v for name, v in given.items()}
             outputs = run(session, given, names)
-        return np.asarray(outputs["image"], np.uint8), memory.after(outputs)
+        return np.asarray(outputs["image"], np.uint8), state.after(outputs)
 
     def _strength_feed(self, strength: float) -> dict[str, Any]:
         if not 0.0 <= strength <= 1.0:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, NitidoError, ProviderUnavailable
 from nitido.inference.providers import AUTO, DEVICES, Provider, known_provider
+from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.properties import read_properties
 
@@ -88,9 +89,10 @@ def nodes_on(session: ort.InferenceSession, provider: str) -> tuple[int, int] | 
     return sum(count for name, count in parts if name == provider), sum(count for _, count in parts)
 
 
-def read_card(path: Path) -> Card:
-    """The card of a model file, of an ``.onnx`` file without loading it. Raises ``CardMismatch``,
-    ``ProviderUnavailable``."""
+def read_card(name_or_path: str | Path) -> Card:
+    """The card of any kind of model, of an ``.onnx`` file without loading it. Raises ``ModelNotFound``,
+    ``CardMismatch``, ``ProviderUnavailable``."""
+    path = zoo.find(str(name_or_path))
     if path.suffix == ".onnx":
         try:
             return Card.from_metadata(read_properties(path.read_bytes()), str(path))

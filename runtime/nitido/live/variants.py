@@ -29,11 +29,10 @@ def open_variants(name: str, device: str = "auto", *, threads: int | None = None
     variants = [first]
     for candidate in _candidates(path, first.device) if faster else []:
         try:
-            file = zoo.find(candidate)
-            card = read_card(file)
+            card = read_card(candidate)
             if (card.task, card.scale) != (first.card.task, first.card.scale) or _work(card) > _work(first.card):
                 continue
-            variants.append(Model(file, first.device, threads=threads, spinning=False))
+            variants.append(Model(zoo.find(candidate), first.device, threads=threads, spinning=False))
         except NitidoError as error:
             _log.warning("left out the variant %s: %s", candidate, error)
     return sorted(variants, key=lambda model: _work(model.card), reverse=True)

@@ -18,10 +18,10 @@ from nitido import __version__ as nitido_version
 from nitido.batch.engine import LocalEngine, Settings
 from nitido.batch.journal import NAME, Journal, State
 from nitido.batch.plan import SUFFIXES, Job, PlanMismatch, plan_jobs
-from nitido.batch.run import maker_of, run_jobs, sort_jobs, units
+from nitido.batch.run import Batch, producer_of, run_jobs, units
 from nitido.batch.watch import Arrivals
 from nitido.errors import SinkUnavailable, SourceUnavailable
-from nitido.images.io import Encoding, read_picture
+from nitido.images.io import read_picture
 from nitido.inference.model import load
 from nitido.model_file import zoo
 from nitido.system.memory_budget import MemoryBudget
@@ -208,7 +208,7 @@ def test_dry_run_tells_and_touches_nothing(setting) -> None:
 
 
 def test_lines_of_threads_are_all_whole(tmp_path: Path, tiny_models: dict[str, Path]) -> None:
-    maker = maker_of(load(tiny_models["denoise"], "cpu"), Settings())
+    maker = producer_of(load(tiny_models["denoise"], "cpu"), Settings())
     sources = [tmp_path / f"{i}.png" for i in range(64)]
     for path in sources:
         path.write_text(path.name)
@@ -216,10 +216,10 @@ def test_lines_of_threads_are_all_whole(tmp_path: Path, tiny_models: dict[str, P
         journal.begin(maker, overwrite=False)
 
         def add(paths: list[Path]) -> None:
-            from nitido.batch.journal import stamp_of
+            from nitido.batch.journal import version_of
 
             for path in paths:
-                stamp = stamp_of(path)
+                stamp = version_of(path)
                 assert stamp is not None
                 journal.done(path, stamp, tmp_path / "out" / path.name, path, maker)
 
@@ -479,9 +479,10 @@ def test_a_video_keeps_its_sound(tiny_models: dict[str, Path], tmp_path: Path) -
 def test_states_without_a_journal(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "there.png").write_text("")
     jobs = [Job(tmp_path / "a.png", tmp_path / "there.png"), Job(tmp_path / "a.png", tmp_path / "new.png")]
-    maker = maker_of(load(tiny_models["denoise"], "cpu"), Settings(encoding=Encoding(80)))
-    assert [state for _, state in sort_jobs(jobs, None, maker, overwrite=False)] == [State.KEPT, State.OPEN]
-    assert [state for _, state in sort_jobs(jobs, None, maker, overwrite=True)] == [State.OPEN, State.OPEN]
+    model = load(tiny_models["denoise"], "cpu")
+    assert [state for _, state in Batch(model).sort(jobs)] == [State.KEPT, State.OPEN]
+    overwriting = Batch(model, Settings(overwrite=True))
+    assert [state for _, state in overwriting.sort(jobs)] == [State.OPEN, State.OPEN]
 
 
 def test_a_journal_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

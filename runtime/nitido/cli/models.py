@@ -1,0 +1,110 @@
+"""``nitido models``, ``nitido info`` and ``nitido verify``: the models at hand and what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from nitido.cli.options import device_option, threads_option
+from nitido.model_file.card import Card
+
+
+@click.command("models", short_help="List the models at hand.")
+def models() -> None:
+    """List the models at hand; * marks the one that a task's name stands for."""
+    from nitido.model_file.zoo import entries
+
+    for entry in entries():
+        mark = "*" if entry.default else " "
+        size = entry.path.stat().st_size / 1000 if entry.path.is_file() else 0
+        click.echo(f"{mark} {entry.name:26} {entry.task:11} ×{entry.scale}  {size:6.0f} KB  {entry.summary}")
+
+
+@click.command("info", short_help="Show a model's card.")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
+def info(model: str, as_json: bool) -> None:
+    """Show what MODEL, a name or an .onnx file, says of itself."""
+    from nitido.inference.session import read_card
+
+    card = read_card(model)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))
+    else:
+        click.echo(summary(card))
+
+
+@click.command("verify", short_help="Replay a model's certificate on this device.")
+@click.argument("model")
+@device_option
+@threads_option
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def verify(model: str, device: str, threads: int | None, as_json: bool) -> None:
+    """Replay the certificate of MODEL, a name or file, on the device at hand: is the file the exported one, and does
+    this machine compute with it what it should? Exit code 0: passed, 1: failed."""
+    from nitido.inference.verify import verify as replay
+    from nitido.model_file.zoo import find
+
+    path = find(model)
+    verdict = replay(path, device, threads=threads)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps({"file": str(path), "passed": verdict.passed, **asdict(verdict)}, indent=2))
+    else:
+        seals = {True: "intact, as it was exported", False: "CHANGED since it was exported", None: "has no seal"}
+        click.echo(f"{path} on {verdict.device}, onnxruntime {verdict.onnxruntime}")
+        click.echo(f"  file      {seals[verdict.intact]}")
+        allowed = f"allowed {verdict.tolerance:g}, {verdict.mean_tolerance:g} mean"
+        for number, replayed in enumerate(verdict.replays, 1):
+            gap = f"off by at most {replayed.max_error:g}, {replayed.mean_error:.4f} mean"
+            found = "identical" if replayed.identical else gap
+            click.echo(f"  vector {number}  {'×'.join(map(str, replayed.shape))}: {found} ({allowed})")
+        click.echo("passed" if verdict.passed else "FAILED: do not use this file on this device")
+    if not verdict.passed:
+        raise SystemExit(1)
+
+
+def summary(card: Card) -> str:
+    """The facts that choose a model, in lines of at most 120 characters or so; the rest is in the card itself."""
+    lines = [f"{card.name}: {card.summary}", *(f"  {name:14} {value}" for name, value in _facts(card) if value)]
+    lines += [f"  {'measured' if not i else '':14} {row}" for i, row in enumerate(map(_row, card.evaluation))]
+    return "\n".join([*lines, "  nitido info --json shows the whole card"])
+
+
+def _facts(card: Card) -> Iterable[tuple[str, str]]:
+    yield "task", card.task + (f" ×{card.scale}" if card.scale > 1 else "")
+    yield "computes", f"{card.parameters:,} parameters, {card.macs_per_pixel:,.0f} MAC per pixel, in {card.precision}"
+    latent = card.latent
+    if latent:
+        size = f"{latent['height']}×{latent['width']}" if latent["medium"] == "picture" else f"{latent['steps']} steps"
+        yield "latent", f"{latent['kind']}, {latent['size']} dimensions, {latent['medium']} of {size}"
+        yield "classes", ", ".join(latent.get("labels") or [])
+    else:
+        yield "tiles", f"on a grid of {card.multiple} px, with {card.halo} px of context"
+    yield "needs", f"onnxruntime {card.min_onnxruntime} or later (opset {card.opset}, IR {card.ir_version})"
+    yield "licence", card.licence
+    training = card.training
+    if training:
+        yield "trained on", str(training.get("data", ""))
+        yield "steps", f"{training['steps']:,}" if "steps" in training else ""
+        yield "known to fail", str(training.get("failures", ""))
+    quantization = card.quantization
+    if quantization:
+        yield "quantized", f"loses {quantization['drop']} dB on the worst condition; {quantization['timing']}"
+    certificate = card.certificate
+    if certificate:
+        allowed = f"another machine may be off by {certificate['tolerance']:g}"
+        yield "certificate", f"{certificate['vectors']} vectors, {allowed} (nitido verify {card.name})"
+
+
+def _row(row: dict[str, Any]) -> str:
+    baseline = f" (without: {row['baseline']})" if row.get("baseline") is not None else ""
+    count = f", {row['pictures']} pictures" if row.get("pictures") else ""
+    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{count}"

@@ -1,0 +1,82 @@
+"""What a command shows on a terminal while it works: progress with its rate, a status line, log lines above it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nitido.live.state import Status
+
+_STATUS_EVERY = 1.0  # seconds between two status lines
+
+
+@contextmanager
+def progress_bar(title: str, length: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr with the number done, the rate and the time left; yields what takes in that so many units were
+    done."""
+    began, done = time.perf_counter(), 0
+
+    def rate(_item: object) -> str:
+        return f"{done / max(1e-6, time.perf_counter() - began):.1f}/s"
+
+    with click.progressbar(length=length, label=title, show_pos=True, item_show_func=rate, file=sys.stderr) as bar:
+
+        def advance(units: int) -> None:
+            nonlocal done
+            done += units
+            bar.update(units, 0)
+
+        yield advance
+
+
+class _Lines(logging.Handler):
+    """Puts what the library has to say on stderr, above a status line that may stand there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        clear()
+        click.echo(record.getMessage(), err=True)
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """While it lasts, what the library has to say goes to stderr, above the status line."""
+    logger, handler = logging.getLogger("nitido"), _Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        clear()
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def status_line() -> Callable[[Status], None]:
+    """Shows the status in one line of a terminal, about once a second; nothing when stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        return lambda _status: None
+    last = 0.0
+
+    def show(status: Status) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _STATUS_EVERY:
+            last = time.monotonic()
+            clear()
+            click.echo(status.line()[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
+
+    return show
+
+
+def clear() -> None:
+    """Takes the status line away."""
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)
