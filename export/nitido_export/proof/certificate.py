@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from nitido.errors import ExportError, SourceUnavailable
-from nitido.inference.session import run
+from nitido.inference.session import run_graph
 from nitido.model_file.certificate import Arrays, Vector, difference
 from nitido_export.session import quiet_session
 from nitido_train.data import defects as blots
@@ -79,8 +79,8 @@ def certify(model: bytes, feeds: Sequence[Arrays], precision: str) -> tuple[list
     vectors: list[Vector] = []
     gap = mean_gap = size = 0.0
     for inputs in feeds:
-        outputs = run(fused, inputs)
-        largest, mean, _ = difference(outputs, run(plain, inputs))
+        outputs = run_graph(fused, inputs)
+        largest, mean, _ = difference(outputs, run_graph(plain, inputs))
         gap, mean_gap = max(gap, largest), max(mean_gap, mean)
         size = max(size, *(float(np.abs(array).max()) for array in outputs.values() if array.dtype == np.float32), 0.0)
         vectors.append(Vector(inputs, outputs))

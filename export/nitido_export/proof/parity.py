@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from nitido.errors import ExportError
-from nitido.inference.session import run
+from nitido.inference.session import run_graph
 from nitido.model_file.certificate import difference
 from nitido_export.parts.part import Part
 from nitido_export.session import quiet_session
@@ -79,7 +79,7 @@ def check_part(part: Part) -> dict[str, Any]:
     session = quiet_session(part.graph.SerializeToString())
     worst = 0.0
     for feed in part.feeds:
-        expected, found = part.expected(feed), run(session, feed)
+        expected, found = part.expected(feed), run_graph(session, feed)
         gap, _, _ = difference(expected, found)
         is_bytes = all(array.dtype == np.uint8 for array in expected.values())
         size = 1.0 if is_bytes else max(1.0, *(float(np.abs(array).max()) for array in expected.values()))

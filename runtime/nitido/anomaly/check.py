@@ -8,7 +8,7 @@ from typing import Any
 
 from nitido.anomaly.heatmap import draw_heatmap
 from nitido.anomaly.inspector import Inspector
-from nitido.anomaly.report import facts
+from nitido.anomaly.report import as_row
 from nitido.batch.plan import SUFFIXES, Job, is_file_name, plan_jobs
 from nitido.errors import NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
@@ -63,7 +63,7 @@ def check_files(
         try:
             picture = read_source(source)
             inspection = inspector(picture)
-            row |= facts(inspection) | {"size": picture.shape[:2]}
+            row |= as_row(inspection) | {"size": picture.shape[:2]}
             job = heatmaps.get(source)
             if job is not None and (inspection.anomalous or not anomalies_only):
                 if job.problem:

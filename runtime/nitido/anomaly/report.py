@@ -10,7 +10,7 @@ from typing import Any
 from nitido.anomaly.inspector import Inspection
 
 
-def facts(inspection: Inspection) -> dict[str, Any]:
+def as_row(inspection: Inspection) -> dict[str, Any]:
     """What a program wants to know of an inspection, as plain values for JSON."""
     return {
         "verdict": inspection.verdict,

@@ -41,7 +41,7 @@ class BatchReport:
         self.stopped = "" if part.stopped == "interrupted" else part.stopped
 
 
-def write_report(path: Path, report: BatchReport, producer: Producer, *, device: str, seconds: float) -> None:
+def write_batch_report(path: Path, report: BatchReport, producer: Producer, *, device: str, seconds: float) -> None:
     """Writes the report as JSON. Raises ``SinkUnavailable``."""
     content: dict[str, Any] = {
         "nitido": __version__,
@@ -65,7 +65,7 @@ def failure_line(source: Path, reason: str) -> str:
     return f"failed: {reason if str(source) in reason else f'{source}: {reason}'}"
 
 
-def summary(report: BatchReport, output: Path, seconds: float) -> str:
+def summary_line(report: BatchReport, output: Path, seconds: float) -> str:
     """One line for the run."""
     return ", ".join(_counts(report)) + f" in {seconds:.1f} s -> {output}"
 

@@ -55,7 +55,7 @@ def anomaly() -> None:
 @device_option
 @threads_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
-def fit(
+def fit_model(
     good: tuple[Path, ...],
     model: str,
     output: Path,
@@ -206,7 +206,7 @@ def check(
 @threads_option
 @click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
 @snapshots_option
-def live(
+def watch(
     source: str,
     sink: str,
     model: str,
@@ -234,7 +234,7 @@ def live(
 
     import json
 
-    from nitido.anomaly.report import facts, line
+    from nitido.anomaly.report import as_row, line
     from nitido.live.state import Controls
 
     controls, began, alarms = Controls(), time.monotonic(), 0
@@ -244,7 +244,7 @@ def live(
         alarms += sighting.changed and sighting.anomalous
         if sighting.changed and sighting.anomalous and until_anomaly:
             controls.stop()
-        row = {"frame": sighting.index, "seconds": round(time.monotonic() - began, 3)} | facts(sighting.inspection)
+        row = {"frame": sighting.index, "seconds": round(time.monotonic() - began, 3)} | as_row(sighting.inspection)
         if as_json and (sighting.changed or not changes):
             click.echo(json.dumps(row | {"steady": "anomaly" if sighting.anomalous else "ok"}))
         elif sighting.changed and not as_json:

@@ -266,12 +266,12 @@ def _show_finished(job: Job, reason: str) -> None:
 
 def _conclude(report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop) -> None:
     """Shows what became of the run and exits as it deserves."""
-    from nitido.batch.report import summary, write_report
+    from nitido.batch.report import summary_line, write_batch_report
 
-    click.echo(summary(report, options.output, seconds))
+    click.echo(summary_line(report, options.output, seconds))
     _show_left_out(report.left_out)
     if options.report:
-        write_report(options.report, report, batch.producer, device=batch.model.device, seconds=seconds)
+        write_batch_report(options.report, report, batch.producer, device=batch.model.device, seconds=seconds)
     if report.stopped == "interrupted":
         click.echo("Interrupted: what is done is kept; the same command goes on with the rest", err=True)
         raise SystemExit(128 + stop.signal)

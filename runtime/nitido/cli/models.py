@@ -36,7 +36,7 @@ def info(model: str, as_json: bool) -> None:
 
         click.echo(json.dumps(asdict(card), indent=2, ensure_ascii=False))
     else:
-        click.echo(summary(card))
+        click.echo(card_text(card))
 
 
 @click.command("verify", short_help="Replay a model's certificate on this device.")
@@ -71,7 +71,7 @@ def verify(model: str, device: str, threads: int | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def summary(card: Card) -> str:
+def card_text(card: Card) -> str:
     """The facts that choose a model, in lines of at most 120 characters or so; the rest is in the card itself."""
     lines = [f"{card.name}: {card.summary}", *(f"  {name:14} {value}" for name, value in _facts(card) if value)]
     lines += [f"  {'measured' if not i else '':14} {row}" for i, row in enumerate(map(_row, card.evaluation))]

@@ -21,7 +21,7 @@ from nitido.model_file.zoo import Entry
 _NO_DEVICES = {"AzureExecutionProvider"}
 _SIZES = {"denoise": (480, 640)}  # height, width
 _OTHER_SIZE = (360, 640)
-_CHILD = "from nitido.doctor.checks import main; main()"
+_CHILD = "from nitido.doctor.checks import report_trial; report_trial()"
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ def try_provider(path: Path, name: str) -> ProviderTrial:
     """Opens a model from frame to image on a provider, by its full name, and runs a frame of 64×64 pixels."""
     import numpy as np
 
-    from nitido.inference.session import nodes_on, open_session, run
+    from nitido.inference.session import nodes_on, open_session, run_graph
 
     device, began = _device(name), time.perf_counter()
     try:
         session, _ = open_session(path, name, threads=1)
-        run(session, {"frame": np.zeros((1, 64, 64, 3), np.uint8)}, ["image"])
+        run_graph(session, {"frame": np.zeros((1, 64, 64, 3), np.uint8)}, ["image"])
     except NitidoError as error:
         return ProviderTrial(device, name, False, str(error))
     return ProviderTrial(device, name, True, "", nodes_on(session, name), time.perf_counter() - began)
@@ -194,7 +194,7 @@ def recommend(speeds: Sequence[Speed], *, fps: float = 30.0) -> list[Recommendat
     return chosen
 
 
-def main() -> None:
+def report_trial() -> None:
     """The process of one trial: a model file and a provider's name in, a line of JSON out."""
     sys.stdout.write(json.dumps(asdict(try_provider(Path(sys.argv[1]), sys.argv[2]))) + "\n")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
 from nitido.frames import describe_array
 from nitido.inference.recurrence import IN, OUT, RecurrentState, States
-from nitido.inference.session import open_session, readable_errors, run
+from nitido.inference.session import open_session, readable_errors, run_graph
 from nitido.inference.tiling import run_tiled
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
@@ -174,7 +174,7 @@ class Model:
             outputs = _run_bound(session, given, names, self._binding)
         else:
             given = {name: v.numpy() if isinstance(v, ort.OrtValue) else v for name, v in given.items()}
-            outputs = run(session, given, names)
+            outputs = run_graph(session, given, names)
         return np.asarray(outputs["image"], np.uint8), state.after(outputs)
 
     def _strength_feed(self, strength: float) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 from nitido.errors import CardMismatch, NitidoError
-from nitido.inference.session import run
+from nitido.inference.session import run_graph
 
 IN, OUT = "state_in", "state_out"
 # States by input name: arrays, or tensors that stay on the device.
@@ -74,7 +74,7 @@ class RecurrentState:
         for pitches in product(divisors, repeat=len(self.inputs)):
             states = self._zeros(frame.shape, pitches)
             try:
-                found = run(session, {"frame": frame, **states}, self.outputs, quiet)
+                found = run_graph(session, {"frame": frame, **states}, self.outputs, quiet)
             except NitidoError as error:
                 refused = error
                 continue

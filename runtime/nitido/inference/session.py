@@ -102,7 +102,7 @@ def read_card(name_or_path: str | Path) -> Card:
     return Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
 
 
-def run(
+def run_graph(
     session: ort.InferenceSession,
     inputs: Mapping[str, Any],
     outputs: Sequence[str] | None = None,
@@ -236,7 +236,7 @@ def _try_frame(session: ort.InferenceSession) -> None:
     # Names stand for free sizes, the first of which is the batch.
     sizes = {i.name: [n if isinstance(n, int) else 16 if axis else 1 for axis, n in enumerate(i.shape)] for i in inputs}
     feeds: dict[str, Any] = {i.name: np.zeros(sizes[i.name], _TYPES[i.type]) for i in inputs}
-    run(session, feeds)
+    run_graph(session, feeds)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from nitido.errors import CardMismatch
-from nitido.inference.session import open_session, run
+from nitido.inference.session import open_session, run_graph
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.certificate import VECTORS, Vector, difference, vectors_from_text
@@ -69,5 +69,5 @@ def verify(name_or_path: str | Path, device: str = "auto", *, threads: int | Non
 
 
 def _replay(session: ort.InferenceSession, vector: Vector) -> Replay:
-    largest, mean, identical = difference(vector.outputs, run(session, vector.inputs))
+    largest, mean, identical = difference(vector.outputs, run_graph(session, vector.inputs))
     return Replay(next(iter(vector.inputs.values())).shape, largest, mean, identical)

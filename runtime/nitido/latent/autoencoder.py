@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch
 from nitido.images.fit import fit_picture
-from nitido.inference.session import open_session, run
+from nitido.inference.session import open_session, run_graph
 from nitido.latent.space import Labels, LatentSpace, Vectors
 from nitido.model_file.card import Card
 from nitido.model_file.zoo import PARTS, find_part, parts_at_hand
@@ -118,7 +118,7 @@ class _Part:
             feeds = {self._given: np.ascontiguousarray(values[part])}
             if numbers is not None:
                 feeds["label"] = numbers[part]
-            chunks.append(list(run(self._session, feeds, self._outputs).values()))
+            chunks.append(list(run_graph(self._session, feeds, self._outputs).values()))
         return [np.concatenate(values) for values in zip(*chunks, strict=True)]
 
 

@@ -46,7 +46,7 @@ class Explorer:
         self._thread.join()
 
 
-def facts(decoder: Decoder) -> dict[str, object]:
+def space_facts(decoder: Decoder) -> dict[str, object]:
     """What the page must know of a decoder, as plain values."""
     space = decoder.space
     return {
@@ -73,7 +73,7 @@ def facts(decoder: Decoder) -> dict[str, object]:
 
 class _Server(PageServer):
     def __init__(self, port: int, decoder: Decoder, engine: Traversable) -> None:
-        self.facts, self.model = json.dumps(facts(decoder)).encode(), decoder.path.read_bytes()
+        self.facts, self.model = json.dumps(space_facts(decoder)).encode(), decoder.path.read_bytes()
         shown = pages() / "explore"
         self.files = {f"/{file.name}": file for file in shown.iterdir()}
         self.files |= {f"/engine/{name}": engine / name for name in (SCRIPT, BINARY)}

@@ -111,7 +111,7 @@ class LadderStage:
         strength: 0 to 1; a model whose strength cannot be varied runs at 1. Raises what the model raises.
         """
         if rung.variant is None:
-            return enlarge(frame, self._models[0].card.scale)
+            return passed_through(frame, self._models[0].card.scale)
         model = self._models[rung.variant]
         strength = strength if model.has_strength else 1.0
         halved = rung.half and min(frame.shape[:2]) >= 4
@@ -121,8 +121,8 @@ class LadderStage:
         return restore_half(frame, self._run, strength) if halved else self._run(frame)
 
 
-def enlarge(frame: Frame, scale: int) -> Frame:
-    """A frame ``scale`` times as large, bicubically; at scale 1 the frame itself."""
+def passed_through(frame: Frame, scale: int) -> Frame:
+    """A frame that no model sees, ``scale`` times as large: bicubically; at scale 1 the frame itself."""
     if scale == 1:
         return frame
     size = (frame.shape[1] * scale, frame.shape[0] * scale)

@@ -52,7 +52,7 @@ def test_a_corrupted_weight_fails_even_under_a_new_seal(tiny_models: dict[str, P
 
 
 def test_a_device_that_computes_otherwise_fails(tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    run = replaying.run
+    run = replaying.run_graph
 
     def wrong(session: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = run(session, inputs)
@@ -60,7 +60,7 @@ def test_a_device_that_computes_otherwise_fails(tiny_models: dict[str, Path], mo
         outputs["image"][0, 3, 4, 1] ^= 0b100  # one byte, four levels
         return outputs
 
-    monkeypatch.setattr(replaying, "run", wrong)
+    monkeypatch.setattr(replaying, "run_graph", wrong)
     verdict = verify(tiny_models["denoise"], "cpu")
     assert verdict.intact and not verdict.passed
     assert verdict.replays[0].max_error == 4
