@@ -1,4 +1,4 @@
-"""Collecting the nodes and constants of an ONNX graph."""
+"""Collecting the nodes and constants of an ONNX graph; why graphs are written by hand is in ADR 2."""
 
 from __future__ import annotations
 

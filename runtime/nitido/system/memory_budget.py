@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 class MemoryBudget:
     """Bytes that may be in use at once, given out in the order of asking, so that a large request is not passed over
-    for ever by small ones. One that is larger than the whole gets its turn when nothing else is in use."""
+    for ever by small ones. One that is larger than the whole gets its turn when nothing else is in use. A
+    ``threading.Semaphore`` gives out one unit at a time and keeps no order."""
 
     def __init__(self, size: int) -> None:
         self.size, self.used = size, 0

@@ -1,4 +1,7 @@
-"""What the web pages on this machine have in common: a server that answers to its own address only."""
+"""What the web pages on this machine have in common: a server that answers to its own address only.
+
+It is the standard library's: a device needs no web framework for two pages.
+"""
 
 from __future__ import annotations
 
