@@ -14,10 +14,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from nitido.video.io import VideoSink, VideoSource
 
 import nitido
 from nitido.images.io import Picture, read_picture, write_picture
-from nitido.video.io import VideoSink, VideoSource
 from nitido_train.data import degrade
 from nitido_train.evaluation.metrics import psnr, psnr_y
 

@@ -23,7 +23,8 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.reader import VideoSource
+from nitido.video.writer import VideoSink
 
 NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]
 HANG = 60.0  # seconds after which a process that should have ended fails the test

@@ -14,6 +14,7 @@ from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, 
 from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
 from nitido.system.memory_budget import MemoryBudget
+from nitido.video.formats import Encoding as VideoEncoding
 
 _MEMORY = 1 << 30  # bytes that pictures in work may take together; a larger one is alone
 _LANES = 2  # files inside the model at once: while one is between two operators, the other keeps the cores busy
@@ -23,8 +24,13 @@ _LANES = 2  # files inside the model at once: while one is between two operators
 class Settings:
     """How a batch is run.
 
-    strength: 0..1, for models that can vary it. encoding: of the results. overwrite: replace results that exist.
-    workers: files in work at once; default the CPU cores and two. max_pixels: of one picture.
+    strength: 0..1, for models that can vary it.
+    encoding: of pictures; video: of videos.
+    overwrite: replace results that exist.
+    workers: files in work at once; default the CPU cores and two.
+    max_pixels: of one picture.
+    deinterlace: interlaced videos become progressive.
+    tone_map: HDR videos become SDR.
     """
 
     strength: float = 1.0
@@ -32,6 +38,9 @@ class Settings:
     overwrite: bool = False
     workers: int | None = None
     max_pixels: int = MAX_PIXELS
+    video: VideoEncoding = field(default_factory=VideoEncoding)
+    deinterlace: bool = True
+    tone_map: bool = False
 
 
 Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], None]]

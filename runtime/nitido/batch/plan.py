@@ -10,7 +10,7 @@ from pathlib import Path
 from nitido.errors import SinkUnavailable
 from nitido.images import io as pictures
 from nitido.system.search import EVERYTHING, Filter, require_files
-from nitido.video import io as video
+from nitido.video import formats as video
 
 SUFFIXES = pictures.SUFFIXES | video.SUFFIXES
 """Suffixes of the pictures and videos that a batch takes."""

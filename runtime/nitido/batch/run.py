@@ -85,7 +85,8 @@ def run_jobs(
 
 def producer_of(model: Model, settings: Settings) -> Producer:
     """What the results of a run are told apart by."""
-    encoding = settings.encoding
+    encoding, video = settings.encoding, settings.video
+    asked = {"codec": video.codec, "video_quality": video.quality, "tone_map": settings.tone_map}
     return Producer(
         model.card.name,
         model.sha256,
@@ -94,6 +95,9 @@ def producer_of(model: Model, settings: Settings) -> Producer:
             "quality": encoding.quality,
             "lossless": encoding.lossless,
             "provenance": encoding.software is not None,
+            # Only what was asked for, so that a journal of an earlier version still fits.
+            **{name: value for name, value in asked.items() if value},
+            **({} if settings.deinterlace else {"deinterlace": False}),
         },
     )
 

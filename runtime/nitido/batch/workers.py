@@ -154,7 +154,7 @@ class Workers:
         if version is None:
             raise SourceUnavailable(f"no such file: {job.source}")
         if job.is_video:
-            restore_video(self._model, job.source, job.target, self._settings.strength, self._frame_done)
+            restore_video(self._model, job.source, job.target, self._settings, self._frame_done)
             if self._journal is not None:
                 with _as_sink_error(job.target):
                     self._journal.done(job.source, version, job.target, job.target, self._producer)

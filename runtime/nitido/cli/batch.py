@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option, together
+from nitido.cli.options import codec_option, device_option, threads_option, together
 from nitido.cli.terminal import progress_bar
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
@@ -39,6 +39,9 @@ class BatchOptions:
     workers: int | None
     format_: str | None
     quality: int | None
+    codec: str | None
+    deinterlace: bool
+    tone_map: bool
     lossless: bool
     provenance: bool
     max_megapixels: float
@@ -67,7 +70,12 @@ _options = together(
     click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable."),
     click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable."),
     click.option("--format", "format_", type=click.Choice(_FORMATS), help="Of pictures.  [default: as read]"),
-    click.option("--quality", type=click.IntRange(1, 100), help="JPEG, WebP, AVIF.  [default: 95; AVIF 90]"),
+    click.option(
+        "--quality", type=click.IntRange(1, 100), help="JPEG, WebP, AVIF, video.  [default: 95; AVIF, video 90]"
+    ),
+    codec_option,
+    click.option("--deinterlace/--no-deinterlace", default=True, help="Interlaced videos.  [default: on]"),
+    click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
     click.option("--lossless", is_flag=True, help="Keep every value: WebP, and no JPEG or AVIF."),
     click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
     click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: cores + 2]"),
@@ -160,13 +168,23 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
     from nitido import __version__
     from nitido.batch.engine import Settings
     from nitido.images.io import Encoding
+    from nitido.video.formats import Encoding as VideoEncoding
 
     software = None
     if options.provenance:
         software = f"nitido {__version__}, {model.card.name}, sha256 {model.sha256[:12]}"
     encoding = Encoding(options.quality, options.lossless, software)
     pixels = int(options.max_megapixels * 1e6)
-    return Settings(options.strength, encoding, options.overwrite, options.workers, pixels)
+    return Settings(
+        strength=options.strength,
+        encoding=encoding,
+        overwrite=options.overwrite,
+        workers=options.workers,
+        max_pixels=pixels,
+        video=VideoEncoding(options.codec, options.quality),
+        deinterlace=options.deinterlace,
+        tone_map=options.tone_map,
+    )
 
 
 def _plan(options: BatchOptions) -> list[Job]:

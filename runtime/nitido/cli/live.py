@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import codec_option, device_option, threads_option
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -18,6 +18,7 @@ from nitido.cli.streams import (
 )
 from nitido.cli.terminal import clear, messages, status_line
 from nitido.system.process import stop_on_signal
+from nitido.video.formats import QUALITY, Encoding
 
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
@@ -32,6 +33,8 @@ from nitido.system.process import stop_on_signal
 @threads_option
 @snapshots_option
 @click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
+@codec_option
+@click.option("--quality", type=click.IntRange(1, 100), help=f"Quality of a video file.  [default: {QUALITY}]")
 @click.option("--stats", type=click.Path(path_type=Path, dir_okay=False), help="Write the final statistics as JSON.")
 def live(
     source: str,
@@ -49,6 +52,8 @@ def live(
     threads: int | None,
     snapshots: Path | None,
     overwrite: bool,
+    codec: str | None,
+    quality: int | None,
     stats: Path | None,
 ) -> None:
     """Restore a camera, stream, clip or pipe as it runs.
@@ -66,6 +71,7 @@ def live(
         from nitido.live.loop import run
         from nitido.live.sinks import open_sink
         from nitido.live.variants import open_variants, variant_names
+        from nitido.video.reader import VideoSource
 
         refuse_own_source(source, sink)
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
@@ -74,7 +80,11 @@ def live(
                 refuse_live(frames, source)
             known = [value for value in (frames.fps, fps if frames.live else None) if value]
             out_fps = min(known) if known else None
-            with open_sink(sink, fps=out_fps, overwrite=overwrite, snapshots=snapshots) as out:
+            clip = frames if isinstance(frames, VideoSource) else None
+            encoding = Encoding(codec, quality)
+            with open_sink(
+                sink, fps=out_fps, overwrite=overwrite, snapshots=snapshots, encoding=encoding, clip=clip
+            ) as out:
                 click.echo(f"{', '.join(variant_names(models))} on {models[0].device}: {source} -> {sink}", err=True)
                 report = run(
                     frames,

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from nitido.inference.providers import AUTO, DEVICES, known_provider
+from nitido.video.formats import ENCODERS
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -53,3 +54,9 @@ device_option = click.option(
 )
 
 threads_option = click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores]")
+
+codec_option = click.option(
+    "--codec",
+    metavar="NAME",
+    help=f"Video codec: {', '.join(ENCODERS)}, or one of FFmpeg's encoders.  [default: h264; .webm vp9, .avi mjpeg]",
+)

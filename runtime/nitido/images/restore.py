@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
+from nitido.frames import Frame
 from nitido.images.depth import add_correction
 from nitido.images.picture import Picture
 from nitido.inference.model import Model
@@ -26,10 +29,16 @@ def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0) ->
         alpha = _enlarged(alpha, width, height)
     if picture.deep is None:
         return replace(picture, pixels=result, alpha=alpha)
-    deep = picture.deep
-    deep = deep.copy() if deep.shape[:2] == (height, width) else _enlarged(deep, width, height)
-    add_correction(deep, result)
-    return replace(picture, pixels=result, alpha=alpha, deep=deep)
+    return replace(picture, pixels=result, alpha=alpha, deep=with_depth(picture.deep, result))
+
+
+def with_depth(deep: NDArray[np.uint16], result: Frame) -> NDArray[np.uint16]:
+    """What a model made of the rounded ``deep`` (uint16 H×W×3 or H×W) in 16 bits: ``result`` (uint8 (s·H)×(s·W)×3) with
+    what lay below the rounding."""
+    height, width = result.shape[:2]
+    values = deep.copy() if deep.shape[:2] == (height, width) else _enlarged(deep, width, height)
+    add_correction(values, result)
+    return values
 
 
 def _enlarged(values: Any, width: int, height: int) -> Any:

@@ -20,7 +20,7 @@ from nitido.latent.autoencoder import Encoder
 from nitido.latent.space import Labels, LatentSpace, Vectors
 from nitido.system.memory_budget import MemoryBudget
 from nitido.system.search import EVERYTHING, Filter, require_files
-from nitido.video import io as video
+from nitido.video import formats as video
 
 _log = logging.getLogger(__name__)
 

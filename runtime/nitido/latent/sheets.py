@@ -16,7 +16,7 @@ from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.frames import Frame, is_frame
 from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, write_picture
 from nitido.system.files import write_whole
-from nitido.video import io as video
+from nitido.video import formats as video
 
 _BACKGROUND = 96  # tells pictures apart whether they are dark or light
 _STRIP = 1600  # pixels across, beyond which a strip goes on in another row
@@ -76,7 +76,9 @@ def write_frames(path: Path, frames: Iterable[Frame], count: int, style: Style =
         if suffix == ".gif":
             write_whole(path, _gif(moving, style.fps))
         else:
-            with video.VideoSink(path, style.fps) as sink:
+            from nitido.video.writer import VideoSink
+
+            with VideoSink(path, style.fps) as sink:
                 for frame in moving:
                     sink.write(frame)
 

@@ -23,9 +23,9 @@ from nitido.inference.model import Model
 from nitido.live.ladder import Change
 from nitido.live.mailbox import Mailbox
 from nitido.live.overlay import compose
-from nitido.live.pacing import PacedWriter, Pacer
-from nitido.live.sinks import Sink, Viewer
-from nitido.live.sources import Measured, Source
+from nitido.live.pacing import PacedWriter, Pacer, TimedWriter
+from nitido.live.sinks import Sink, TimedSink, Viewer
+from nitido.live.sources import Measured, Source, Timed
 from nitido.live.stage import LadderStage, Stage
 from nitido.live.state import Captured, Controls, Shot, Status
 from nitido.live.statistics import LiveReport, LiveStatistics
@@ -123,7 +123,12 @@ class _Loop:
         self.changes: list[Change] = []
         self.failure: BaseException | None = None
         self.statistics = LiveStatistics()
-        self.writer = PacedWriter(sink, Pacer(sink.fps) if sink.fps and not every_frame else None)
+        self.timed = source if isinstance(source, Timed) else None
+        self.writer: PacedWriter | TimedWriter
+        if isinstance(sink, TimedSink) and (self.timed or not every_frame):
+            self.writer = TimedWriter(sink, longest_gap=None if self.timed else 2.0)
+        else:
+            self.writer = PacedWriter(sink, Pacer(sink.fps) if sink.fps and not every_frame else None)
 
     def now(self) -> float:
         """Seconds since the run began."""
@@ -170,20 +175,25 @@ class _Loop:
             mailbox.close()
 
     def _capture(self) -> None:
-        rate = None if self.source.live or self.every_frame else self.source.fps
-        due = self.now()
-        for frame in self.source:
-            if rate:
+        paced = None if self.source.live or self.every_frame else self.source.fps
+        origin = self.now()
+        for count, frame in enumerate(self.source):
+            moment = self.timed.time if self.timed else None
+            if paced:
+                if moment is not None and count == 0:
+                    origin -= moment
+                due = origin + (count / paced if moment is None else moment)
                 pause = due - self.now()
                 if pause > 0 and self.halted.wait(pause):
                     return
-                due = max(due, self.now() - 1.0 / rate) + 1.0 / rate  # late frames are not made up for in a burst
-            if not self.inbox.put(Captured(frame, self.captured, self.now())):
+                origin += max(0.0, self.now() - 1.0 / paced - due)  # late frames are not made up for in a burst
+            if not self.inbox.put(Captured(frame, self.captured, self.now(), moment)):
                 return
             self.captured += 1
             if not self.playing.is_set():
+                waited = self.now()
                 self.playing.wait()
-                due = self.now() + (1.0 / rate if rate else 0.0)
+                origin += self.now() - waited
 
     def _process(self) -> None:
         warm = self._warm_up_ahead()
@@ -204,9 +214,10 @@ class _Loop:
                 self.skipped += 1
                 continue
             ended = self.now()
-            if not self.outbox.put(Shot(item.frame, result.frame, item.index, item.at, ended - began, result.rung)):
+            busy = ended - began
+            if not self.outbox.put(Shot(item.frame, result.frame, item.index, item.at, busy, result.rung, item.time)):
                 return
-            change = self.stage.observe(ended - began, ended)
+            change = self.stage.observe(busy, ended)
             if change is not None:
                 self.changes.append(change)
                 _log.warning("ladder %s", change.line())
@@ -252,7 +263,10 @@ class _Loop:
         return "stopped" if self.controls.stopping else "source ended"
 
     def _moment(self, shot: Shot) -> float:
-        """Seconds at which the frame belongs: by count for what is played at a rate, else by the clock."""
+        """Seconds at which the frame belongs: as a clip says, by count for what is played at a rate, else by the
+        clock."""
+        if shot.time is not None:
+            return shot.time
         if self.source.live or not self.source.fps:
             return shot.captured
         return shot.index / self.source.fps

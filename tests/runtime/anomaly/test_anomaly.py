@@ -26,7 +26,7 @@ from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, SourceUnav
 from nitido.inference.verify import verify
 from nitido.live.state import Captured, Controls
 from nitido.model_file.properties import read_properties, with_properties
-from nitido.video.io import VideoSink
+from nitido.video.writer import VideoSink
 from nitido_export.graph.writer import GraphWriter
 from support.latent_models import halves, write, write_latent_model, write_melody_model
 from support.paths import ROOT

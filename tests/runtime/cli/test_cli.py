@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from nitido.images.io import Picture, read_picture, write_picture
-from nitido.video.io import VideoSink
+from nitido.video.writer import VideoSink
 
 
 def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.reader import VideoSource
+from nitido.video.writer import VideoSink
 
 RUN = "from nitido.cli.main import main; main()"
 COMMANDS = [

@@ -16,7 +16,7 @@ from nitido.latent.melody import piano_roll, read_midi, write_midi
 from nitido.latent.sampling import between, decode_each, draw, labels_in_turn, manifold
 from nitido.latent.sheets import Style, check_target, contact_sheet, write_frames
 from nitido.latent.space import LatentSpace
-from nitido.video.io import VideoSource
+from nitido.video.reader import VideoSource
 from support.batch_files import nitido
 from support.latent_models import STEPS, halves, write_latent_model, write_melody_model
 

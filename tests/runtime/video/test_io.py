@@ -14,7 +14,8 @@ import pytest
 
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.live.sinks import NullSink, open_sink
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.reader import VideoSource
+from nitido.video.writer import VideoSink
 from support.live_fakes import frame
 
 
@@ -71,7 +72,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from nitido.errors import SinkUnavailable
-from nitido.video.io import VideoSink
+from nitido.video.writer import VideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 rng = np.random.default_rng(0)
 try:

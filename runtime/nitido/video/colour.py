@@ -1,0 +1,105 @@
+"""How a video's numbers stand for colours: matrix, range, primaries and transfer, and frames converted by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# ITU-T H.273 numbers, as FFmpeg and every container use them.
+BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020 = 1, 2, 5, 6, 9
+PQ, HLG = 16, 18
+LIMITED, FULL = 1, 2
+_RGB_MATRIX = 0
+_HD_LINES = 720  # untagged pictures this high or higher are taken for BT.709, smaller ones for BT.601, as players do
+# swscale's numbers for its coefficient tables.
+_TABLES = {BT709: 1, 4: 4, BT470BG: 5, SMPTE170M: 5, 7: 7, BT2020: 9, 10: 9}
+# swscale's flags: bicubic; rounding that is exact; every chroma sample of the input is looked at. Without them a sharp
+# picture comes back from 4:2:0 at 39.5 dB, with them at 44.5 dB.
+_READ = 4 | 0x40000
+_WRITE = 4 | 0x40000 | 0x4000
+_DEEP = 4 | 0x40000 | 0x4000 | 0x2000
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """matrix, range, primaries, transfer: H.273 numbers as a file has them, so 2 (range: 0) where it does not say."""
+
+    matrix: int = BT709
+    range: int = LIMITED
+    primaries: int = BT709
+    transfer: int = BT709
+
+    @property
+    def hdr(self) -> str:
+        """``PQ``, ``HLG``, or empty for a standard dynamic range."""
+        return {PQ: "PQ", HLG: "HLG"}.get(self.transfer, "")
+
+    def settled(self, height: int) -> ColourTags:
+        """The same with the matrix and range that players assume where the file does not say."""
+        matrix = self.matrix
+        if matrix not in _TABLES:
+            matrix = BT709 if height >= _HD_LINES else SMPTE170M
+        return replace(self, matrix=matrix, range=self.range or LIMITED)
+
+
+def tags_of(frame: Any) -> ColourTags:
+    """Of a decoded frame."""
+    full = frame.format.name.startswith("yuvj")
+    return ColourTags(
+        int(frame.colorspace),
+        FULL if full else int(frame.color_range),
+        int(frame.color_primaries),
+        int(frame.color_trc),
+    )
+
+
+def depth_of(pixel_format: Any) -> int:
+    """Bits of the deepest component."""
+    return max(component.bits for component in pixel_format.components)
+
+
+class Decoder:
+    """Frames of PyAV as arrays. For one thread."""
+
+    def __init__(self) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._reformatter = VideoReformatter()
+
+    def pixels(self, frame: Any, tags: ColourTags, *, deep: bool = False, tone_map: bool = False) -> NDArray[Any]:
+        """H×W×3 BGR, full range: uint8, with ``deep`` uint16. tone_map: to the colours and brightness of BT.709."""
+        kind = "bgr48le" if deep else "bgr24"
+        options: dict[str, Any] = {"interpolation": _DEEP if deep else _READ}
+        if tags.matrix != _RGB_MATRIX:
+            settled = tags.settled(frame.height)
+            options |= {"src_colorspace": _TABLES[settled.matrix], "src_color_range": settled.range}
+        if tone_map:
+            options |= {"dst_color_trc": BT709, "dst_color_primaries": BT709}
+        return self._reformatter.reformat(frame, format=kind, **options).to_ndarray()
+
+
+class Encoder:
+    """Arrays as frames of PyAV in an encoder's pixel format. For one thread."""
+
+    def __init__(self, pixel_format: str, tags: ColourTags) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._reformatter, self._format, self._tags = VideoReformatter(), pixel_format, tags
+
+    def frame(self, pixels: NDArray[Any]) -> Any:
+        """uint8 or uint16 H×W×3 BGR, even sides, as a frame with its tags."""
+        import av
+
+        deep = pixels.dtype == np.uint16
+        given = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="bgr48le" if deep else "bgr24")
+        tags = self._tags
+        options: dict[str, Any] = {"interpolation": _DEEP if deep else _WRITE}
+        if not self._format.startswith(("gbr", "bgr", "rgb")):
+            options |= {"dst_colorspace": _TABLES[tags.matrix], "dst_color_range": tags.range}
+        made = self._reformatter.reformat(given, format=self._format, **options)
+        made.colorspace, made.color_range = tags.matrix, tags.range
+        made.color_primaries, made.color_trc = tags.primaries, tags.transfer
+        return made

@@ -1,0 +1,65 @@
+"""Which video files are read and written, by suffix, and with which codec. Needs no video library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
+WRITTEN = SUFFIXES
+
+# The container that FFmpeg writes for a suffix.
+MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+# What people call a codec, and the encoder that makes it on a CPU.
+ENCODERS = {
+    "h264": "libx264",
+    "h265": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "ffv1": "ffv1",
+    "mjpeg": "mjpeg",
+}
+DEFAULT_CODECS = {".webm": "vp9", ".avi": "mjpeg"}
+QUALITY = 90  # of 1..100
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How video is encoded.
+
+    codec: one of ``ENCODERS``, or the name of one of FFmpeg's encoders such as ``h264_nvenc``; ``None``: by suffix.
+    quality: 1 to 100, higher is better and larger; ``None``: ``QUALITY``. Lossless codecs take no notice.
+    """
+
+    codec: str | None = None
+    quality: int | None = None
+
+
+DEFAULT = Encoding()
+
+
+def encoder_options(encoder: str, quality: int) -> dict[str, str]:
+    """FFmpeg's options for an encoder at a quality of 1..100.
+
+    No B-frames: with them an MP4's last frames lie behind its duration when the rate varies.
+    """
+    crf = crf_of(quality)
+    if encoder == "libx264":
+        return {"crf": f"{crf:.1f}", "preset": "veryfast", "bf": "0"}
+    if encoder == "libx265":
+        return {"crf": f"{crf:.1f}", "preset": "veryfast", "x265-params": "log-level=none:bframes=0"}
+    if encoder == "libsvtav1":
+        return {"crf": str(max(1, round(crf * 63 / 51))), "preset": "9", "svtav1-params": "lp=2"}
+    if encoder == "libvpx-vp9":
+        return {"crf": str(round(crf * 63 / 51)), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1"}
+    if encoder == "mjpeg":
+        return {"qmin": "1", "qmax": str(max(1, round(1 + (100 - quality) * 0.3))), "huffman": "optimal"}
+    if encoder == "ffv1":
+        return {"level": "3", "slices": "4", "slicecrc": "1"}
+    if encoder.endswith("_nvenc"):
+        return {"rc": "vbr", "cq": f"{crf:.0f}", "b": "0"}
+    return {"b": str(20_000_000), "bf": "0"}
+
+
+def crf_of(quality: int) -> float:
+    """The constant rate factor of x264 (0: lossless, 51: worst) for a quality of 1..100."""
+    return max(1.0, min(51.0, 1.0 + 1.1 * (100 - quality) - 0.0061 * (100 - quality) ** 2))

@@ -1,0 +1,86 @@
+"""PyAV, which reads and writes video files; it comes with the extra ``video``.
+
+Its wheels hold FFmpeg with GPL parts (x264, x265), so it is not among what a device needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+from nitido.errors import NitidoError
+
+
+class VideoLibraryMissing(NitidoError):
+    """The extra ``video`` is not installed."""
+
+
+def load_av() -> ModuleType:
+    """The module ``av``. Raises ``VideoLibraryMissing`` where it is not installed."""
+    # OpenCV first: after PyAV's FFmpeg is loaded, importing OpenCV makes its windows hang for good.
+    import cv2  # noqa: F401
+
+    try:
+        import av
+        import av.logging
+    except ModuleNotFoundError as error:
+        raise VideoLibraryMissing("PyAV is not installed; run: pip install 'nitido[video]'") from error
+    av.logging.set_level(None)  # what goes wrong is said here, in one line
+    return av
+
+
+class OpenFile:
+    """A file for FFmpeg to read or write under a name that FFmpeg never sees.
+
+    A path would be taken for a URL (``12:30.mp4``), a pattern (``100%.mp4``) or UTF-8 that it is not.
+    """
+
+    def __init__(self, file: BinaryIO, suffix: str) -> None:
+        self.name = f"video{suffix.lower()}"
+        self.file = file
+        self.read, self.write, self.seek, self.tell = file.read, file.write, file.seek, file.tell
+
+    def readable(self) -> bool:
+        return self.file.readable()
+
+    def writable(self) -> bool:
+        return self.file.writable()
+
+    def seekable(self) -> bool:
+        return self.file.seekable()
+
+    def close(self) -> None:
+        self.file.close()
+
+
+PATIENCE = 10.0  # seconds that a network stream may give nothing before it is lost
+
+
+@contextmanager
+def open_input(source: Path | str) -> Iterator[Any]:
+    """A container to read: a file, or what is behind a URL. Raises what PyAV raises, and ``OSError``."""
+    av = load_av()
+    if isinstance(source, str):
+        options = {"rtsp_transport": "tcp"} if source.lower().startswith("rtsp") else {}
+        with av.open(source, options=options, timeout=(PATIENCE, PATIENCE), metadata_errors="replace") as container:
+            yield container
+        return
+    with source.open("rb") as file, av.open(OpenFile(file, source.suffix), metadata_errors="replace") as container:
+        yield container
+
+
+def reason(error: BaseException) -> str:
+    """What FFmpeg or the system says went wrong."""
+    text = getattr(error, "strerror", None) or str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def main_video(container: Any) -> Any:
+    """The stream of pictures that a player shows: the default one, else the first, and no cover. ``None``: none."""
+    from av.stream import Disposition
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    return next((s for s in streams if s.disposition & Disposition.default), streams[0] if streams else None)

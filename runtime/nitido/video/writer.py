@@ -1,0 +1,287 @@
+"""Writing video files that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.errors import FrameMismatch, SinkUnavailable
+from nitido.frames import Frame
+from nitido.system.files import partial_path
+from nitido.video.colour import ColourTags, Encoder
+from nitido.video.formats import DEFAULT, DEFAULT_CODECS, ENCODERS, MUXERS, QUALITY, WRITTEN, Encoding, encoder_options
+from nitido.video.library import OpenFile, load_av, open_input, reason
+from nitido.video.reader import VideoInfo
+from nitido.video.streams import CopiedStreams
+
+_RESERVE = 4 << 20  # bytes of disk that finishing a file may take beside its frames
+_CLOCK = Fraction(1, 90_000)  # the unit of time of a recording
+# Pixel formats by preference: 8 bits, then more.
+_SHALLOW = ("yuv420p", "yuvj420p", "nv12", "bgr0", "gbrp")
+_DEEP = ("yuv420p10le", "p010le", "yuv422p10le", "yuv444p10le", "gbrp16le")
+_LOSSLESS = {False: ("bgr0", "gbrp"), True: ("gbrp16le", "bgr48le", "yuv444p10le")}
+
+
+class VideoSink:
+    """Writes frames to a video file that appears under its name only when complete, synced to the disk.
+
+    fps: frames per second of what :meth:`write` writes. frames: written so far. encoder: FFmpeg's name of it.
+
+    4:2:0 halves both sides of the colour, so odd sides get their last row or column twice. Without ``like`` files are
+    tagged BT.709 with limited range.
+
+    Leaving the context with an exception removes what was written; with ``keep`` the frames so far are finished into a
+    playable file instead, as for a recording that cannot be repeated. Raises ``SinkUnavailable``, also when the disk
+    fills up or the finished file cannot be read back, and ``FrameMismatch``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        fps: float,
+        *,
+        keep: bool = False,
+        encoding: Encoding = DEFAULT,
+        like: VideoInfo | None = None,
+        streams_of: Path | None = None,
+        whole: bool = True,
+    ) -> None:
+        """like: the pictures whose time base, pixel aspect, colours and depth these have.
+        streams_of: a file whose sound, subtitles, chapters and facts are copied; with ``whole`` to their end, else as
+        far as there are pictures."""
+        suffix = path.suffix.lower()
+        if suffix not in WRITTEN:
+            raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(WRITTEN))}")
+        self._av = load_av()
+        self.path, self.fps, self.frames = path, fps, 0
+        self._keep, self._like, self._streams_of, self._whole = keep, like, streams_of, whole
+        self._tags = like.tags.settled(like.height) if like else ColourTags()
+        self._quality = encoding.quality or QUALITY
+        self._codec = encoding.codec or self._default_codec(suffix)
+        self.encoder = self._find_encoder(self._codec)
+        self._partial = partial_path(path)
+        self._stack = ExitStack()
+        self._file: BinaryIO | None = None
+        self._container: Any = None
+        self._stream: Any = None
+        self._copied: CopiedStreams | None = None
+        self._shape: tuple[int, ...] = ()
+        self._last = -1
+        self._durations: dict[int, int] = {}
+        self._durations_end = 0  # of the last frame
+        self._reads = like is not None and like.deep
+
+    @property
+    def deep(self) -> bool:
+        """Whether it keeps more than 8 bits: for frames ``like`` such, where the encoder can."""
+        return self._reads and self._pixel_format() in (*_DEEP, *_LOSSLESS[True])
+
+    def write(self, frame: Frame) -> None:
+        """Appends a frame uint8 H×W×3 BGR, one ``1/fps`` after the one before; the first one sets the size."""
+        base = self._time_base()
+        self._write(frame, round(self.frames / self.fps / base), max(1, round(1 / self.fps / base)))
+
+    def write_at(self, frame: Frame, seconds: float) -> None:
+        """Appends a frame that belongs at that moment. One that comes too soon for the container is left out."""
+        pts = round(seconds / self._time_base())
+        if pts > self._last:
+            self._write(frame, pts, max(1, round(1 / self.fps / self._time_base())))
+
+    def write_timed(self, frame: NDArray[Any], pts: int, duration: int = 0) -> None:
+        """Appends a frame uint8 or, with :attr:`deep`, uint16 H×W×3 BGR, with its time stamp and duration in units of
+        the time base of ``like``."""
+        if self._like is None:
+            raise ValueError("a time stamp needs the time base of a source; write_at takes seconds")
+        base = self._time_base()
+        if base != self._like.time_base:
+            pts = round(pts * self._like.time_base / base)
+            duration = round(duration * self._like.time_base / base)
+            if pts <= self._last:
+                return  # a container of a fixed rate has one frame for each moment
+        self._write(frame, pts, duration)
+
+    def __enter__(self) -> VideoSink:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        failed = kind is not None
+        try:
+            if self._container is None:
+                return
+            try:
+                self._finish(failed=failed, keep=not failed or self._keep)
+            except (self._av.error.FFmpegError, OSError) as error:
+                if not failed:
+                    raise self._cannot(error) from error
+        finally:
+            self._stack.close()
+            if self._partial.parent.is_dir():
+                self._partial.unlink(missing_ok=True)
+
+    def _write(self, frame: NDArray[Any], pts: int, duration: int) -> None:
+        if self._container is None:
+            self._open(frame)
+        if frame.shape != self._shape:
+            raise FrameMismatch(f"{self.path}: expected frames of {self._shape}, found {frame.shape}")
+        self._check_room(frame.nbytes)
+        try:
+            made = self._encoder.frame(_even(frame))
+            made.pts, made.time_base = pts, self._time_base()
+            self._durations[pts] = self._durations_end = duration
+            if self._copied is not None:
+                self._copied.copy_until(float(pts * self._time_base()))
+            self._mux(self._stream.encode(made))
+        except (self._av.error.FFmpegError, OSError) as error:
+            raise self._cannot(error) from error
+        self._last = pts
+        self.frames += 1
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            # Encoders know no durations, and without one a player guesses how long the last frame is shown.
+            duration = self._durations.pop(packet.pts, 0)
+            if duration:
+                packet.duration = duration
+            self._container.mux_one(packet)
+
+    def _open(self, frame: NDArray[Any]) -> None:
+        self._shape = frame.shape
+        height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
+        suffix = self.path.suffix.lower()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._file = self._stack.enter_context(self._partial.open("w+b"))
+            options = {"movflags": "+faststart", "use_editlist": "1"} if MUXERS[suffix] in ("mp4", "mov") else {}
+            container = self._av.open(
+                OpenFile(file, suffix), "w", format=MUXERS[suffix], options=options, io_open=self._read_again
+            )
+            rate = Fraction(self.fps).limit_denominator(100_000)
+            stream = container.add_stream(self.encoder, rate=rate)
+            stream.width, stream.height, stream.pix_fmt = width, height, self._pixel_format()
+            context = stream.codec_context
+            context.time_base = stream.time_base = self._time_base()
+            context.options = encoder_options(self.encoder, self._quality)
+            context.colorspace, context.color_range = self._tags.matrix, self._tags.range
+            context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
+            if self._like is not None and self._like.aspect != 1:
+                context.sample_aspect_ratio = self._like.aspect
+            if suffix in (".mp4", ".m4v", ".mov") and self.encoder in ("libx265", "hevc_nvenc"):
+                context.codec_tag = "hvc1"  # the one that Apple's players take
+            if self._streams_of is not None:
+                self._copied = self._stack.enter_context(CopiedStreams(self._streams_of, container, self.path))
+                for key in ("language", "title", "creation_time"):
+                    if key in self._copied.main_metadata:
+                        stream.metadata[key] = self._copied.main_metadata[key]
+            container.start_encoding()
+        except (self._av.error.FFmpegError, OSError, ValueError) as error:
+            raise self._cannot(error) from error
+        self._container, self._stream = container, stream
+        self._encoder = Encoder(stream.pix_fmt, self._tags)
+
+    def _read_again(self, _url: str, _flags: int, _options: dict[str, str]) -> Any:
+        """The file so far, which FFmpeg reads once more to move its index to the front."""
+        if self._file is not None:
+            self._file.flush()
+        return OpenFile(self._partial.open("rb"), self.path.suffix)
+
+    def _finish(self, *, failed: bool, keep: bool) -> None:
+        """Ends the file, syncs it, reads it back and renames it. What is not whole is kept only for a recording, and
+        never without a word."""
+        if not keep:
+            return
+        self._mux(self._stream.encode(None))
+        if self._copied is not None:
+            end = float((self._last + self._durations_end) * self._time_base())
+            self._copied.copy_until(float("inf") if self._whole else end)
+        self._container.close()
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        found = _playable_frames(self._av, self._partial)
+        whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
+        if found and (whole or self._keep):
+            self._partial.replace(self.path)
+        if not whole and not failed:
+            kept = f"what can be played is in {self.path}" if found and self._keep else "nothing was kept"
+            raise SinkUnavailable(
+                f"{self.path} was cut short, {found} of {self.frames} frames can be read back (disk full, quota, or "
+                f"device gone?); {kept}"
+            )
+
+    def _check_room(self, frame_bytes: int) -> None:
+        """Stops while there is room to finish the file: an MP4 without its last block cannot be played."""
+        needed = _RESERVE + 2 * frame_bytes + 64 * self.frames
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            raise SinkUnavailable(f"cannot write {self.path}: {error.strerror}") from error
+        if free < needed:
+            kept = f"the {self.frames} frames so far are kept" if self._keep and self.frames else "nothing was kept"
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise SinkUnavailable(
+                f"cannot go on writing {self.path}: {free / 1e6:.1f} MB left on its disk, {needed / 1e6:.1f} MB needed "
+                f"to finish the file; {kept}, make room"
+            ) from full
+
+    def _default_codec(self, suffix: str) -> str:
+        if suffix in DEFAULT_CODECS:
+            return DEFAULT_CODECS[suffix]
+        return "h265" if self._tags.hdr else "h264"
+
+    def _find_encoder(self, codec: str) -> str:
+        name = ENCODERS.get(codec, codec)
+        try:
+            found = self._av.Codec(name, "w")
+        except Exception as error:  # PyAV raises kinds of its own for a name that it does not know
+            known = ", ".join(ENCODERS)
+            raise SinkUnavailable(
+                f"no encoder '{codec}' in this FFmpeg: expected one of {known}, or the name of one of its encoders"
+            ) from error
+        if found.type != "video":
+            raise SinkUnavailable(f"'{codec}' encodes {found.type}, expected a codec for video")
+        return name
+
+    def _pixel_format(self) -> str:
+        formats = [f.name for f in self._av.Codec(self.encoder, "w").video_formats or ()]
+        lossy = (*_DEEP, *_SHALLOW) if self._reads else _SHALLOW
+        wanted = _LOSSLESS[self._reads] if self.encoder == "ffv1" else lossy
+        return next((name for name in wanted if name in formats), formats[0] if formats else "yuv420p")
+
+    def _time_base(self) -> Fraction:
+        if self.path.suffix.lower() == ".avi":  # every frame is as long as the next
+            return 1 / Fraction(self.fps).limit_denominator(100_000)
+        return self._like.time_base if self._like else _CLOCK
+
+    def _cannot(self, error: BaseException) -> SinkUnavailable:
+        if self._container is None and not isinstance(error, OSError):
+            return SinkUnavailable(f"cannot write {self.path} with {self.encoder}: {reason(error)}")
+        return SinkUnavailable(f"cannot write {self.path}: {reason(error)}; nothing was changed")
+
+
+def _even(frame: NDArray[Any]) -> NDArray[Any]:
+    bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
+    if not (bottom or right):
+        return frame
+    return np.asarray(cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
+
+
+def _playable_frames(av: Any, path: Path) -> int:
+    """How many frames of a finished file are there: its packets, when the first frame can be decoded; else 0."""
+    try:
+        with open_input(path) as container:
+            stream = next(iter(container.streams.video))
+            next(container.decode(stream))
+        with open_input(path) as container:
+            stream = next(iter(container.streams.video))
+            return sum(packet.size > 0 for packet in container.demux(stream))
+    except (av.error.FFmpegError, OSError, StopIteration):
+        return 0
