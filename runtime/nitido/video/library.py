@@ -5,6 +5,7 @@ Its wheels hold FFmpeg with GPL parts (x264, x265), so it is not among what a de
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ def load_av() -> ModuleType:
     except ModuleNotFoundError as error:
         raise VideoLibraryMissing("PyAV is not installed; run: pip install 'nitido[video]'") from error
     av.logging.set_level(None)  # what goes wrong is said here, in one line
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 introduces itself otherwise
     return av
 
 

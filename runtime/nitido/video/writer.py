@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.frames import Frame
 from nitido.system.files import partial_path
-from nitido.video.colour import ColourTags, Encoder
+from nitido.video.colour import BT470BG, FULL, ColourTags, Encoder
 from nitido.video.formats import DEFAULT, DEFAULT_CODECS, ENCODERS, MUXERS, QUALITY, WRITTEN, Encoding, encoder_options
 from nitido.video.library import OpenFile, load_av, open_input, reason
 from nitido.video.reader import VideoInfo
@@ -68,6 +69,8 @@ class VideoSink:
         self._quality = encoding.quality or QUALITY
         self._codec = encoding.codec or self._default_codec(suffix)
         self.encoder = self._find_encoder(self._codec)
+        if self.encoder == "mjpeg":
+            self._tags = replace(self._tags, matrix=BT470BG, range=FULL)  # JPEG knows no others
         self._partial = partial_path(path)
         self._stack = ExitStack()
         self._file: BinaryIO | None = None
@@ -160,6 +163,9 @@ class VideoSink:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = self._file = self._stack.enter_context(self._partial.open("w+b"))
+        except OSError as error:
+            raise self._cannot(error) from error
+        try:
             options = {"movflags": "+faststart", "use_editlist": "1"} if MUXERS[suffix] in ("mp4", "mov") else {}
             container = self._av.open(
                 OpenFile(file, suffix), "w", format=MUXERS[suffix], options=options, io_open=self._read_again
@@ -183,7 +189,11 @@ class VideoSink:
                         stream.metadata[key] = self._copied.main_metadata[key]
             container.start_encoding()
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
-            raise self._cannot(error) from error
+            codec = "" if self._codec == self.encoder else f" ({self._codec})"
+            raise SinkUnavailable(
+                f"cannot write {self.path} with {self.encoder}{codec}: {reason(error)}; "
+                "another --codec or suffix may do"
+            ) from error
         self._container, self._stream = container, stream
         self._encoder = Encoder(stream.pix_fmt, self._tags)
 
@@ -262,8 +272,6 @@ class VideoSink:
         return self._like.time_base if self._like else _CLOCK
 
     def _cannot(self, error: BaseException) -> SinkUnavailable:
-        if self._container is None and not isinstance(error, OSError):
-            return SinkUnavailable(f"cannot write {self.path} with {self.encoder}: {reason(error)}")
         return SinkUnavailable(f"cannot write {self.path}: {reason(error)}; nothing was changed")
 
 

@@ -59,7 +59,7 @@ def test_interlaced_frames_are_made_whole_or_left(tmp_path: Path) -> None:
     assert len(whole) == len(left) == 8
     # Combed rows differ from their neighbours; a whole picture's do not.
     made, raw, clean = (float(np.abs(np.diff(f.astype(int), axis=0)).mean()) for f in (whole[3], left[3], fields[6]))
-    assert made < 0.5 * raw and made < 2 * clean
+    assert made < 0.1 * raw and made < 4 * clean
     assert all(10 < frame.mean() < 245 for frame in whole)
 
 
@@ -67,7 +67,7 @@ def test_ten_bits_are_there_for_who_asks(tmp_path: Path) -> None:
     options = {"crf": "1", "x265-params": "log-level=none"}
     hdr = (9, PQ, 9, 1)
     path = make_clip(
-        tmp_path / "a.mp4", PICTURES[:2], pixel_format="yuv420p10le", codec="libx265", tags=hdr, options=options
+        tmp_path / "a.mkv", PICTURES[:2], pixel_format="yuv420p10le", codec="libx265", tags=hdr, options=options
     )
     with VideoSource(path) as source:
         assert source.info.bits == 10 and source.info.tags.hdr == "PQ"
@@ -77,7 +77,7 @@ def test_ten_bits_are_there_for_who_asks(tmp_path: Path) -> None:
     with VideoSource(path, tone_map=True) as source:
         mapped = next(iter(source))
         assert source.info.tags.hdr == "" and mapped.dtype == np.uint8
-    assert deep.dtype == np.uint16 and np.abs(deep / 257 - shallow).mean() < 1
+    assert deep.dtype == np.uint16 and np.abs(deep / 257 - shallow).mean() < 1.5
     assert abs(float(mapped.mean()) - float(shallow.mean())) > 5
 
 
