@@ -5,6 +5,7 @@ Its wheels hold FFmpeg with GPL parts (x264, x265), so it is not among what a de
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,12 +39,31 @@ class OpenFile:
     """A file for FFmpeg to read or write under a name that FFmpeg never sees.
 
     A path would be taken for a URL (``12:30.mp4``), a pattern (``100%.mp4``) or UTF-8 that it is not.
+
+    failure: why a write failed. It is raised once; what FFmpeg tries to write afterwards goes nowhere, because PyAV
+    prints every further exception.
     """
 
-    def __init__(self, file: BinaryIO, suffix: str) -> None:
+    def __init__(self, file: io.FileIO | BinaryIO, suffix: str) -> None:
         self.name = f"video{suffix.lower()}"
         self.file = file
-        self.read, self.write, self.seek, self.tell = file.read, file.write, file.seek, file.tell
+        self.failure: OSError | None = None
+        self.read, self.tell = file.read, file.tell
+
+    def write(self, data: bytes) -> int:
+        """Writes all of it."""
+        if self.failure is None:
+            rest = memoryview(data)
+            try:
+                while rest:
+                    rest = rest[self.file.write(rest) or 0 :]
+            except OSError as error:
+                self.failure = error
+                raise
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.file.seek(offset, whence)
 
     def readable(self) -> bool:
         return self.file.readable()

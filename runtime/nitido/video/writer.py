@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,7 +73,7 @@ class VideoSink:
             self._tags = replace(self._tags, matrix=BT470BG, range=FULL)  # JPEG knows no others
         self._partial = partial_path(path)
         self._stack = ExitStack()
-        self._file: BinaryIO | None = None
+        self._file: OpenFile | None = None
         self._container: Any = None
         self._stream: Any = None
         self._copied: CopiedStreams | None = None
@@ -162,14 +162,14 @@ class VideoSink:
         suffix = self.path.suffix.lower()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._file = self._stack.enter_context(self._partial.open("w+b"))
+            # Unbuffered: FFmpeg has a buffer, and a full disk is to be noticed by the write that finds it.
+            file = self._stack.enter_context(self._partial.open("w+b", buffering=0))
         except OSError as error:
             raise self._cannot(error) from error
         try:
             options = {"movflags": "+faststart", "use_editlist": "1"} if MUXERS[suffix] in ("mp4", "mov") else {}
-            container = self._av.open(
-                OpenFile(file, suffix), "w", format=MUXERS[suffix], options=options, io_open=self._read_again
-            )
+            self._file = OpenFile(file, suffix)
+            container = self._av.open(self._file, "w", format=MUXERS[suffix], options=options, io_open=self._read_again)
             rate = Fraction(self.fps).limit_denominator(100_000)
             stream = container.add_stream(self.encoder, rate=rate)
             stream.width, stream.height, stream.pix_fmt = width, height, self._pixel_format()
@@ -199,8 +199,6 @@ class VideoSink:
 
     def _read_again(self, _url: str, _flags: int, _options: dict[str, str]) -> Any:
         """The file so far, which FFmpeg reads once more to move its index to the front."""
-        if self._file is not None:
-            self._file.flush()
         return OpenFile(self._partial.open("rb"), self.path.suffix)
 
     def _finish(self, *, failed: bool, keep: bool) -> None:
@@ -214,8 +212,9 @@ class VideoSink:
             self._copied.copy_until(float("inf") if self._whole else end)
         self._container.close()
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            if self._file.failure is not None:
+                raise self._file.failure
+            os.fsync(self._file.file.fileno())
         found = _playable_frames(self._av, self._partial)
         whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
         if found and (whole or self._keep):

@@ -38,6 +38,7 @@ class FakeScreen:
         monkeypatch.setattr(cv2, "pollKey", lambda: self.keys.pop(0) if self.keys else -1)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: self.visible)
         monkeypatch.setattr("nitido.live.sinks.window.find_display", lambda: SimpleNamespace(available=True, detail=""))
+        monkeypatch.setattr("nitido.live.sinks.window._try_window", lambda: "")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
