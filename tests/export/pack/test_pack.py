@@ -11,6 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import click
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -19,8 +20,9 @@ import pytest
 from nitido.errors import ExportError, ModelNotFound, NitidoError, SinkUnavailable
 from nitido.inference.model import load
 from nitido.model_file import zoo
+from nitido_export.cli.pack import pack
 from nitido_export.pack import cold_start, minimal_build, ort_format
-from nitido_export.pack.write import write_pack
+from nitido_export.pack.write import TARGETS, write_pack
 from support.paths import ROOT
 
 TEMPLATES = ROOT / "export" / "nitido_export" / "pack" / "templates"
@@ -53,6 +55,11 @@ def test_the_command_writes_and_says_what_it_measured(tiny_models: dict[str, Pat
         assert size == round(path.stat().st_size / 1000)
         assert total > opening + first > 0
     assert re.search(r"largest difference from denoise.onnx: [01] of 255", run.stdout)
+
+
+def test_the_command_offers_every_target() -> None:
+    choice = next(parameter.type for parameter in pack.params if parameter.name == "target")
+    assert isinstance(choice, click.Choice) and tuple(choice.choices) == TARGETS
 
 
 @pytest.mark.parametrize("entry", FRAME_MODELS, ids=lambda entry: entry.name)
