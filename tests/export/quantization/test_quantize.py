@@ -16,6 +16,7 @@ import torch
 from click.testing import CliRunner
 
 from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavailable, SourceUnavailable
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.inference.verify import verify
 from nitido_export.cli import export as cli
@@ -37,7 +38,6 @@ from nitido_export.quantization.search import Outcome, quantize
 from nitido_export.quantization.timing import Comparison
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.imitation import (
@@ -67,7 +67,7 @@ def slower(_reference: Model, _candidate: Model) -> Comparison:
 
 
 @pytest.fixture
-def pictures(photos: Path) -> list[Picture]:
+def pictures(photos: Path) -> list[Frame]:
     return [p[:160, :160] for p in read_pictures(photos)[:2]]
 
 
@@ -87,7 +87,7 @@ def outcome(little_calibration: None) -> Outcome:
     return run(checkpoints.load(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
 
 
-def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, time=faster) -> Outcome:
+def run(checkpoint: Checkpoint, pictures: Sequence[Frame], max_drop: float, time=faster) -> Outcome:
     with opened_reference(checkpoint, None, INFO) as reference:
         guard = QualityGuard(max_drop, {"crops": conditions("denoise", 1, pictures)}, reference)
         return quantize(checkpoint, "m.int8", INFO, guard, pictures, time=time)
@@ -126,7 +126,7 @@ def test_rounding_keeps_the_sum_of_every_kernel() -> None:
     assert (plain - exact).abs().max() > 0.8  # what independent rounding does
 
 
-def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Picture]) -> None:
+def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
     net = cast(FrameNet, collapse(checkpoint.frame_net()))
     measured = calibration(net, checkpoint.recipe, pictures[:1])
@@ -176,7 +176,7 @@ def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, net=state, ema=state)
 
 
-def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tmp_path: Path) -> None:
+def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Frame], tmp_path: Path) -> None:
     good = checkpoints.load(SHIPPED)
     bad = unbalanced(good)
     frame = torch.rand(1, 3, 16, 16) - 0.5
@@ -197,7 +197,7 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tm
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) -> None:
+def test_float_layers_between_quantizers_stay_in_float(pictures: list[Frame]) -> None:
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
     checkpoint = checkpoints.load(SHIPPED)
     net = checkpoint.frame_net()
@@ -208,14 +208,14 @@ def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) 
         assert check_parity(mixed, model, "int8")["psnr"] in (None, pytest.approx(75, abs=20)), layer
 
 
-def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pictures: list[Picture]) -> None:
+def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pictures: list[Frame]) -> None:
     with pytest.raises(ExportError, match=r"--max-drop -5 dB cannot be met: .* loses .* of 3 layers in float"):
         run(random_checkpoint("denoise"), pictures[:1], max_drop=-5.0)
     with pytest.raises(ExportError, match=r"not faster here: 1\.1 ms a frame against 1\.0 ms"):
         run(checkpoints.load(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
 
 
-def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Picture]) -> None:
+def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Frame]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
     with opened_reference(checkpoint, None, INFO) as reference:
         held_out = {"crops": conditions("denoise", 1, pictures[:1])}
@@ -228,9 +228,7 @@ def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: 
         assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
 
 
-def test_training_for_8_bits_exports_the_graph_it_trained(
-    photos: Path, pictures: list[Picture], tmp_path: Path
-) -> None:
+def test_training_for_8_bits_exports_the_graph_it_trained(photos: Path, pictures: list[Frame], tmp_path: Path) -> None:
     raw = tiny_recipe(steps=4) | {"qat": {"steps": 3, "warmup": 0, "validate_every": 3, "lr": 1e-3}}
     recipe = recipe_from_dict(raw)
     options = RunOptions(out=tmp_path / "float", data=(photos,), workers=0, accelerator="cpu", progress=False)

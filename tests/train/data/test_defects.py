@@ -16,7 +16,8 @@ from nitido_export.evaluation.frames import conditions
 from nitido_export.export import export_float
 from nitido_export.proof.certificate import frames_from
 from nitido_train.data.defects import blemish, blemished
-from nitido_train.data.pictures import PatchStream, PictureStore
+from nitido_train.data.patches import PatchStream
+from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe import BlotRecipe, load_recipe, recipe_from_dict
 from nitido_train.training.loop import train
 from nitido_train.training.setup import RunOptions

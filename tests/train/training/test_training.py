@@ -12,7 +12,8 @@ import torch
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
 from nitido_train import checkpoint
 from nitido_train.data import degrade
-from nitido_train.data.pictures import PatchStream, PictureStore, Share, find_pictures
+from nitido_train.data.patches import PatchStream, ProcessSampler
+from nitido_train.data.pictures import PictureStore, find_pictures
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
 from nitido_train.nets.registry import build
@@ -80,8 +81,8 @@ def test_a_training_may_begin_with_the_body_of_another_scale(photos: Path, tmp_p
 
 
 def test_processes_share_every_batch_evenly() -> None:
-    alone = list(Share(3, 5, 4))
-    apart = [list(Share(3, 5, 4, rank, 2)) for rank in (0, 1)]
+    alone = list(ProcessSampler(3, 5, 4))
+    apart = [list(ProcessSampler(3, 5, 4, rank, 2)) for rank in (0, 1)]
     assert alone == [*range(12, 20)]
     assert apart == [[12, 13, 16, 17], [14, 15, 18, 19]]
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import RecipeError, SourceUnavailable
+from nitido.frames import Frame
 from nitido.images.fit import fit_picture
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import decode, find_pictures
+from nitido_train.data.pictures import find_pictures, read_frame
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Examples:
             return known
         path = self._pictures[number]
         assert isinstance(path, Path)
-        picture = decode(path)
+        picture = read_frame(path)
         if picture is None:
             raise SourceUnavailable(f"{path} was readable when the training began and no longer is")
         fitted = fit(picture, self._shape)
@@ -107,7 +107,7 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
     return merged
 
 
-def fit(picture: Picture, shape: Shape) -> Bytes:
+def fit(picture: Frame, shape: Shape) -> Bytes:
     """A BGR picture as uint8 H×W×C of that shape, as the runtime brings pictures to a network's size."""
     fitted = fit_picture(picture, shape.height, shape.width)
     if shape.channels == 1:
@@ -168,7 +168,7 @@ def _read_font(path: Path, shape: Shape) -> Examples:
     return Examples(np.stack(pictures), np.zeros(len(pictures), np.int64), [""], shape)
 
 
-def _on_white(png: bytes) -> Picture:
+def _on_white(png: bytes) -> Frame:
     """A bitmap with alpha as a square BGR picture."""
     from PIL import Image
 
@@ -184,7 +184,7 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
     skipped = 0
     for path in find_pictures([folder]):
         # Decoded once now, so that a broken file is known before the training and not in its middle.
-        if decode(path) is None:
+        if read_frame(path) is None:
             skipped += 1
             log.warning("left out %s: unreadable", path)
             continue

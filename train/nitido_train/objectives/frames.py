@@ -13,17 +13,19 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from nitido.errors import CheckpointError, RecipeError
+from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import PatchStream, PictureStore, Share, find_pictures, to_tensor
-from nitido_train.evaluation.validation import ValidationSet, to_pictures
+from nitido_train.data.patches import PatchStream, ProcessSampler
+from nitido_train.data.pictures import PictureStore, find_pictures
+from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.objectives.losses import LOSSES
 from nitido_train.quantization.equalization import equalize
 from nitido_train.quantization.imitation import percentile_ranges, quantize_net
 from nitido_train.recipe import Recipe
+from nitido_train.tensors import to_frames, to_tensor
 from nitido_train.training.setup import RunOptions, first_weights, other_network
 
 HELD_OUT = 16  # pictures kept for validation when no validation folder is given
@@ -78,7 +80,7 @@ class FrameJob:
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:
         stream = PatchStream(self._store, self.recipe)
-        share = Share(first, self.recipe.schedule.steps, self.recipe.data.batch, rank, world)
+        share = ProcessSampler(first, self.recipe.schedule.steps, self.recipe.data.batch, rank, world)
         loader = DataLoader(
             stream,
             batch_size=self.recipe.data.batch // world,
@@ -98,11 +100,11 @@ class FrameJob:
         return self._validation.score(net, device)
 
     @torch.no_grad()
-    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
         """Rows of given, restored and clean pictures."""
         given, clean = self._validation.examples()
-        restored = to_pictures(net(given.to(device)))
-        shown = [np.repeat(np.repeat(p, self.recipe.scale, 0), self.recipe.scale, 1) for p in to_pictures(given)]
+        restored = to_frames(net(given.to(device)))
+        shown = [np.repeat(np.repeat(p, self.recipe.scale, 0), self.recipe.scale, 1) for p in to_frames(given)]
         rows = [np.hstack(row) for row in zip(shown, restored, clean, strict=True)]  # H 3W 3
         return {"given_restored_clean": np.vstack(rows)}
 

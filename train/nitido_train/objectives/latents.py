@@ -15,18 +15,17 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from nitido.errors import RecipeError
-from nitido_train.charts.figures import Figure
+from nitido.frames import Frame
+from nitido_train.charts.figures import Figure, grid
 from nitido_train.charts.latents import decoded_figures, latent_figures
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
-from nitido_train.data.epochs import numbers_by_step
+from nitido_train.data.epochs import batch_indices
 from nitido_train.data.examples import Bytes, Examples, Shape, hold_out, read_examples
-from nitido_train.data.pictures import to_tensor
 from nitido_train.evaluation.metrics import spread
 from nitido_train.nets.latent import VARIATIONAL, LatentNet, Passage
 from nitido_train.objectives.losses import kl_nats
 from nitido_train.recipe import LatentRecipe, Recipe
-from nitido_train.tensors import from_logits, page, to_unit
+from nitido_train.tensors import from_logits, to_tensor, to_unit
 from nitido_train.training.setup import RunOptions, first_weights, refuse_qat
 
 DESCRIBED = 5000  # examples whose latents are averaged for the card
@@ -92,7 +91,7 @@ class LatentJob:
         """Every example once an epoch, in an order of the epoch's own."""
         count, seed = len(self.examples), self.recipe.seed
         steps = range(first, self.recipe.schedule.steps)
-        for step, numbers in numbers_by_step(count, self._size, seed, steps):
+        for step, numbers in batch_indices(count, self._size, seed, steps):
             rng = np.random.default_rng([seed, 2, step])
             mirrored = rng.random(len(numbers)) < 0.5 if self._asked.mirror else None
             yield make_batch(self.examples, numbers, self._asked, self._latent, rng, mirrored).share(rank, world)
@@ -126,7 +125,7 @@ class LatentJob:
         return np.concatenate(found)
 
     @torch.no_grad()
-    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
         """Columns of given, restored and, where that is not the given one, clean examples; what the decoder makes of
         latents all over the space, and of random ones."""
         evenly = np.linspace(0, len(self.held_out) - 1, min(SHOWN, len(self.held_out))).astype(np.int64)
@@ -139,7 +138,7 @@ class LatentJob:
             rows["clean"] = batch.target
         decoded = decoded_figures(cast(LatentNet, net), self.held_out, device)
         shown = np.concatenate(list(rows.values()))
-        return {"_".join(rows): page(shown, len(evenly))} | {k: v.picture for k, v in decoded.items()}
+        return {"_".join(rows): grid(shown, len(evenly))} | {k: v.picture for k, v in decoded.items()}
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
         """The space, the pictures in it, and PCA of the same size for comparison."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nitido_train.data.degrade import BT601_BGR
-from nitido_train.data.pictures import ZERO_POINT
+from nitido_train.tensors import ZERO_POINT
 
 SSIM_SHARE = 0.84
 CHANNEL_SHARE = 0.1

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nitido.errors import RecipeError
+from nitido.frames import Frame
 from nitido.latent.melody import FIRST, HOLD, piano_roll
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
-from nitido_train.data.epochs import numbers_by_step
+from nitido_train.data.epochs import batch_indices
 from nitido_train.data.melodies import hold_out, read_melodies
 from nitido_train.data.scores import BEAT
 from nitido_train.evaluation.metrics import spread
@@ -85,7 +85,7 @@ class MelodyJob:
         tunes = self.melodies.tunes
         begin, end = np.searchsorted(tunes, tunes, "left"), np.searchsorted(tunes, tunes, "right")
         steps = range(first, self.recipe.schedule.steps)
-        for step, numbers in numbers_by_step(count, self._size, seed, steps):
+        for step, numbers in batch_indices(count, self._size, seed, steps):
             rng = np.random.default_rng([seed, 2, step])
             others = np.where(
                 rng.random(len(numbers)) < RECOMBINED, rng.integers(begin[numbers], end[numbers]), numbers
@@ -115,7 +115,7 @@ class MelodyJob:
         return measure(net, self._passes(self.held_out.notes), device)
 
     @torch.no_grad()
-    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
         """Piano rolls: held-out phrases beside what comes back, what random latents decode to, and the way from one
         phrase to another."""
         melody = cast(MelodyNet, net)
@@ -211,7 +211,7 @@ def wrong_nats(passage: Passage, target: Tensor) -> Tensor:
     return F.cross_entropy(passage.logits[..., 0], target, reduction="none").sum(1)
 
 
-def sheet(notes: NDArray[np.uint8], net: MelodyNet) -> Picture:
+def sheet(notes: NDArray[np.uint8], net: MelodyNet) -> Frame:
     """Rows of codes N×T as piano rolls, two beside each other, on grey."""
     rolls = [piano_roll(row, BEAT, net.grid.lowest, net.grid.pitches) for row in notes]
     framed = [np.pad(roll, ((0, 6), (0, 6), (0, 0)), constant_values=96) for roll in rolls]

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
 from nitido_train.recipe import Recipe
 from nitido_train.training.setup import RunOptions
 
@@ -41,7 +41,7 @@ class Job(Protocol):
         """Figures of the averaged network on data it does not see in training."""
         ...
 
-    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
         """Something to look at, uint8 H×W×3 BGR by name."""
         ...
 

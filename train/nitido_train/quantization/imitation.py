@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from nitido.errors import CheckpointError
-from nitido_train.data.pictures import ZERO_POINT
 from nitido_train.nets.blocks import DepthToSpace, SpaceToDepth, collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.concatenation import side_by_side
+from nitido_train.tensors import ZERO_POINT
 
 Ranges = Mapping[str, tuple[float, float]]
 

@@ -14,9 +14,9 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from nitido.frames import Frame
 from nitido.system.files import write_whole
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
 from nitido_train.objectives.objective import Job
 from nitido_train.recipe import Schedule
 from nitido_train.reports.run import write_report
@@ -84,7 +84,7 @@ class Records:
         best = "" if self._best == float("-inf") else f"{self._best:.2f} {self._unit}"
         self._bar.set_postfix(loss=f"{mean:.5f}", best=best or "none yet", refresh=False)
 
-    def validated(self, state: Checkpoint, pictures: dict[str, Picture]) -> None:
+    def validated(self, state: Checkpoint, pictures: dict[str, Frame]) -> None:
         """After a validation, whose figures are the last of ``state.history``. Raises ``SinkUnavailable``."""
         self._best = state.best
         if self._board is None:
