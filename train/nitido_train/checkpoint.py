@@ -16,7 +16,8 @@ from nitido.system.files import replacing
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import LatentNet
 from nitido_train.nets.registry import NETS, build
-from nitido_train.quantization.imitation import Quantization, quantize_net
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import Quantization
 from nitido_train.recipe import Recipe, recipe_from_dict
 
 FORMAT = 1

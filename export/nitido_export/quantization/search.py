@@ -28,7 +28,9 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import Quantization, layer_names, quantize_net, unquantized
+from nitido_train.quantization.imitation import quantize_net, unquantized
+from nitido_train.quantization.ranges import Quantization
+from nitido_train.quantization.tracing import layer_names
 
 log = logging.getLogger(__name__)
 

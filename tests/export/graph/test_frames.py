@@ -21,7 +21,8 @@ from nitido_export.session import quiet_session
 from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
 from nitido_train.nets.registry import build
-from nitido_train.quantization.imitation import percentile_ranges, quantize_net
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.tensors import to_frames, to_tensor
 from support.tiny_models import RememberingBody
 

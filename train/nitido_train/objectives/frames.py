@@ -23,7 +23,8 @@ from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.objectives.losses import LOSSES
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import percentile_ranges, quantize_net
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.recipe import Recipe
 from nitido_train.tensors import to_frames, to_tensor
 from nitido_train.training.setup import RunOptions, first_weights, other_network
