@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from nitido_train import checkpoint
+from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import Recipe
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 
 
 def assert_resumes_bit_for_bit(recipe: Recipe, options: RunOptions, cut_at: int, patch: pytest.MonkeyPatch) -> None:

@@ -25,12 +25,19 @@ FORMAT = 1
 
 @dataclass
 class Checkpoint:
-    """``net``: weights being trained. ``ema``: their moving average, the ones to use. ``step``: steps done.
-    ``best``: best validation score so far, in the unit of the job. ``history``: one dict per validation. ``loss_sum``:
-    of the training loss since the last validation. ``quantization``: of a quantization-aware training, which trains the
-    collapsed network. ``facts``: what an exported file should know of the training set, see ``Job.describe``.
-    ``licence`` and ``data``: of the weights, and the pictures behind them, in words, as far as they are known: those of
-    a shipped model go with every training that begins with it."""
+    """The state of a training.
+
+    step: steps done.
+    net: the weights in training.
+    ema: their moving average, which is what gets used.
+    best: best validation score so far, in the unit of the objective.
+    history: one dict per validation.
+    quantization: of a quantization-aware training, which trains the collapsed network.
+    loss_sum: sum of the training loss since the last validation.
+    facts: what an exported file should say of the training data, see ``Objective.describe``.
+    licence, data: licence of the weights and the pictures behind them, in words, where known. A training that begins
+    with a shipped model inherits them.
+    """
 
     recipe: Recipe
     step: int

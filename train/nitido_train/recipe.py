@@ -107,8 +107,8 @@ class LatentRecipe:
         if min(self.beta, self.beta_warmup, self.noise, self.adversary) < 0 or not 0 <= self.masked < 1:
             raise RecipeError("[latent] expects beta, beta_warmup, noise, adversary >= 0 and 0 <= masked < 1")
 
-    def warmth(self, step: int) -> float:
-        """Of ``beta`` and of the adversary, how much counts at a step: 0..1."""
+    def warmup_factor(self, step: int) -> float:
+        """How much of ``beta`` and of the adversary counts at a step: 0..1."""
         return min(1.0, (step + 1) / self.beta_warmup) if self.beta_warmup else 1.0
 
 

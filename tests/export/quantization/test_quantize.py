@@ -40,13 +40,13 @@ from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
+from nitido_train.objectives.options import RunOptions
 from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d
 from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.quantization.tracing import layer_names
 from nitido_train.recipe import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
 from support.tiny_models import random_checkpoint, tiny_recipe
 

@@ -18,9 +18,9 @@ from nitido_export.proof.certificate import frames_from
 from nitido_train.data.defects import blemish, blemished
 from nitido_train.data.patches import PatchStream
 from nitido_train.data.pictures import PictureStore
+from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import BlotRecipe, load_recipe, recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.tiny_models import tiny_recipe
 
 ALWAYS = BlotRecipe(clean=0.0, foreign=0.0, sigma=(0.0, 0.0))

@@ -17,10 +17,10 @@ from nitido_train.data.pictures import PictureStore, find_pictures
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
 from nitido_train.nets.registry import build
-from nitido_train.objectives.frames import FrameJob
+from nitido_train.objectives.frames import FrameObjective
+from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
 from support.resuming import assert_resumes_bit_for_bit
 from support.tiny_models import random_checkpoint, tiny_recipe
@@ -73,7 +73,7 @@ def test_a_training_may_begin_with_the_body_of_another_scale(photos: Path, tmp_p
     net = {"kind": "superres", "options": {"channels": 8, "layers": 3, "grid": 2, "scale": 3}}
     treble = recipe_from_dict(raw | {"net": net, "data": {"patch": 36, "batch": 2}})
     state = checkpoint.Checkpoint(treble, 0, {}, {})
-    begun = FrameJob(treble, options).first_net(state, replace(options, start=double))
+    begun = FrameObjective(treble, options).first_net(state, replace(options, start=double))
     assert torch.equal(begun.state_dict()["body.convs.1.plain"], double.ema["body.convs.1.plain"])
     assert begun.state_dict()["body.convs.2.bias"].shape == (12 * 9,)
     with pytest.raises(CheckpointError, match="the recipe asks for superres"):

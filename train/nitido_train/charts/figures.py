@@ -109,7 +109,7 @@ def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, b
     return as_picture(canvas)
 
 
-def plane_of(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
+def labelled_plane(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
     """N×d latents as N×2 points and what the two axes are: two numbers as they are, one beside nothing, more as their
     first two principal components."""
     plane = latent_map.plane_of(latents)
@@ -122,7 +122,7 @@ def plane_of(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[s
 def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str]) -> Frame:
     """N×d latents on a plane (see :func:`plane_of`), coloured by label: N indices into ``names``. Each label's name
     stands where the middle of its points is."""
-    points, titles = plane_of(latents)
+    points, titles = labelled_plane(latents)
     canvas, axes = _canvas(5.9, 4.7, sharp=True)
     size = float(np.clip(8000 / len(points), 4, 30))
     common = np.bincount(labels, minlength=len(names)).argsort(kind="stable")[::-1]

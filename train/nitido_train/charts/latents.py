@@ -54,7 +54,7 @@ def passed(net: LatentNet, examples: Examples, device: torch.device) -> Iterator
 
 
 @torch.no_grad()
-def decode(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.int64], device: torch.device) -> Bytes:
+def decode_latents(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.int64], device: torch.device) -> Bytes:
     """Pictures uint8 N×H×W×C of latents N×d; labels: N, which a ``cvae`` is told."""
     parts = []
     for start in range(0, len(z), AT_ONCE):
@@ -149,12 +149,12 @@ def _manifold(net: LatentNet, latents: NDArray[np.float32], steps: int, device: 
         z[:, :, widest[0]] = _quantiles(net, latents, int(widest[0]), levels)
         labels = np.repeat(np.arange(rows), steps)
         caption = f"A row for each label, z_{widest[0]} growing from left to right, all other latents at 0."
-        return Figure(grid(decode(net, z.reshape(-1, net.latent), labels, device), steps), caption)
+        return Figure(grid(decode_latents(net, z.reshape(-1, net.latent), labels, device), steps), caption)
     across, up = (0, min(1, net.latent - 1)) if net.latent <= 2 else (int(widest[0]), int(widest[1]))
     z = np.tile(centre, (steps, steps, 1)).astype(np.float32)
     z[:, :, up] = _quantiles(net, latents, up, levels)[::-1, None]
     z[:, :, across] = _quantiles(net, latents, across, levels)[None]
-    pictures = decode(net, z.reshape(-1, net.latent), np.zeros(steps * steps, np.int64), device)
+    pictures = decode_latents(net, z.reshape(-1, net.latent), np.zeros(steps * steps, np.int64), device)
     where = "the prior" if net.has_prior else "the pictures' own latents"
     caption = f"The decoder on a grid of quantiles of {where}: z_{across} grows to the right"
     caption += f", z_{up} upwards" if up != across else ""
@@ -170,7 +170,7 @@ def _samples(net: LatentNet, latents: NDArray[np.float32], number: int, device: 
     labels = np.repeat(np.arange(number) % max(1, len(net.labels)), number)
     law = "the standard normal prior" if net.has_prior else "a normal distribution as wide as the pictures' latents"
     caption = f"Pictures of latents drawn from {law}" + (", a row for each label." if net.kind == "cvae" else ".")
-    return Figure(grid(decode(net, z, labels, device), number), caption)
+    return Figure(grid(decode_latents(net, z, labels, device), number), caption)
 
 
 def _quantiles(net: LatentNet, latents: NDArray[np.float32], axis: int, levels: NDArray[np.float64]) -> NDArray:

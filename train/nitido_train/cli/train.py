@@ -84,8 +84,8 @@ def train(
     import torch
 
     from nitido_train.checkpoint import load as load_checkpoint
+    from nitido_train.objectives.options import RunOptions
     from nitido_train.training.loop import train as run
-    from nitido_train.training.setup import RunOptions
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     if threads:

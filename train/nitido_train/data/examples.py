@@ -76,7 +76,7 @@ class Examples:
         picture = read_frame(path)
         if picture is None:
             raise SourceUnavailable(f"{path} was readable when the training began and no longer is")
-        fitted = fit(picture, self._shape)
+        fitted = fit_to_shape(picture, self._shape)
         self._room -= fitted.nbytes
         if self._room >= 0:
             self._cache[number] = fitted
@@ -107,7 +107,7 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
     return merged
 
 
-def fit(picture: Frame, shape: Shape) -> Bytes:
+def fit_to_shape(picture: Frame, shape: Shape) -> Bytes:
     """A BGR picture as uint8 H×W×C of that shape, as the runtime brings pictures to a network's size."""
     fitted = fit_picture(picture, shape.height, shape.width)
     if shape.channels == 1:
@@ -135,7 +135,8 @@ def _read_idx(path: Path, shape: Shape) -> Examples:
     if raw.shape[1:] == (shape.height, shape.width) and shape.channels == 1:
         pictures = raw[..., None]
     else:
-        pictures = np.stack([fit(np.asarray(cv2.cvtColor(p, cv2.COLOR_GRAY2BGR), np.uint8), shape) for p in raw])
+        coloured = (np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8) for picture in raw)
+        pictures = np.stack([fit_to_shape(picture, shape) for picture in coloured])
     return Examples(pictures, labels, [str(i) for i in range(int(labels.max()) + 1)], shape)
 
 
@@ -164,7 +165,7 @@ def _read_font(path: Path, shape: Shape) -> Examples:
         raise SourceUnavailable(
             f"{path} is not a font of colour bitmaps (table CBDT), such as Noto Color Emoji: {error}"
         ) from error
-    pictures = [fit(_on_white(data), shape) for data in unique]
+    pictures = [fit_to_shape(_on_white(data), shape) for data in unique]
     return Examples(np.stack(pictures), np.zeros(len(pictures), np.int64), [""], shape)
 
 

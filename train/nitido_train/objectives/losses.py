@@ -53,11 +53,6 @@ def _root(squared_errors: Tensor) -> Tensor:
     return torch.sqrt(squared_errors + 1 / 255**2).mean()
 
 
-def kl_nats(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL divergence from N(mean, exp(log_var)), each N×d, to the standard normal prior: N values in nats."""
-    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
-
-
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "charbonnier": charbonnier,
     "l1": F.l1_loss,

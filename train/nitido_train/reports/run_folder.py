@@ -24,9 +24,9 @@ from nitido.errors import SourceUnavailable
 from nitido.system.files import write_whole
 from nitido_train import checkpoint as checkpoints
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.objectives.objective import Job, open_job
+from nitido_train.objectives.objective import Objective, open_objective
+from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import Recipe
-from nitido_train.training.setup import RunOptions
 
 _PACKAGES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "opencv-python")
 
@@ -87,15 +87,15 @@ def read_run(folder: Path) -> Run:
     return Run(folder, max(known, key=lambda state: state.step), best, _setting(folder))
 
 
-def job_of(run: Run, data: Sequence[Path] = (), val: Sequence[Path] = ()) -> Job:
-    """The run's job with its data read, from where they were or from other places. Raises ``SourceUnavailable``,
+def objective_of(run: Run, data: Sequence[Path] = (), val: Sequence[Path] = ()) -> Objective:
+    """The run's objective with its data read, from the original places or from others. Raises ``SourceUnavailable``,
     ``RecipeError``."""
     setting = run.setting or Setting()
     sources = tuple(data) or tuple(map(Path, setting.data))
     if not sources:
         raise SourceUnavailable(f"{run.folder} does not say where its data were")
     options = RunOptions(out=run.folder, data=sources, val=tuple(val) or tuple(map(Path, setting.val)))
-    return open_job(run.recipe, options)
+    return open_objective(run.recipe, options)
 
 
 def note_run(recipe: Recipe, options: RunOptions) -> None:
@@ -122,7 +122,7 @@ def note_run(recipe: Recipe, options: RunOptions) -> None:
 
 
 def note_end(folder: Path, seconds: float, summary: str) -> None:
-    """Adds the time of this part of the training and the job's summary of its data. Raises ``SinkUnavailable``."""
+    """Adds the time of this part of the training and the summary of its data. Raises ``SinkUnavailable``."""
     setting = _setting(folder) or Setting()
     _write(folder, replace(setting, seconds=setting.seconds + seconds, summary=summary))
 
