@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nitido_train.checkpoint import load
+from nitido_train.checkpoint import load_checkpoint
 from nitido_train.data.batches import latent_batch
 from nitido_train.data.examples import Shape, read_examples
 from nitido_train.evaluation.latents import latent_passage
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=1000, help="how many get the importance-weighted bound")
     arguments = parser.parse_args()
 
-    net = load(arguments.checkpoint).latent_net()
+    net = load_checkpoint(arguments.checkpoint).latent_net()
     if net.kind != "vae":
         parser.error(f"expected a vae, found a {net.kind}")
     asked = LatentRecipe(reconstruction="bce", binarize=True)

@@ -92,7 +92,7 @@ class Checkpoint:
         return net
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Writes atomically: a crash or full disk leaves the previous file as it was."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
@@ -103,7 +103,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         raise CheckpointError(f"cannot write {path}: {error}; the previous checkpoint is untouched") from error
 
 
-def load(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or what a shipped model of that name was
     exported from. Raises ``CheckpointError``."""
     path = _shipped(path) or path

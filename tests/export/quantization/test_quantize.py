@@ -36,8 +36,7 @@ from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import Outcome, quantize
 from nitido_export.quantization.timing import Comparison
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.objectives.options import RunOptions
@@ -80,7 +79,7 @@ def little_calibration() -> Iterator[None]:
 def outcome(little_calibration: None) -> Outcome:
     """All layers of the shipped denoiser in 8 bits, on crops of two photographs."""
     folder = SHIPPED.parents[2] / "samples"
-    return run(checkpoints.load(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
+    return run(load_checkpoint(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
 
 
 def run(checkpoint: Checkpoint, pictures: Sequence[Frame], max_drop: float, time=faster) -> Outcome:
@@ -123,7 +122,7 @@ def test_rounding_keeps_the_sum_of_every_kernel() -> None:
 
 
 def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame]) -> None:
-    checkpoint = checkpoints.load(SHIPPED)
+    checkpoint = load_checkpoint(SHIPPED)
     net = cast(FrameNet, collapse(checkpoint.frame_net()))
     measured = calibration(net, checkpoint.recipe, pictures[:1])
     ranges = percentile_ranges(net.body, measured.cells, 99.99)
@@ -173,7 +172,7 @@ def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Frame], tmp_path: Path) -> None:
-    good = checkpoints.load(SHIPPED)
+    good = load_checkpoint(SHIPPED)
     bad = unbalanced(good)
     frame = torch.rand(1, 3, 16, 16) - 0.5
     with torch.no_grad():
@@ -195,7 +194,7 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Frame], tmp_
 
 def test_float_layers_between_quantizers_stay_in_float(pictures: list[Frame]) -> None:
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
-    checkpoint = checkpoints.load(SHIPPED)
+    checkpoint = load_checkpoint(SHIPPED)
     net = checkpoint.frame_net()
     ranges = percentile_ranges(net.body, calibration(net, checkpoint.recipe, pictures).cells)
     for layer in layer_names(net.body):
@@ -208,11 +207,11 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
     with pytest.raises(ExportError, match=r"--max-drop -5 dB cannot be met: .* loses .* of 3 layers in float"):
         run(random_checkpoint("denoise"), pictures[:1], max_drop=-5.0)
     with pytest.raises(ExportError, match=r"not faster here: 1\.1 ms a frame against 1\.0 ms"):
-        run(checkpoints.load(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
+        run(load_checkpoint(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
 
 
 def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Frame]) -> None:
-    checkpoint = checkpoints.load(SHIPPED)
+    checkpoint = load_checkpoint(SHIPPED)
     with opened_reference(checkpoint, None, INFO) as reference:
         held_out = {"crops": conditions("denoise", 1, pictures[:1])}
         half = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, held_out, reference))
@@ -231,7 +230,7 @@ def test_training_for_8_bits_exports_the_graph_it_trained(photos: Path, pictures
     start = train(recipe, options)
     tuned = train(recipe, replace(options, out=tmp_path / "qat", start=start, qat=True))
     assert tuned.step == 3 and tuned.provenance["from"] == {"name": "tiny-denoise", "steps": 4}
-    loaded = checkpoints.load(tmp_path / "qat" / "last.pt")
+    loaded = load_checkpoint(tmp_path / "qat" / "last.pt")
     assert loaded.quantization == tuned.quantization
     # Building a draft compares torch's imitation with ONNX Runtime's integers and raises if they differ.
     finished = draft(loaded.averaged_net(), loaded, "m.int8", INFO, "int8")
@@ -256,13 +255,13 @@ def test_quantization_aware_training_needs_a_start_and_a_schedule(photos: Path, 
     with pytest.raises(CheckpointError, match="--from"):
         train(with_table, options)
     with pytest.raises(CheckpointError, match="the recipe asks for"):
-        train(with_table, replace(options, start=checkpoints.load(SHIPPED)))
+        train(with_table, replace(options, start=load_checkpoint(SHIPPED)))
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "m.onnx"
     target.write_bytes(b"old")
-    finished = draft(checkpoints.load(SHIPPED).averaged_net(), checkpoints.load(SHIPPED), "m", INFO)
+    finished = draft(load_checkpoint(SHIPPED).averaged_net(), load_checkpoint(SHIPPED), "m", INFO)
 
     def full(_file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -282,9 +281,9 @@ def test_bad_input_is_named_and_nothing_is_written(photos: Path, tmp_path: Path)
     with pytest.raises(SourceUnavailable, match="no pictures in"):
         runner.invoke(cli.export, [*common, "--calib", str(empty)], catch_exceptions=False, standalone_mode=False)
     assert runner.invoke(cli.export, common).exit_code == 2
-    strange = checkpoints.load(SHIPPED)
+    strange = load_checkpoint(SHIPPED)
     net = replace(strange.recipe.net, kind="mystery")
-    checkpoints.save(replace(strange, recipe=replace(strange.recipe, net=net)), tmp_path / "last.pt")
+    save_checkpoint(replace(strange, recipe=replace(strange.recipe, net=net)), tmp_path / "last.pt")
     with pytest.raises(CheckpointError, match="unknown network 'mystery'"):
         runner.invoke(cli.export, [str(tmp_path), "-o", str(out)], catch_exceptions=False, standalone_mode=False)
     assert not out.parent.exists()

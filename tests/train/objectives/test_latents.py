@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from nitido.errors import RecipeError, SourceUnavailable
-from nitido_train import checkpoint
+from nitido_train.checkpoint import load_checkpoint
 from nitido_train.data.batches import damage
 from nitido_train.data.examples import Shape, fit_to_shape, hold_out, read_examples
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
@@ -115,7 +115,7 @@ def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None
         timeout=240,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    shared = checkpoint.load(together / "last.pt")
+    shared = load_checkpoint(together / "last.pt")
     assert (shared.step, len(shared.history)) == (alone.step, len(alone.history))
     for one, two in zip(alone.history, shared.history, strict=True):
         assert one == pytest.approx(two, rel=1e-4)
@@ -130,7 +130,7 @@ def test_a_training_without_progress_ends_early(digits: Path, tmp_path: Path) ->
     scores = [row["psnr"] for row in result.history]
     assert result.step < 40
     assert len(scores) - 1 - scores.index(max(scores)) == 3
-    assert checkpoint.load(tmp_path / "run" / "last.pt").step == result.step
+    assert load_checkpoint(tmp_path / "run" / "last.pt").step == result.step
 
 
 def test_folders_are_classes_and_broken_pictures_are_counted(tmp_path: Path) -> None:

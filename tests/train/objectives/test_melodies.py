@@ -22,7 +22,7 @@ from nitido.latent.melody import FIRST, HOLD, REST, write_midi
 from nitido_export.draft import ReleaseInfo
 from nitido_export.export import export_parts
 from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph, without_norms
-from nitido_train import checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.data import melodies
 from nitido_train.data.batches import MelodyBatch
 from nitido_train.data.melodies import hold_out, read_melodies
@@ -322,7 +322,7 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
         "std": [1.0] * 6,
         "examples": torch.from_numpy(rng.integers(0, 36, (2, 32), np.uint8)),
     }
-    state = checkpoint.Checkpoint(tiny_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
+    state = Checkpoint(tiny_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
     cards = export_parts(state, tmp_path / "tune.onnx", ReleaseInfo("none", "none"), ("encoder", "decoder"))
     assert [card.task for card in cards] == ["encode", "decode"]
     for card in cards:
@@ -336,14 +336,14 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
 
 
 def test_the_recipe_of_the_shipped_model_builds_what_is_shipped() -> None:
-    state = checkpoint.load(SHIPPED)
+    state = load_checkpoint(SHIPPED)
     recipe = load_recipe("vae-melody")
     assert (state.recipe.net, state.recipe.latent) == (recipe.net, recipe.latent)
     assert not state.optimizer
 
 
 def test_the_shipped_model_gives_held_out_phrases_back_and_invents_others_in_key() -> None:
-    state = checkpoint.load(SHIPPED)
+    state = load_checkpoint(SHIPPED)
     net = state.averaged_net()
     assert isinstance(net, MelodyNet)
     given = state.facts["examples"]

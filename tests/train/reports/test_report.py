@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from nitido_train import checkpoint
+from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 from nitido_train.cli.report import report
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
@@ -156,10 +156,10 @@ def test_the_log_holds_each_validation_once_whatever_was_lost(digits: Path, tmp_
     recipe = tiny_latent("autoencoder")
     train(recipe, options_for(run, digits))
     # As if it had been killed after its second validation, with a checkpoint of the first, of a version that knew less.
-    state = checkpoint.load(run / "best.pt")
-    last = checkpoint.load(run / "last.pt")
+    state = load_checkpoint(run / "best.pt")
+    last = load_checkpoint(run / "last.pt")
     older = replace(last, step=3, history=[{k: v for k, v in last.history[0].items() if k != "ssim"}], best=0.0)
-    checkpoint.save(older, run / "last.pt")
+    save_checkpoint(older, run / "last.pt")
     assert state.step in (3, 6)
     train(recipe, replace(options_for(run, digits), resume=True))
     with (run / "log.csv").open(newline="") as file:

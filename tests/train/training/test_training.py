@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
-from nitido_train import checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.data import degrade
 from nitido_train.data.patches import PatchStream, ProcessSampler
 from nitido_train.data.pictures import PictureStore, find_pictures
@@ -72,12 +72,12 @@ def test_a_training_may_begin_with_the_body_of_another_scale(photos: Path, tmp_p
     double = train(recipe_from_dict(raw), options)
     net = {"kind": "superres", "options": {"channels": 8, "layers": 3, "grid": 2, "scale": 3}}
     treble = recipe_from_dict(raw | {"net": net, "data": {"patch": 36, "batch": 2}})
-    state = checkpoint.Checkpoint(treble, 0, {}, {})
+    state = Checkpoint(treble, 0, {}, {})
     begun = FrameObjective(treble, options).first_net(state, replace(options, start=double))
     assert torch.equal(begun.state_dict()["body.convs.1.plain"], double.ema["body.convs.1.plain"])
     assert begun.state_dict()["body.convs.2.bias"].shape == (12 * 9,)
     with pytest.raises(CheckpointError, match="the recipe asks for superres"):
-        train(treble, replace(options, out=tmp_path / "x3", start=checkpoint.load(SHIPPED)))
+        train(treble, replace(options, out=tmp_path / "x3", start=load_checkpoint(SHIPPED)))
 
 
 def test_processes_share_every_batch_evenly() -> None:
@@ -89,30 +89,30 @@ def test_processes_share_every_batch_evenly() -> None:
 
 def test_a_training_may_begin_with_a_shipped_model_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert checkpoint.load(Path("denoise-n")).recipe.name == "denoise-n"
+    assert load_checkpoint(Path("denoise-n")).recipe.name == "denoise-n"
     (tmp_path / "denoise-n").mkdir()  # a run of one's own comes first
     with pytest.raises(CheckpointError, match=r"no checkpoint in denoise-n"):
-        checkpoint.load(Path("denoise-n"))
+        load_checkpoint(Path("denoise-n"))
     with pytest.raises(CheckpointError, match=r"one of denoise-camera-n, .*denoise-n,"):
-        checkpoint.load(Path("denoise"))
+        load_checkpoint(Path("denoise"))
 
 
 def test_a_training_says_what_it_began_with(photos: Path, tmp_path: Path) -> None:
     start = replace(random_checkpoint("denoise"), licence="for research only", data="pictures of others")
     options = RunOptions(out=tmp_path / "run", data=(photos,), workers=0, accelerator="cpu", progress=False)
     train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, start=start))
-    found = checkpoint.load(tmp_path / "run" / "last.pt")
+    found = load_checkpoint(tmp_path / "run" / "last.pt")
     assert found.licence == "for research only"
     assert found.data == "not stated; begun with a network that was trained on pictures of others"
     train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, out=tmp_path / "fresh"))
-    fresh = checkpoint.load(tmp_path / "fresh" / "last.pt")
+    fresh = load_checkpoint(tmp_path / "fresh" / "last.pt")
     assert (fresh.licence, fresh.data) == ("", "")
 
 
 def test_unusable_checkpoints_and_recipes_are_named(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_text("hello")
     with pytest.raises(CheckpointError, match="not a checkpoint"):
-        checkpoint.load(tmp_path)
+        load_checkpoint(tmp_path)
     with pytest.raises(RecipeError, match=r"unknown key 'schedule\.stepz'"):
         recipe_from_dict(tiny_recipe(stepz=1))
     with pytest.raises(RecipeError, match=r"'schedule\.steps' expects"):

@@ -83,7 +83,7 @@ def train(
 
     import torch
 
-    from nitido_train.checkpoint import load as load_checkpoint
+    from nitido_train.checkpoint import load_checkpoint
     from nitido_train.objectives.options import RunOptions
     from nitido_train.training.loop import train as run
 

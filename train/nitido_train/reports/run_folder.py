@@ -22,8 +22,7 @@ import torch
 from nitido import __version__
 from nitido.errors import SourceUnavailable
 from nitido.system.files import write_whole
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.objectives.objective import Objective, open_objective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import Recipe
@@ -81,9 +80,9 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Raises ``CheckpointError``."""
     best, last = (
-        checkpoints.load(folder / name) if (folder / name).is_file() else None for name in ("best.pt", "last.pt")
+        load_checkpoint(folder / name) if (folder / name).is_file() else None for name in ("best.pt", "last.pt")
     )
-    known = [state for state in (last, best) if state] or [checkpoints.load(folder)]
+    known = [state for state in (last, best) if state] or [load_checkpoint(folder)]
     return Run(folder, max(known, key=lambda state: state.step), best, _setting(folder))
 
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,8 +13,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nitido.errors import RecipeError
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
+from nitido.system.process import stop_on_signal
+from nitido_train.checkpoint import Checkpoint, save_checkpoint
 from nitido_train.objectives.objective import open_objective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import Recipe, Schedule
@@ -63,7 +59,10 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     net, optimizer = fabric.setup(raw_net, raw_optimizer)
     averaged.to(fabric.device)
 
-    with Records(options, state, schedule, objective.unit, fabric.is_global_zero) as records, _stop_on_signal() as stop:
+    with (
+        Records(options, state, schedule, objective.unit, fabric.is_global_zero) as records,
+        stop_on_signal(second="interrupt") as stop,
+    ):
         for batch in objective.batches(state.step, fabric.global_rank, fabric.world_size, options.workers):
             lr = learning_rate(schedule, state.step)
             for group in raw_optimizer.param_groups:
@@ -100,9 +99,9 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
                     state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict()
                 )
                 if best:
-                    checkpoints.save(replace(now, net=now.ema, optimizer={}), options.out / "best.pt")
+                    save_checkpoint(replace(now, net=now.ema, optimizer={}), options.out / "best.pt")
                 if over or asked or records.save_is_due:
-                    checkpoints.save(now, options.out / "last.pt")
+                    save_checkpoint(now, options.out / "last.pt")
                     records.saved()
             if over:
                 break
@@ -162,24 +161,3 @@ def _average(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> No
     decay = min(decay, (1 + step) / (10 + step))
     for kept, new in zip(averaged.parameters(), net.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Turns the first SIGINT or SIGTERM into a request to stop after the current step; a second one interrupts."""
-    stop = threading.Event()
-
-    def ask(number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from nitido.errors import CheckpointError, RecipeError
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe import Recipe
 
@@ -45,7 +44,7 @@ def initial_state(recipe: Recipe, options: RunOptions) -> Checkpoint:
     """A fresh or resumed state. Raises ``CheckpointError``."""
     last = options.out / "last.pt"
     if options.resume:
-        state = checkpoints.load(last)
+        state = load_checkpoint(last)
         # Schedules may be lengthened. Any other difference would make it another training.
         if replace(state.recipe, schedule=recipe.schedule, qat=recipe.qat) != recipe:
             old, new = asdict(state.recipe), asdict(recipe)
