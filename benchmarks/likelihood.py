@@ -25,7 +25,7 @@ from nitido_train.data.examples import Shape, read_examples
 from nitido_train.evaluation.latents import latent_passage
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import LatentNet
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 from nitido_train.tensors import to_unit
 
 

@@ -11,7 +11,7 @@ import torch
 
 from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 from nitido_train.training import loop
 from nitido_train.training.loop import train
 

@@ -18,7 +18,8 @@ from nitido_train.nets.latent import LatentNet
 from nitido_train.nets.registry import NETS, build
 from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.ranges import Quantization
-from nitido_train.recipe import Recipe, recipe_from_dict
+from nitido_train.recipe.schema import Recipe
+from nitido_train.recipe.tables import recipe_from_dict
 
 FORMAT = 1
 

@@ -16,7 +16,7 @@ from nitido_train.data import defects as blots
 from nitido_train.data import degrade
 from nitido_train.data.pictures import find_pictures, read_frame
 from nitido_train.evaluation.metrics import psnr, psnr_y
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.recipe.tables import recipe_from_dict
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from nitido_train.data.examples import Examples, Shape, read_examples
 from nitido_train.evaluation.latents import measure_latent_net
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.latent import LatentNet
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 
 
 def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[dict[str, Any]]:

@@ -14,13 +14,13 @@ from nitido.model_file.certificate import Arrays, Vector, difference
 from nitido_export.session import quiet_session
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade
-from nitido_train.recipe import BlotRecipe
+from nitido_train.recipe.schema import DefectRecipe
 
 CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
 COUNT = 2  # a file should not grow much by its proof
 
 SIGMA = 25  # of the noise on a denoiser's vectors
-BLOTS = BlotRecipe(clean=0.0)  # on those of a net that takes blots away
+BLOTS = DefectRecipe(clean=0.0)  # on those of a net that takes blots away
 
 
 def frames_from(pictures: Sequence[Frame], task: str, scale: int) -> list[Frame]:

@@ -10,7 +10,7 @@ import numpy as np
 from nitido.frames import Frame
 from nitido_train.data import degrade
 from nitido_train.data.degrade import CAMERAS
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 
 SIDE = 240  # of a crop; a multiple of 2, 3 and 4
 LABEL = 22  # height in pixels

@@ -18,7 +18,7 @@ from nitido_train.data.patches import degrade_for_task
 from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import to_tensor
 
 CROPS = 32

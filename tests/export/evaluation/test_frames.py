@@ -12,7 +12,7 @@ from nitido_export.evaluation.frames import conditions, conditions_of, read_pair
 from nitido_export.publishing.before_after import LABEL, SIDE, before_after
 from nitido_train.data import degrade
 from nitido_train.evaluation.metrics import psnr
-from nitido_train.recipe import load_recipe
+from nitido_train.recipe.files import load_recipe
 
 
 @pytest.fixture

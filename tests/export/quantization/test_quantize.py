@@ -44,7 +44,7 @@ from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d
 from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.quantization.tracing import layer_names
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
 from support.paths import ROOT
 from support.tiny_models import random_checkpoint, tiny_recipe

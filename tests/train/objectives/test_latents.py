@@ -23,7 +23,7 @@ from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import KINDS, LatentNet
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 from nitido_train.training.loop import train
 from support.recipes import SIDE, tiny_latent, write_class_folders, write_digits
 from support.resuming import assert_resumes_bit_for_bit
@@ -99,7 +99,7 @@ def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None
         "import json, sys\n"
         "from pathlib import Path\n"
         "from nitido_train.training.loop import train\n"
-        "from nitido_train.recipe import recipe_from_dict\n"
+        "from nitido_train.recipe.tables import recipe_from_dict\n"
         "from nitido_train.training.setup import RunOptions\n"
         "recipe = recipe_from_dict(json.loads(sys.argv[1]))\n"
         "options = RunOptions(out=Path(sys.argv[2]), data=(Path(sys.argv[3]),), workers=0, accelerator='cpu',\n"

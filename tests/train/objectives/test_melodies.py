@@ -30,7 +30,9 @@ from nitido_train.data.scores import BAR, Grid
 from nitido_train.nets.melody import MelodyNet
 from nitido_train.objectives.melodies import MelodyObjective, settle
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Recipe, load_recipe, recipe_from_dict
+from nitido_train.recipe.files import load_recipe
+from nitido_train.recipe.schema import Recipe
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
 from support.paths import ROOT
 from support.resuming import assert_resumes_bit_for_bit

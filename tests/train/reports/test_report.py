@@ -21,9 +21,10 @@ from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 from nitido_train.cli.report import report
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+from nitido_train.recipe.files import as_toml, load_recipe, recipe_names
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.reports.run import duration
-from nitido_train.reports.run_folder import as_toml, read_run, train_command
+from nitido_train.reports.run_folder import read_run, train_command
 from nitido_train.training import log as records
 from nitido_train.training.loop import train
 from support.recipes import tiny_latent, write_digits

@@ -19,7 +19,8 @@ from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
 from nitido_train.nets.registry import build
 from nitido_train.objectives.frames import FrameObjective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+from nitido_train.recipe.files import load_recipe, recipe_names
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
 from support.paths import ROOT
 from support.resuming import assert_resumes_bit_for_bit

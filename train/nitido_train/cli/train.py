@@ -71,7 +71,7 @@ def train(
 
     Ctrl-C stops after the current step and keeps a checkpoint; --resume goes on from there.
     """
-    from nitido_train.recipe import load_recipe, recipe_names
+    from nitido_train.recipe.files import load_recipe, recipe_names
 
     if list_recipes:
         for name in recipe_names():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido_train.data.examples import Bytes, Examples
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 
 AT_ONCE = 500  # examples that pass through a network together outside training
 

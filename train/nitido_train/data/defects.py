@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nitido.frames import Frame
 from nitido_train.data import degrade
-from nitido_train.recipe import BlotRecipe
+from nitido_train.recipe.schema import DefectRecipe
 
 _APART = 48.0  # levels: colours nearer than this would hardly show
 _CORNERS = 12  # of a blot's outline
@@ -32,7 +32,7 @@ Point = NDArray[np.float64]
 """(row, column) or a step of one pixel, float64."""
 
 
-def blemish(picture: Frame, recipe: BlotRecipe, rng: np.random.Generator) -> Frame:
+def blemish(picture: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> Frame:
     """The picture with blots, then noise; the picture itself stays as it is. A share ``recipe.clean`` gets no blot."""
     result = picture.copy()
     if rng.random() >= recipe.clean:
@@ -42,7 +42,7 @@ def blemish(picture: Frame, recipe: BlotRecipe, rng: np.random.Generator) -> Fra
     return degrade.add_gaussian(result, sigma, rng) if sigma > 0 else result
 
 
-def blemished(pictures: Sequence[Frame], recipe: BlotRecipe = BlotRecipe()) -> list[Frame]:  # noqa: B008
+def blemished(pictures: Sequence[Frame], recipe: DefectRecipe = DefectRecipe()) -> list[Frame]:  # noqa: B008
     """A test set with blots on every picture, more on larger ones: about ``recipe.count`` on each 128×128 pixels.
     Seeded by position, so that every network gets the same pictures."""
     given: list[Frame] = []
@@ -54,7 +54,7 @@ def blemished(pictures: Sequence[Frame], recipe: BlotRecipe = BlotRecipe()) -> l
     return given
 
 
-def _blot(result: Frame, picture: Frame, recipe: BlotRecipe, rng: np.random.Generator) -> None:
+def _blot(result: Frame, picture: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> None:
     """Paints one blot onto ``result``, in a colour of ``picture``."""
     low, high = (math.log(side) for side in recipe.size)
     side = math.exp(rng.uniform(low, high))
@@ -204,7 +204,7 @@ def _place(picture: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> 
     return best
 
 
-def _colour(picture: Frame, under: Frame, recipe: BlotRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
+def _colour(picture: Frame, under: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
     """What to paint with over ``under`` (n×3): a colour of the picture that shows there, else (where the picture has
     none, and for a share ``recipe.foreign``) any that does."""
     mean = under.mean(axis=0, dtype=np.float64)

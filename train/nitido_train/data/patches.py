@@ -13,7 +13,7 @@ from nitido.frames import Frame
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade
 from nitido_train.data.pictures import PictureStore
-from nitido_train.recipe import DataRecipe, Recipe
+from nitido_train.recipe.schema import DataRecipe, Recipe
 
 
 class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):

@@ -14,7 +14,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from nitido_train.data.batches import LatentBatch
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import LatentPassage
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 from nitido_train.tensors import to_tensor, to_unit
 
 

@@ -16,7 +16,7 @@ from nitido_train.data import defects as blots
 from nitido_train.data import degrade
 from nitido_train.data.pictures import PictureStore
 from nitido_train.evaluation.metrics import luma, psnr, psnr_y
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import to_frames, to_tensor
 
 

@@ -27,7 +27,7 @@ from nitido_train.objectives.warm_start import first_weights, other_network
 from nitido_train.quantization.equalization import equalize
 from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.ranges import percentile_ranges
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import to_frames, to_tensor
 
 HELD_OUT = 16  # pictures kept for validation when no validation folder is given

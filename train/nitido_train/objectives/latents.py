@@ -26,7 +26,7 @@ from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import VARIATIONAL, LatentNet
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import from_logits, to_unit
 
 DESCRIBED = 5000  # examples whose latents are averaged for the card

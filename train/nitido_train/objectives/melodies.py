@@ -26,7 +26,7 @@ from nitido_train.nets.melody import MelodyNet
 from nitido_train.nets.registry import build
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
-from nitido_train.recipe import LatentRecipe, Recipe
+from nitido_train.recipe.schema import LatentRecipe, Recipe
 
 RECOMBINED = 0.5  # share of the phrases whose second half is that of another phrase of the same tune
 SETTLED = 2048  # phrases that the statistics of the averaged network are taken from

@@ -15,7 +15,7 @@ from nitido_train.objectives.frames import FrameObjective
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.melodies import MelodyObjective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 
 
 class Objective(Protocol):

@@ -12,7 +12,7 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.grow import grow, is_larger
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 
 log = logging.getLogger(__name__)
 

@@ -39,7 +39,7 @@ def write_report(run: Run, objective: Objective | None, device: torch.device) ->
     shown = {**drawn(run, objective, device), **curves(run.history, run.score)}
     for name, figure in shown.items():
         write_whole(run.folder / "figures" / f"{name}.png", report_page.png(figure.picture))
-    summary = objective.summary if objective else run.setting.summary if run.setting else ""
+    summary = objective.summary if objective else run.settings.summary if run.settings else ""
     write_whole(run.folder / "report.html", _page(run, shown, summary, complete=objective is not None))
     return shown
 
@@ -108,8 +108,8 @@ def _tiles(run: Run) -> dict[str, str]:
         found["step of the best checkpoint"] = f"{run.best.step:,}"
     found["steps done" + _ending(run)] = f"{run.last.step:,}"
     found["parameters in training"] = f"{_parameters(run):,}"
-    if run.setting and run.setting.seconds:
-        found["time"] = duration(run.setting.seconds)
+    if run.settings and run.settings.seconds:
+        found["time"] = duration(run.settings.seconds)
     return found
 
 
@@ -168,23 +168,23 @@ def _shown(value: Any) -> str:
 
 
 def _surroundings(run: Run, summary: str) -> dict[str, dict[str, str]]:
-    setting = run.setting
+    settings = run.settings
     data = {"found": summary} if summary else {}
-    if setting is None:
+    if settings is None:
         named = ", ".join(run.last.provenance.get("data", []))
         return {"data": {**({"sources": named} if named else {}), **data}}
-    data["sources"] = ", ".join(setting.data)
-    data["validation"] = ", ".join(setting.val) or "held out of the sources, evenly spaced"
-    if setting.start:
-        data["began with the weights of"] = setting.start
+    data["sources"] = ", ".join(settings.data)
+    data["validation"] = ", ".join(settings.val) or "held out of the sources, evenly spaced"
+    if settings.start:
+        data["began with the weights of"] = settings.start
     machine = {
-        "machine": setting.machine,
-        "accelerator": setting.accelerator,
-        "precision": setting.precision,
-        "processes": str(setting.devices),
-        "threads": str(setting.threads),
+        "machine": settings.machine,
+        "accelerator": settings.accelerator,
+        "precision": settings.precision,
+        "processes": str(settings.devices),
+        "threads": str(settings.threads),
     }
-    return {"data": data, "machine": machine, "versions": setting.versions}
+    return {"data": data, "machine": machine, "versions": settings.versions}
 
 
 def _commands(run: Run) -> list[str]:

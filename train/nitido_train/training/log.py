@@ -19,7 +19,7 @@ from nitido.system.files import write_whole
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.objective import Objective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Schedule
+from nitido_train.recipe.schema import Schedule
 from nitido_train.reports.run import write_report
 from nitido_train.reports.run_folder import note_end, note_run, read_run
 

@@ -17,7 +17,7 @@ from nitido.system.process import stop_on_signal
 from nitido_train.checkpoint import Checkpoint, save_checkpoint
 from nitido_train.objectives.objective import open_objective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Recipe, Schedule
+from nitido_train.recipe.schema import Recipe, Schedule
 from nitido_train.training.log import Records
 from nitido_train.training.muon import Muon
 from nitido_train.training.setup import effective_recipe, initial_state, prepare_folder

@@ -10,7 +10,7 @@ import torch
 from nitido.errors import CheckpointError, RecipeError
 from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
 
 
 def effective_recipe(recipe: Recipe, options: RunOptions) -> Recipe:
