@@ -22,8 +22,8 @@ from bench import methods, page, plot, quality, speed, trials
 from bench.methods import Method
 from bench.results import Results
 
+from nitido.frames import Frame
 from nitido.system.files import write_whole
-from nitido_train.data.degrade import Picture
 
 ROOT = Path(__file__).parents[1]
 TASKS = ("denoise", "upscale")
@@ -46,7 +46,7 @@ def measure_quality(
                 print(f"  {trial.key:32} {method.name:28} {results.describe(method.name, trial.key)}", flush=True)
 
 
-def measure_speed(found: Sequence[Method], task: str, results: Results, frame: Picture, rounds: int) -> float:
+def measure_speed(found: Sequence[Method], task: str, results: Results, frame: Frame, rounds: int) -> float:
     """Replaces the task's times in the results; returns the ms of the fastest matrix product."""
     settings: dict[str, tuple[Method, float]] = {}
     for method in found:
@@ -75,7 +75,7 @@ def measure_speed(found: Sequence[Method], task: str, results: Results, frame: P
     return product
 
 
-def timed_frame(data: Path, task: str) -> Picture:
+def timed_frame(data: Path, task: str) -> Frame:
     """640×480 of a photograph; noisy for denoisers, some of which take longer where there is more to do."""
     photo = trials.first_picture(data / trials.SETS["denoise"][-1])
     frame = np.asarray(cv2.resize(photo, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)

@@ -14,7 +14,8 @@ import torch
 
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.registry import build
-from nitido_train.recipe import Recipe, recipe_from_dict
+from nitido_train.recipe.schema import Recipe
+from nitido_train.recipe.tables import recipe_from_dict
 
 SIDE = 16
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.blocks import CollapsibleConv2d
 from nitido_train.nets.registry import build
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.recipe.tables import recipe_from_dict
 
 
 def tiny_recipe(task: str = "denoise", **schedule: object) -> dict[str, object]:

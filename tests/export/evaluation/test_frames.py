@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from nitido.errors import SourceUnavailable
+from nitido.frames import Frame
 from nitido_export.evaluation.frames import conditions, conditions_of, read_pairs, read_pictures
 from nitido_export.publishing.before_after import LABEL, SIDE, before_after
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
 from nitido_train.evaluation.metrics import psnr
-from nitido_train.recipe import load_recipe
+from nitido_train.recipe.files import load_recipe
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_picture_of_a_model_shows_given_restored_and_original(photos: Path, 
     recipe = load_recipe(name)
     shapes: list[tuple[int, ...]] = []
 
-    def restore(given: Picture) -> Picture:
+    def restore(given: Frame) -> Frame:
         shapes.append(given.shape)
         return np.full((SIDE, SIDE, 3), 77, np.uint8)
 

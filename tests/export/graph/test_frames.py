@@ -18,12 +18,12 @@ from nitido_export.graph.layers import write_layers
 from nitido_export.graph.writer import GraphWriter
 from nitido_export.proof.parity import check_parity
 from nitido_export.session import quiet_session
-from nitido_train.data.pictures import to_tensor
-from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
 from nitido_train.nets.registry import build
-from nitido_train.quantization.imitation import percentile_ranges, quantize_net
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import percentile_ranges
+from nitido_train.tensors import to_frames, to_tensor
 from support.tiny_models import RememberingBody
 
 
@@ -101,7 +101,7 @@ def test_a_recurrent_model_remembers_the_frame_before() -> None:
     with torch.no_grad():
         _, state = net(to_tensor(torch.from_numpy(first)))
         expected, _ = net(to_tensor(torch.from_numpy(second)), state)
-    assert np.abs(to_pictures(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
+    assert np.abs(to_frames(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
     assert not np.array_equal(with_past["image"], without["image"])
 
 

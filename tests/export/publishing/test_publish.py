@@ -22,7 +22,7 @@ from nitido_export.export import export_float
 from nitido_export.graph.analysis import read_facts
 from nitido_export.graph.frames import frame_graph
 from nitido_export.proof import parity
-from nitido_train import checkpoint
+from nitido_train.checkpoint import save_checkpoint
 from support.tiny_models import random_checkpoint
 
 
@@ -109,7 +109,7 @@ def test_the_card_has_the_licence_of_the_weights(tmp_path: Path) -> None:
     run, target = tmp_path / "last.pt", tmp_path / "m.onnx"
 
     def exported(*options: str, **known: str) -> tuple[str, str, str]:
-        checkpoint.save(replace(random_checkpoint("denoise"), **known), run)
+        save_checkpoint(replace(random_checkpoint("denoise"), **known), run)
         result = CliRunner().invoke(cli.export, [str(tmp_path), "-o", str(target), *options], catch_exceptions=False)
         card = read_card(str(target))
         return card.licence, card.training["data"], result.output

@@ -20,9 +20,8 @@ from nitido.inference.model import Model, load
 from nitido.model_file import zoo
 from nitido.model_file.card import CONTRACT, Card
 from nitido_export.graph.frames import frame_graph
-from nitido_train.data.pictures import to_tensor
-from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.frame import RecurrentFrameNet
+from nitido_train.tensors import to_frames, to_tensor
 from support.latent_models import write_latent_model
 from support.tiny_models import RememberingBody
 
@@ -156,7 +155,7 @@ def test_a_stream_of_a_recurrent_model_remembers(recurrent_net: RecurrentFrameNe
     for frame, result in zip(frames, results, strict=True):
         with torch.no_grad():
             expected, state = recurrent_net(to_tensor(torch.from_numpy(frame[None])), state)
-        assert int(np.abs(to_pictures(expected)[0].astype(int) - result).max()) <= 1
+        assert int(np.abs(to_frames(expected)[0].astype(int) - result).max()) <= 1
     # Called, every frame is the first.
     assert np.array_equal(model(frames[0]), results[0])
     assert not np.array_equal(model(frames[2]), results[2])

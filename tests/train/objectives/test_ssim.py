@@ -13,9 +13,9 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from nitido_train.data.pictures import find_pictures
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.objectives.losses import LOSSES
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.tiny_models import tiny_recipe
 
 

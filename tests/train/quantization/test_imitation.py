@@ -8,8 +8,9 @@ from torch import nn
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.registry import build
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import Quantization, activations, percentile_ranges, quantize_body, unquantized
+from nitido_train.quantization.imitation import quantize_body, unquantized
 from nitido_train.quantization.imitation import quantize_net as quantize
+from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
 
 
 def nets() -> list[nn.Module]:

@@ -17,15 +17,16 @@ from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from nitido_train import checkpoint
+from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 from nitido_train.cli.report import report
-from nitido_train.objectives.latents import LatentJob
-from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.files import as_toml, load_recipe, recipe_names
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.reports.run import duration
-from nitido_train.reports.run_folder import as_toml, read_run, train_command
+from nitido_train.reports.run_folder import read_run, train_command
 from nitido_train.training import log as records
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.recipes import tiny_latent, write_digits
 from support.tiny_models import tiny_recipe
 
@@ -72,14 +73,16 @@ def test_a_network_for_frames_has_its_curves_and_pictures(photos: Path, tmp_path
 def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss = LatentJob.loss
+    loss = LatentObjective.loss
 
-    def loss_then_interrupt(self: LatentJob, net: nn.Module, batch: object, step: int, device: torch.device) -> Tensor:
+    def loss_then_interrupt(
+        self: LatentObjective, net: nn.Module, batch: object, step: int, device: torch.device
+    ) -> Tensor:
         if step == 1:
             signal.raise_signal(signal.SIGINT)
         return loss(self, net, batch, step, device)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(LatentJob, "loss", loss_then_interrupt)
+    monkeypatch.setattr(LatentObjective, "loss", loss_then_interrupt)
     run = tmp_path / "run"
     assert train(tiny_latent(), options_for(run, digits)).step == 2
     html = (run / "report.html").read_text()
@@ -154,10 +157,10 @@ def test_the_log_holds_each_validation_once_whatever_was_lost(digits: Path, tmp_
     recipe = tiny_latent("autoencoder")
     train(recipe, options_for(run, digits))
     # As if it had been killed after its second validation, with a checkpoint of the first, of a version that knew less.
-    state = checkpoint.load(run / "best.pt")
-    last = checkpoint.load(run / "last.pt")
+    state = load_checkpoint(run / "best.pt")
+    last = load_checkpoint(run / "last.pt")
     older = replace(last, step=3, history=[{k: v for k, v in last.history[0].items() if k != "ssim"}], best=0.0)
-    checkpoint.save(older, run / "last.pt")
+    save_checkpoint(older, run / "last.pt")
     assert state.step in (3, 6)
     train(recipe, replace(options_for(run, digits), resume=True))
     with (run / "log.csv").open(newline="") as file:
