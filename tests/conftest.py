@@ -1,4 +1,8 @@
-"""Small models and pictures that tests build for themselves, and the shipped ones."""
+"""Small models and pictures that tests build for themselves.
+
+What trains or exports is imported where it is used, so that the tests of the runtime can be collected, and those that
+need no fresh model be run, on a machine that has the runtime only.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,18 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido_export.draft import ReleaseInfo
-from nitido_export.export import export_float
 from support.paths import SAMPLES
-from support.tiny_models import random_checkpoint
 
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A denoiser and an upscaler with random weights, exported. Skips the test where nothing can be exported."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from nitido_export.draft import ReleaseInfo
+    from nitido_export.export import export_float
+    from support.tiny_models import random_checkpoint
+
     folder = tmp_path_factory.mktemp("models")
     for task in ("denoise", "upscale"):
         export_float(random_checkpoint(task), folder / f"{task}.onnx", ReleaseInfo("none", "none"))

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from nitido.anomaly.heatmap import draw_heatmap
 from nitido.anomaly.inspector import find_regions, open_inspector
@@ -27,8 +25,7 @@ from nitido.inference.verify import verify
 from nitido.live.state import Captured, Controls
 from nitido.model_file.properties import read_properties, with_properties
 from nitido.video.io import VideoSink
-from nitido_export.graph.writer import GraphWriter
-from support.latent_models import halves, write, write_latent_model, write_melody_model
+from support.latent_models import graph_writer, halves, write, write_latent_model, write_melody_model
 from support.paths import ROOT
 
 SPOT = (slice(30, 33), slice(50, 53))
@@ -43,7 +40,9 @@ def nitido(*arguments: object, stdin: Path | None = None) -> subprocess.Complete
 
 def write_smoothing_model(path: Path, task: str = "reconstruct") -> Path:
     """A model from frame to image, any size: each pixel becomes the mean of the 5×5 around it."""
-    w = GraphWriter()
+    w = graph_writer()
+    from onnx import TensorProto
+
     frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
     planes = w.op("Transpose", [w.op("Cast", [frame], "levels", to=TensorProto.FLOAT)], "planes", perm=[0, 3, 1, 2])
     means = w.op("AveragePool", [planes], "means", kernel_shape=[5, 5], pads=[2, 2, 2, 2])
@@ -89,7 +88,9 @@ def part(model: Path, tmp_path: Path) -> Path:
     return written
 
 
-def test_stamped_metadata_is_there_once_and_the_rest_unchanged(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_stamped_metadata_is_there_once_and_the_rest_unchanged(tiny_models: dict[str, Path]) -> None:
+    import onnx
+
     plain = tiny_models["denoise"].read_bytes()
     once = with_properties(plain, {"nitido.note": '"first"', "nitido.summary": '"of my own"'})
     twice = with_properties(once, {"nitido.note": '"ünd"'})

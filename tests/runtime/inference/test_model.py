@@ -7,24 +7,23 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import pytest
-import torch
 
 import nitido
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, NitidoError
 from nitido.inference.model import Model, load
 from nitido.model_file import zoo
 from nitido.model_file.card import CONTRACT, Card
-from nitido_export.graph.frames import frame_graph
-from nitido_train.data.pictures import to_tensor
-from nitido_train.evaluation.validation import to_pictures
-from nitido_train.nets.frame import RecurrentFrameNet
 from support.latent_models import write_latent_model
-from support.tiny_models import RememberingBody
+from support.tiny_models import remembering_net
+
+if TYPE_CHECKING:
+    import onnx
+
+    from nitido_train.nets.frame import RecurrentFrameNet
 
 SHIPPED = [entry.name for entry in zoo.entries() if entry.takes_frames]
 
@@ -116,14 +115,21 @@ def write_model(graph: onnx.ModelProto, path: Path, multiple: int) -> Path:
 
 @pytest.fixture(scope="module")
 def recurrent_net() -> RecurrentFrameNet:
-    torch.manual_seed(0)
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
     # The state has a position for every 2 pixels, frames are padded to 8: its size does not follow from the card.
-    return RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8, coarsest=4).eval()
+    return remembering_net(coarsest=4)
+
+
+def graph_of(net: RecurrentFrameNet) -> onnx.ModelProto:
+    from nitido_export.graph.frames import frame_graph
+
+    return frame_graph(net)
 
 
 @pytest.fixture(scope="module")
 def recurrent_model(recurrent_net: RecurrentFrameNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(frame_graph(recurrent_net), tmp_path_factory.mktemp("recurrent") / "memory.onnx", 8)
+    return write_model(graph_of(recurrent_net), tmp_path_factory.mktemp("recurrent") / "memory.onnx", 8)
 
 
 def frames_of(*sizes: tuple[int, int]) -> list[np.ndarray]:
@@ -148,6 +154,11 @@ def test_a_stream_takes_frames_only_as_results_are_drawn(recurrent_model: Path, 
 
 
 def test_a_stream_of_a_recurrent_model_remembers(recurrent_net: RecurrentFrameNet, recurrent_model: Path) -> None:
+    import torch
+
+    from nitido_train.data.pictures import to_tensor
+    from nitido_train.evaluation.validation import to_pictures
+
     frames = frames_of((16, 24), (16, 24), (16, 24))
     model = load(recurrent_model, "cpu")
     assert model.recurrent
@@ -202,13 +213,13 @@ def test_bound_memory_gives_what_a_plain_run_gives(
 
 
 def test_a_state_that_fits_no_grid_is_named(recurrent_net: RecurrentFrameNet, tmp_path: Path) -> None:
-    model = load(write_model(frame_graph(recurrent_net), tmp_path / "odd.onnx", 9), "cpu")
+    model = load(write_model(graph_of(recurrent_net), tmp_path / "odd.onnx", 9), "cpu")
     with pytest.raises(CardMismatch, match="no size of state_in fits a grid of 9 pixels"):
         model(noise_frame(8, 8))
 
 
 def test_a_state_without_its_return_is_refused(recurrent_net: RecurrentFrameNet, tmp_path: Path) -> None:
-    graph = frame_graph(recurrent_net)
+    graph = graph_of(recurrent_net)
     del graph.graph.output[[o.name for o in graph.graph.output].index("state_out")]
     with pytest.raises(CardMismatch, match="every state_in needs its state_out"):
         load(write_model(graph, tmp_path / "cut.onnx", 8), "cpu")

@@ -6,19 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from onnx import TensorProto
 
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
 from nitido.images.fit import fit_picture
 from nitido.latent.autoencoder import CHUNK, load_decoder, load_encoder
 from nitido.model_file.zoo import default_latent_model
-from nitido_export.graph.writer import GraphWriter
-from nitido_train.nets.latent import LatentNet
 from support.latent_models import (
     HEIGHT,
     LOG_VAR,
     WIDTH,
+    graph_writer,
     halves,
     write,
     write_index,
@@ -76,6 +73,9 @@ def test_classes_are_told_by_name_or_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["autoencoder", "vae", "cvae"])
 def test_what_an_export_writes_is_read_and_equals_the_network(kind: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from nitido_train.nets.latent import LatentNet
+
     torch.manual_seed(0)
     net = LatentNet(kind, 16, 24, 1, latent=3, widths=[4, 8], hidden=16, labels=["a", "b"]).eval()
     model = write_latent_net(tmp_path, net)
@@ -155,7 +155,9 @@ def test_another_model_is_refused_and_those_at_hand_are_named(
     ],
 )
 def test_a_card_that_makes_no_sense_is_told(tmp_path: Path, change: dict[str, object], message: str) -> None:
-    w = GraphWriter()
+    w = graph_writer()
+    from onnx import TensorProto
+
     z = w.input("z", TensorProto.FLOAT, ["N", 2])
     w.op("Identity", [z], "image")
     w.output("image", TensorProto.FLOAT, ["N", 2])
