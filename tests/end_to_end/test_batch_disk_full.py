@@ -13,7 +13,8 @@ import pytest
 
 from nitido.batch.journal import NAME
 from nitido.images.io import read_picture
-from support.batch_files import crops, nitido
+from support.batch_files import crops
+from support.commands import nitido
 
 FILES = 60
 SIZE = 600  # KB: about half of what the results take

@@ -21,17 +21,12 @@ from nitido.inference.model import load
 from nitido.model_file import zoo
 from nitido_export.pack import cold_start, minimal_build, ort_format
 from nitido_export.pack.write import write_pack
+from support.commands import nitido
 from support.paths import ROOT
 
 TEMPLATES = ROOT / "export" / "nitido_export" / "pack" / "templates"
 
 FRAME_MODELS = [entry for entry in zoo.entries() if entry.takes_frames]
-
-
-def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli.main import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def with_metadata(model: Path, target: Path, key: str, value: str) -> Path:

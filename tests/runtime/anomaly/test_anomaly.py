@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -25,17 +22,11 @@ from nitido.inference.verify import verify
 from nitido.live.state import Captured, Controls
 from nitido.model_file.properties import read_properties, with_properties
 from nitido.video.io import VideoSink
+from support.commands import nitido, nitido_process
 from support.latent_models import graph_writer, halves, write, write_latent_model, write_melody_model
 from support.paths import ROOT
 
 SPOT = (slice(30, 33), slice(50, 53))
-
-
-def nitido(*arguments: object, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli.main import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    with stdin.open("rb") if stdin else nullcontext() as given:
-        return subprocess.run(command, stdin=given, capture_output=True, text=True, timeout=120, check=False)
 
 
 def write_smoothing_model(path: Path, task: str = "reconstruct") -> Path:
@@ -339,6 +330,7 @@ def test_a_clip_in_a_pipe_has_no_black_frame_before_it(part: Path, tmp_path: Pat
     (tmp_path / "raw").write_bytes(b"".join(frame.tobytes() for frame in frames))
     size = f"{frames[0].shape[1]}x{frames[0].shape[0]}"
     common = ("anomaly", "live", "--source", "-", "--size", size, "--model", part, "--sink", "none", "--json")
-    watched = nitido(*common, "--every-frame", stdin=tmp_path / "raw")
+    with (tmp_path / "raw").open("rb") as given:
+        watched = nitido_process(*common, "--every-frame", stdin=given)
     assert [json.loads(line)["frame"] for line in watched.stdout.splitlines()] == [0, 1], watched.stderr
     assert watched.returncode == 0

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import cv2
@@ -26,13 +26,10 @@ from nitido.inference.model import load
 from nitido.model_file import zoo
 from nitido.system.memory_budget import MemoryBudget
 from nitido.system.search import Filter, left_out
-from support.batch_files import command, crops, nitido
+from support.batch_files import crops, journal_lines, names
+from support.commands import HANG, command, held_at, nitido, opened_by_signal, running
 from support.paths import ROOT
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("[!.]*.*"))
-
+from support.waiting import until
 
 # --- plan
 
@@ -378,22 +375,26 @@ def test_run_takes_a_model_of_any_task(tiny_models: dict[str, Path], tmp_path: P
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_cleanly_and_the_same_command_goes_on(setting, number: int, code: int, tmp_path: Path) -> None:
     source, out, model = tmp_path / "many", *setting[1:]
-    crops(source, 300)
-    arguments = ["denoise", source, "-o", out, *model, "--report", tmp_path / "r.json"]
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and len(names(out)) < 5:
-        time.sleep(0.005)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    crops(source, 30)
+    workers = 2
+    arguments = ["denoise", source, "-o", out, *model, "--workers", workers, "--report", tmp_path / "r.json"]
+    # Five files are done, and no other one before the signal has arrived.
+    gate = tmp_path / "gate"
+    others = held_at(*[job.source for job in plan_jobs([source], out)[5:]], gate=gate) + opened_by_signal(gate)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with running(command(*arguments, before=others), **pipes) as process:
+        until(lambda: process.poll() is not None or len(names(out)) == 5)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=HANG)
     assert process.returncode == code, said
     assert "Interrupted" in said and "Traceback" not in said
     report = json.loads((tmp_path / "r.json").read_text())
     done = names(out)
-    assert 5 <= len(done) < 300
+    assert 5 <= len(done) <= 5 + workers  # what was in work is finished
     assert sorted(Path(p).relative_to(out).as_posix() for p in report["done"]) == done
     assert report["stopped"] == "interrupted"
     rest = nitido(*arguments)
-    assert f"{300 - len(done)} done, 0 failed, {len(done)} skipped (done before)" in rest.stdout
+    assert f"{30 - len(done)} done, 0 failed, {len(done)} skipped (done before)" in rest.stdout
 
 
 def test_a_stopped_video_leaves_nothing(tiny_models: dict[str, Path], tmp_path: Path) -> None:
@@ -401,13 +402,15 @@ def test_a_stopped_video_leaves_nothing(tiny_models: dict[str, Path], tmp_path: 
     for i in range(20):
         writer.write(np.full((48, 64, 3), 10 * i, np.uint8))
     writer.release()
+    asked = itertools.count()
     frames: list[int] = []
     report = run_jobs(
         load(tiny_models["denoise"], "cpu"),
         [Job(tmp_path / "in.avi", tmp_path / "out" / "x.avi")],
-        stopping=lambda: len(frames) >= 3,
+        stopping=lambda: next(asked) >= 3,  # asked before the video and after each of its frames
         progress=frames.append,
     )
+    assert sum(frames) == 3
     assert report.stopped == "interrupted" and not report.done and not report.failed
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -431,23 +434,24 @@ def test_an_arriving_file_is_taken_once_it_stops_growing(tmp_path: Path) -> None
     assert [job.source for job in arrivals.ready()] == [path]
 
 
-def test_watch_does_what_arrives_until_it_is_stopped(setting) -> None:
+def test_watch_does_what_arrives_until_it_is_stopped(setting, tmp_path: Path) -> None:
     source, out, model = setting
     arguments = ["denoise", source, "-o", out, *model, "--watch", "--poll", 0.05]
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cv2.imwrite(str(tmp_path / "late.png"), np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / "bad.png").write_text("bad")
 
-    def wait_for(count: int) -> None:
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline and len(names(out)) < count:
-            time.sleep(0.01)
+    def has(done: int, failed: int) -> bool:
+        status = [line["status"] for line in journal_lines(out)]
+        return process.poll() is not None or (len(names(out)) == done and status.count("failed") == failed)
 
-    wait_for(6)
-    cv2.imwrite(str(source / "late.png"), np.zeros((9, 9, 3), np.uint8))
-    (source / "bad.png").write_text("bad")
-    wait_for(7)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    told, said = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with running(command(*arguments), **pipes) as process:
+        until(lambda: has(6, 0))
+        for name in ("late.png", "bad.png"):
+            (tmp_path / name).rename(source / name)
+        until(lambda: has(7, 1))
+        process.send_signal(signal.SIGINT)
+        told, said = process.communicate(timeout=HANG)
     assert process.returncode == 1, said  # one failed
     assert "7 done, 1 failed" in told
     assert said.count("failed: ") == 1 and "bad.png is not a picture" in said

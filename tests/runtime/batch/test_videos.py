@@ -20,7 +20,7 @@ from nitido.batch.plan import plan_jobs
 from nitido.batch.run import run_jobs
 from nitido.inference.model import load
 from nitido.video import sound
-from support.batch_files import nitido
+from support.commands import nitido
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg") or not shutil.which("ffprobe"), reason="needs ffmpeg")
 SOUND = ["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac"]

@@ -12,12 +12,7 @@ from PIL import Image
 
 from nitido.images.io import Picture, read_picture, write_picture
 from nitido.video.io import VideoSink
-
-
-def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli.main import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+from support.commands import nitido
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -35,6 +35,7 @@ from nitido.model_file.card import CONTRACT, Card
 from nitido.system import machine
 from nitido.system.machine import Camera, Display, Machine, describe_machine, find_cameras, find_display, parse_cpuinfo
 from nitido.system.wheels import Clash, find_clashes
+from support.commands import HANG, command
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux shows")
 ENTRIES = [entry for entry in zoo.entries() if entry.takes_frames]
@@ -336,11 +337,10 @@ def test_terminals_without_the_signs_get_plain_ones() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_the_command_reports_on_this_machine(encoding: str) -> None:
-    code = "from nitido.cli.main import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "doctor", "--seconds", "0.1"],
+        command("doctor", "--seconds", 0.1),
         capture_output=True,
-        timeout=120,
+        timeout=HANG,
         check=False,
         env={**os.environ, "PYTHONIOENCODING": encoding},
     )

@@ -19,7 +19,7 @@ from nitido.latent.embedding import Embedding, embed_files, nearest, pictures_be
 from nitido.latent.map import Plane, draw_map, plane_of, thumbnail_side
 from nitido.latent.space import LatentSpace
 from nitido.latent.tables import read_table, write_table
-from support.batch_files import nitido
+from support.commands import nitido
 from support.latent_models import LOG_VAR, halves, write_index, write_latent_model, write_melody_model, z_of
 
 # In the order in which a batch finds them: a folder's own files first.

@@ -26,10 +26,9 @@ from nitido.web import onnxruntime_web as web_engine
 from nitido.web.onnxruntime_web import BINARY, SCRIPT, VERSION, find_engine, install_engine
 from support.browser import engine, engine_archive
 from support.bump_decoders import write_bump_decoder, write_tune_decoder
+from support.commands import HANG, command, running
 from support.latent_models import write_latent_model
 from support.paths import ROOT
-
-WAIT = 30
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def explorer(tmp_path: Path, pretended: Path) -> Iterator[Explorer]:
 
 def get(explorer: Explorer, path: str, **headers: str) -> tuple[int, bytes, http.client.HTTPMessage]:
     address = explorer.url.removeprefix("http://").rstrip("/")
-    connection = http.client.HTTPConnection(address, timeout=WAIT)
+    connection = http.client.HTTPConnection(address, timeout=HANG)
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -200,19 +199,16 @@ def test_the_command_serves_until_it_is_told_to_end(
     write_latent_model(tmp_path)
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "nitido").symlink_to(engine(pytestconfig).parent)
-    command = [sys.executable, "-c", "from nitido.cli.main import main; main()", "explore", "tiny", "--port", "0"]
     environment = os.environ | {"NITIDO_MODELS": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
-        assert running.stderr is not None
-        line = running.stderr.readline()
-        try:
-            url = next(word for word in line.split() if word.startswith("http://"))
-            with urllib.request.urlopen(f"{url}model.json", timeout=WAIT) as answer:
-                assert json.load(answer)["name"] == "tiny"
-        finally:
-            running.send_signal(number)
-        assert running.wait(WAIT) == 0
-        assert running.stderr.read() == ""
+    explore = command("explore", "tiny", "--port", 0)
+    with running(explore, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        line = process.stderr.readline()
+        url = next(word for word in line.split() if word.startswith("http://"))
+        with urllib.request.urlopen(f"{url}model.json", timeout=HANG) as answer:
+            assert json.load(answer)["name"] == "tiny"
+        process.send_signal(number)
+        assert process.wait(HANG) == 0
+        assert process.stderr.read() == ""
 
 
 def test_a_wheel_carries_the_page_and_the_engine_if_it_was_there(tmp_path: Path, pretended: Path) -> None:
@@ -223,8 +219,8 @@ def test_a_wheel_carries_the_page_and_the_engine_if_it_was_there(tmp_path: Path,
     for folder in ("export/nitido_export", "train/nitido_train", "models"):
         (source / folder).mkdir(parents=True)
     shutil.copytree(pretended, source / "runtime/nitido/web/pages/engine" / f"onnxruntime-web-{VERSION}")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     names = {name.removeprefix("nitido/web/pages/") for name in zipfile.ZipFile(wheel).namelist()}
     pages = ROOT / "runtime/nitido/web/pages"

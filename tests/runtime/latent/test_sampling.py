@@ -17,7 +17,7 @@ from nitido.latent.sampling import between, decode_each, draw, labels_in_turn, m
 from nitido.latent.sheets import Style, check_target, contact_sheet, write_frames
 from nitido.latent.space import LatentSpace
 from nitido.video.io import VideoSource
-from support.batch_files import nitido
+from support.commands import nitido
 from support.latent_models import STEPS, halves, write_latent_model, write_melody_model
 
 

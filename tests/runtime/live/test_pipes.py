@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ import pytest
 from nitido.errors import FrameMismatch, SinkClosed, SourceUnavailable
 from nitido.live.sinks.pipe import PipeSink
 from nitido.live.sources.pipe import PipeSource
+from support.commands import HANG, command, running
 from support.live_fakes import frame
-
-NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]
 
 
 def raw(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:
@@ -21,7 +19,7 @@ def raw(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:
 
 
 def live(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*NITIDO, *map(str, arguments)], input=given, capture_output=True, timeout=120, check=False)
+    return subprocess.run(command("live", *arguments), input=given, capture_output=True, timeout=HANG, check=False)
 
 
 class Trickle(io.RawIOBase):
@@ -89,23 +87,21 @@ def test_strength_nothing_returns_the_piped_bytes(tiny_models: dict[str, Path]) 
 
 def test_a_reader_that_goes_away_ends_the_run_well(tiny_models: dict[str, Path]) -> None:
     arguments = ["--source", "-", "--size", "160x120", "--sink", "-", "--every-frame", "--model"]
-    process = subprocess.Popen(
-        [*NITIDO, *arguments, str(tiny_models["denoise"])],
+    with running(
+        command("live", *arguments, tiny_models["denoise"]),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-    )  # fmt: skip
-    assert process.stdin and process.stdout and process.stderr
-    process.stdin.write(raw(1, 2, size=(160, 120)))
-    process.stdout.read(1000)
-    process.stdout.close()
-    try:
-        for value in range(200):
-            process.stdin.write(raw(value, size=(160, 120)))
+    ) as process:  # fmt: skip
+        process.stdin.write(raw(1, 2, size=(160, 120)))
+        process.stdout.read(1000)
+        process.stdout.close()
+        try:
+            for value in range(200):
+                process.stdin.write(raw(value, size=(160, 120)))
+        except BrokenPipeError:
+            pass
         process.stdin.close()
-    except BrokenPipeError:
-        process.stdin.close()
-    text = process.stderr.read().decode()
-    process.stderr.close()
-    assert process.wait(60) == 0, text
+        text = process.stderr.read().decode()
+        assert process.wait(HANG) == 0, text
     assert "the reader of the frames has gone" in text and "Traceback" not in text
 
 

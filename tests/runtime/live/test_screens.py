@@ -19,6 +19,7 @@ from nitido.live.overlay import compose
 from nitido.live.sinks import open_sink
 from nitido.live.sinks.window import WindowSink
 from nitido.live.state import Controls, Shot, Status
+from support.commands import HANG, command
 from support.live_fakes import frame
 
 SHOT = Shot(frame(40, (320, 200)), frame(90, (320, 200)), 7, 0.0, 0.0, "m")
@@ -45,9 +46,8 @@ class FakeScreen:
 def test_without_a_display_a_window_is_an_error_and_not_an_abort(tiny_models: dict[str, Path], display: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     done = subprocess.run(
-        [sys.executable, "-c", "from nitido.cli.main import main; main()", "live", "--source", "-", "--size", "16x12",
-         "--sink", "window", "--model", str(tiny_models["denoise"])],
-        input=frame(1).tobytes(), capture_output=True, timeout=120, check=False,
+        command("live", "--source", "-", "--size", "16x12", "--sink", "window", "--model", tiny_models["denoise"]),
+        input=frame(1).tobytes(), capture_output=True, timeout=HANG, check=False,
         env=environment | ({"DISPLAY": display} if display else {}),
     )  # fmt: skip
     assert done.returncode == 1

@@ -81,7 +81,11 @@ def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
 
     monkeypatch.setattr(LatentJob, "loss", loss_then_interrupt)
     run = tmp_path / "run"
-    assert train(tiny_latent(), options_for(run, digits)).step == 2
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it
+    try:
+        assert train(tiny_latent(), options_for(run, digits)).step == 2
+    finally:
+        signal.signal(signal.SIGINT, handler)
     html = (run / "report.html").read_text()
     assert "Not validated yet" in html
     assert f"nitido train {run}/recipe.toml --data {digits} --out {run} --resume --workers 0" in html
