@@ -3,16 +3,16 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
-from nitido.inference.model import load
+from nitido.inference.model import Model, load
 from nitido.live.ladder import Rung, plan_rungs
 from nitido.live.loop import run
 from nitido.live.mailbox import Mailbox
@@ -21,24 +21,8 @@ from nitido.live.sinks import Viewer
 from nitido.live.stage import LadderStage
 from nitido.live.state import Controls, Shot, Status
 from nitido.live.variants import open_variants
-from support.live_fakes import FakeModel, FakeSource, ListSink, fake_model, frame
-
-WAIT = 20.0  # seconds after which a test that hangs fails
-
-
-def reached(event: threading.Event) -> None:
-    """Waits for an event that must come."""
-    if not event.wait(WAIT):
-        raise TimeoutError("the other thread did not get there")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that must come true."""
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the other thread did not get there")
-        time.sleep(0.001)
+from support.live_fakes import FakeClock, FakeModel, FakeSource, ListSink, fake_model, frame
+from support.waiting import WAIT, reached, threads_left, until
 
 
 def test_the_newest_item_wins_and_putting_never_waits() -> None:
@@ -160,31 +144,29 @@ def test_the_frame_that_came_while_the_model_warmed_up_is_taken_first() -> None:
     assert (report.captured, report.shown, report.dropped) == (2, 1, 1)
 
 
-def slow_at_first(seen: list[tuple[str, tuple[int, ...]]], name: str) -> Callable[[Frame], None]:
+def slow_at_first(seen: list[tuple[str, tuple[int, ...]]], name: str, clock: FakeClock) -> Callable[[Frame], None]:
     """Work that takes long at the first frame of each size, as a session's does; notes in ``seen`` what it is given."""
 
     def work(item: Frame) -> None:
         if (name, item.shape) not in seen:
-            time.sleep(0.3)
+            clock.seconds += 0.3
         seen.append((name, item.shape))
 
     return work
 
 
-@pytest.mark.parametrize("fps", [None, 20.0])
+@pytest.mark.parametrize("fps", [None, 200.0])
 def test_a_clip_begins_with_its_first_frame_however_long_the_models_warm_up(fps: float | None) -> None:
     seen: list[tuple[str, tuple[int, ...]]] = []
     before: list[tuple[str, tuple[int, ...]]] = []
-    models = [fake_model(slow_at_first(seen, name), name=name) for name in ("m", "m.int8")]
-    sink = ListSink(fps=20.0, work=lambda _frame: None if before else before.extend(seen))
-    delays: list[float] = []
-    with FakeSource((frame(i) for i in range(6)), fps=20.0, live=False) as source, sink:
-        report = run(
-            source, models if fps else models[0], sink, fps=fps, progress=lambda status: delays.append(status.p95_ms)
-        )
+    clock = FakeClock()
+    models = [fake_model(slow_at_first(seen, name, clock), name=name) for name in ("m", "m.int8")]
+    sink = ListSink(fps=200.0, work=lambda _frame: None if before else before.extend(seen))
+    with FakeSource((frame(i) for i in range(6)), fps=200.0, live=False) as source, sink:
+        report = run(source, models if fps else models[0], sink, fps=fps, clock=clock)
     assert sink.values[0] == 1 and len(sink.values) == 6
     assert report.captured == 6 and report.changes == ()
-    assert delays[0] < 250  # the warming up is no delay of the first frame
+    assert clock.seconds > 0.2 and report.p95_ms < 1  # the warming up is no delay of the first frame
     whole, half = (12, 16, 3), (6, 8, 3)
     lighter = [("m.int8", whole), ("m.int8", half)] if fps else []
     assert before == [("m", whole), *lighter, ("m", whole)]  # each once, then the first frame
@@ -214,13 +196,13 @@ def test_a_source_that_knows_its_size_finds_the_model_warm() -> None:
 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_run_that_ends_while_its_clip_waits_for_the_model_leaves_no_thread(stopped: bool) -> None:
-    controls, before = Controls(), threading.active_count()
+    controls, before = Controls(), threading.enumerate()
 
     def work(_frame: Frame) -> None:
         if not stopped:
             raise FrameMismatch("odd")
         controls.stop()
-        time.sleep(0.2)
+        reached(source.closed)  # the run ends while the model is at work
 
     with FakeSource(endless(), fps=10.0, live=False) as source, ListSink() as sink:
         if stopped:
@@ -228,26 +210,30 @@ def test_a_run_that_ends_while_its_clip_waits_for_the_model_leaves_no_thread(sto
         else:
             with pytest.raises(FrameMismatch, match="odd"):
                 run(source, fake_model(work), sink)
-    assert threading.active_count() == before
+    assert not threads_left(before)
 
 
 def test_too_slow_a_model_is_replaced_by_the_faster_and_the_report_says_so() -> None:
-    changed = threading.Event()
+    changed, clock = threading.Event(), FakeClock()
 
     def frames() -> Iterator[Frame]:
         while not changed.is_set():
+            taken = slow.calls + fast.calls
             yield frame(1)
-            time.sleep(0.001)
-        yield frame(1)
+            until(lambda: slow.calls + fast.calls > taken)  # noqa: B023 (called at once)
+
+    def take_long(_frame: Frame) -> None:
+        clock.seconds += 0.01
 
     def watch(status: Status) -> None:
         if status.rung == "m.int8":
             changed.set()
 
-    slow, fast = fake_model(lambda _frame: time.sleep(0.01), name="m"), fake_model(name="m.int8")
+    slow, fast = FakeModel(take_long, name="m"), FakeModel(name="m.int8")
+    models = cast(list[Model], [slow, fast])
     with FakeSource(frames()) as source, ListSink() as sink:
-        report = run(source, [slow, fast], sink, fps=1000, progress=watch)
-    assert (report.changes[0].before, report.changes[0].after) == ("m", "m.int8")
+        report = run(source, models, sink, fps=1000, progress=watch, clock=clock)
+    assert [(change.before, change.after) for change in report.changes] == [("m", "m.int8")]
     assert report.rungs["m"] >= 1 and report.rungs["m.int8"] >= 1
 
 
@@ -278,12 +264,12 @@ def endless() -> Iterator[Frame]:
 
 
 def test_stopping_ends_the_run_and_all_its_threads() -> None:
-    controls, before = Controls(), threading.active_count()
+    controls, before = Controls(), threading.enumerate()
     with FakeSource(endless()) as source, ListSink(work=lambda _f: controls.stop()) as sink:
         report = run(source, fake_model(), sink, controls=controls)
         assert source.closed.is_set()  # a source that waits for its camera must not wait on
     assert report.ended == "stopped" and report.shown == 1
-    assert threading.active_count() == before
+    assert not threads_left(before)
 
 
 def refuse(error: Exception) -> None:
@@ -302,13 +288,13 @@ def test_a_failure_anywhere_comes_out_of_run_after_all_threads_ended(where: str)
         yield frame(1)
         raise errors["source"]
 
-    before = threading.active_count()
+    before = threading.enumerate()
     frames = failing() if where == "source" else endless()
     model = fake_model(lambda _f: refuse(errors["model"]) if where == "model" else None)
     sink = ListSink(work=lambda _f: refuse(errors["sink"]) if where == "sink" else None)
     with FakeSource(frames) as source, pytest.raises(type(errors[where]), match=str(errors[where])):
         run(source, model, sink)
-    assert threading.active_count() == before
+    assert not threads_left(before)
 
 
 def test_a_sink_whose_reader_has_gone_ends_the_run_well() -> None:
@@ -344,7 +330,7 @@ def test_a_viewer_gets_before_and_after_with_the_status_and_is_called_while_idle
         run(source, fake_model(), screen)
     (shot, status), *_ = screen.shots
     assert (shot.before[0, 0, 0], shot.after[0, 0, 0]) == (5, 6)
-    assert (status.size, status.captured, status.rung) == ((16, 12), 1, "fake")
+    assert (status.size, status.shown, status.rung) == ((16, 12), 1, "fake")
     assert screen.frames == []
 
 
