@@ -6,13 +6,18 @@ need no fresh model be run, on a machine that has the runtime only.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from support.paths import SAMPLES
+
+
+def pytest_configure() -> None:
+    """One thread for torch and BLAS, unless the environment says otherwise: the networks of tests are too small for
+    more, threads that wait busily slow everything else down, and sums have the same order on every machine."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +38,12 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of a few crops of real photographs."""
+    import cv2
+
     folder = tmp_path / "photos"
     folder.mkdir()
     for path in sorted(SAMPLES.glob("*.webp"))[:3]:
         picture = cv2.imread(str(path))
         assert picture is not None
-        cv2.imwrite(str(folder / f"{path.stem}.png"), np.asarray(picture)[20:300, 20:300])
+        cv2.imwrite(str(folder / f"{path.stem}.png"), picture[20:300, 20:300])
     return folder

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from nitido.images.encode import SUFFIX_OF
 from nitido.images.io import Picture, encode_picture, read_picture
 from nitido.images.metadata import Metadata
 from support.commands import nitido_process
 from support.paths import SAMPLES
+
+pytestmark = pytest.mark.slow
 
 CORRUPT = int(os.environ.get("NITIDO_CORRUPT", "60"))
 

@@ -15,12 +15,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nitido.batch.journal import NAME
 from nitido.images.io import read_picture
 from support.batch_files import crops, journal_lines
 from support.commands import command, held_at, nitido, running
 from support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("NITIDO_KILLS", "4"))
 

@@ -27,6 +27,8 @@ from nitido.video.io import VideoSink, VideoSource
 from support.commands import HANG, command, opened_by_signal, running
 from support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 def frames_in(path: Path) -> int:
     with VideoSource(path) as source:

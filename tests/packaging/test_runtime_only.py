@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from support.paths import ROOT
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_runtime_can_be_collected_without_torch_and_onnx() -> None:
     command = [sys.executable, "-m", "pytest", "-p", "support.runtime_only", "-p", "no:cacheprovider"]
     done = subprocess.run(

@@ -50,6 +50,7 @@ def test_the_command_writes_and_says_what_it_measured(tiny_models: dict[str, Pat
     assert re.search(r"largest difference from denoise.onnx: [01] of 255", run.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", FRAME_MODELS, ids=lambda entry: entry.name)
 def test_the_ort_file_of_a_shipped_model_is_that_model(photos: Path, tmp_path: Path, entry: zoo.Entry) -> None:
     from nitido.images.io import read_picture

@@ -24,6 +24,7 @@ from support.recipes import SIDE, random_latent_checkpoint
 NOBODY = ReleaseInfo("none", "none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_part_equals_its_network_and_carries_its_proof(kind: str, channels: int, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_an_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 def test_export_evaluates_and_indexes(photos: Path, tmp_path: Path) -> None:
     info = ReleaseInfo("none", "none", evaluation=[photos])
     card = export_float(random_checkpoint("denoise"), tmp_path / "m.onnx", info)
@@ -105,6 +106,7 @@ def test_shipped_models_carry_their_evaluation_and_card_file(entry: zoo.Entry) -
         assert row["baseline"] is None or row["value"] > row["baseline"]
 
 
+@pytest.mark.slow
 def test_the_card_has_the_licence_of_the_weights(tmp_path: Path) -> None:
     run, target = tmp_path / "last.pt", tmp_path / "m.onnx"
 

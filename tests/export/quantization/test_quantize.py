@@ -102,6 +102,7 @@ def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(outcome: Outcome) -> None:
     weights = integer_weights(outcome.draft.graph)
     assert len(weights) == 7 and outcome.draft.card.quantization["float_layers"] == []
@@ -126,6 +127,7 @@ def test_rounding_keeps_the_sum_of_every_kernel() -> None:
     assert (plain - exact).abs().max() > 0.8  # what independent rounding does
 
 
+@pytest.mark.slow
 def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Picture]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
     net = cast(FrameNet, collapse(checkpoint.frame_net()))
@@ -176,6 +178,7 @@ def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, net=state, ema=state)
 
 
+@pytest.mark.slow
 def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tmp_path: Path) -> None:
     good = checkpoints.load(SHIPPED)
     bad = unbalanced(good)
@@ -197,6 +200,7 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tm
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) -> None:
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
     checkpoint = checkpoints.load(SHIPPED)
@@ -208,6 +212,7 @@ def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) 
         assert check_parity(mixed, model, "int8")["psnr"] in (None, pytest.approx(75, abs=20)), layer
 
 
+@pytest.mark.slow
 def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pictures: list[Picture]) -> None:
     with pytest.raises(ExportError, match=r"--max-drop -5 dB cannot be met: .* loses .* of 3 layers in float"):
         run(random_checkpoint("denoise"), pictures[:1], max_drop=-5.0)
@@ -215,6 +220,7 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
         run(checkpoints.load(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
 
 
+@pytest.mark.slow
 def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Picture]) -> None:
     checkpoint = checkpoints.load(SHIPPED)
     with opened_reference(checkpoint, None, INFO) as reference:
@@ -228,6 +234,7 @@ def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: 
         assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
 
 
+@pytest.mark.slow
 def test_training_for_8_bits_exports_the_graph_it_trained(
     photos: Path, pictures: list[Picture], tmp_path: Path
 ) -> None:
@@ -296,6 +303,7 @@ def test_bad_input_is_named_and_nothing_is_written(photos: Path, tmp_path: Path)
     assert not out.parent.exists()
 
 
+@pytest.mark.slow
 def test_the_exported_file_is_small_and_one(outcome: Outcome, tmp_path: Path) -> None:
     publish(outcome.draft, tmp_path / "m.int8.onnx", INFO)
     assert (tmp_path / "m.int8.onnx").stat().st_size < 80_000

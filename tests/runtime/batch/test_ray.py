@@ -51,6 +51,7 @@ print(json.dumps(told | {"finished": finished}))
 """
 
 
+@pytest.mark.cluster
 @needs_ray
 def test_every_file_is_done_once_though_a_worker_is_killed(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     files = 80
@@ -76,6 +77,7 @@ def test_every_file_is_done_once_though_a_worker_is_killed(tiny_models: dict[str
         assert (out / target).read_bytes() == (local / target).read_bytes()
 
 
+@pytest.mark.cluster
 @needs_ray
 def test_the_command_runs_on_a_cluster_of_this_machine(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     crops(tmp_path / "in", 6)

@@ -146,6 +146,7 @@ def test_a_full_disk_ends_a_run_of_videos(
     assert "3 done" in nitido(*arguments).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [True, False])
 def test_room_for_the_copy_with_sound_is_looked_for_while_the_video_grows(
     tmp_path: Path,

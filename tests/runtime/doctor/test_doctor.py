@@ -212,6 +212,7 @@ def test_shipped_models_pass_and_a_changed_one_fails(tmp_path: Path) -> None:
     assert not text.passed and "cannot be loaded" in text.detail
 
 
+@pytest.mark.slow
 def test_every_model_is_measured_and_unreadable_ones_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     speeds = measure_speeds([*ENTRIES, replace(ENTRIES[0], path=tmp_path / "text.onnx")], seconds=0, device="cpu")
@@ -335,6 +336,7 @@ def test_terminals_without_the_signs_get_plain_ones() -> None:
     assert _showable("✓", "no such encoding") == "+"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_the_command_reports_on_this_machine(encoding: str) -> None:
     done = subprocess.run(

@@ -57,7 +57,7 @@ def test_a_halo_that_is_too_small_shows(tiny_models: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 5), (479, 641)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 5), pytest.param(479, 641, marks=pytest.mark.slow)])
 def test_shipped_models_tile_exactly(name: str, height: int, width: int) -> None:
     assert_tiles_equal_whole(load(name, "cpu"), height, width, tile=128)
 

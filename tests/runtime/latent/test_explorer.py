@@ -122,6 +122,7 @@ def test_nothing_is_downloaded_unasked_and_the_command_that_does_is_told(home: P
     assert not cache_folder().exists()
 
 
+@pytest.mark.network
 def test_the_engine_is_installed_from_the_archive_with_its_licence_and_found(
     home: Path, pytestconfig: pytest.Config
 ) -> None:
@@ -160,6 +161,7 @@ def test_without_npm_the_way_without_it_is_told(home: Path, monkeypatch: pytest.
         install_engine(cache_folder())
 
 
+@pytest.mark.network
 def test_a_registry_that_does_not_answer_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("npm") is None:
         pytest.skip("npm is not on PATH")
@@ -171,6 +173,7 @@ def test_a_registry_that_does_not_answer_is_one_line(home: Path, monkeypatch: py
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.network
 def test_a_folder_that_cannot_be_written_is_one_line(home: Path, pytestconfig: pytest.Config) -> None:
     (home / "file").write_text("")
     with pytest.raises(SinkUnavailable, match="cannot write"):
@@ -191,6 +194,7 @@ def test_a_model_that_is_no_decoder_is_an_error_before_anything_is_served(
     assert isinstance(found, NitidoError) and "expected the decoder" in str(found)
 
 
+@pytest.mark.network
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_told_to_end(

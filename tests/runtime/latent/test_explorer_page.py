@@ -24,6 +24,8 @@ from support.browser import chromium, engine
 from support.bump_decoders import LOWEST, SIDE, write_bump_decoder, write_tune_decoder
 from support.waiting import WAIT, until
 
+pytestmark = [pytest.mark.browser, pytest.mark.network]
+
 Pixels = NDArray[np.uint8]
 
 
