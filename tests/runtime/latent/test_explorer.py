@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from nitido.cli.main import cli
 from nitido.errors import NitidoError, ProviderUnavailable, SinkUnavailable, SourceUnavailable
 from nitido.latent.autoencoder import load_decoder
-from nitido.latent.explorer import Explorer, facts
+from nitido.latent.explorer import Explorer, space_facts
 from nitido.system.files import cache_folder
 from nitido.web import onnxruntime_web as web_engine
 from nitido.web.onnxruntime_web import BINARY, SCRIPT, VERSION, find_engine, install_engine
@@ -95,10 +95,10 @@ def test_a_port_in_use_is_one_clear_error(explorer: Explorer, tmp_path: Path, pr
 
 
 def test_facts_of_a_melody_and_of_latents_without_a_normal_prior(tmp_path: Path) -> None:
-    tune = facts(load_decoder(write_tune_decoder(tmp_path / "tune.decoder.onnx"), "cpu"))
+    tune = space_facts(load_decoder(write_tune_decoder(tmp_path / "tune.decoder.onnx"), "cpu"))
     named = ("medium", "steps", "steps_per_beat", "lowest", "pitches")
     assert [tune[name] for name in named] == ["melody", 16, 4, 60, 27]
-    plain = facts(load_decoder(write_bump_decoder(tmp_path / "plain.decoder.onnx", 3, prior="none"), "cpu"))
+    plain = space_facts(load_decoder(write_bump_decoder(tmp_path / "plain.decoder.onnx", 3, prior="none"), "cpu"))
     assert (plain["normal"], plain["mean"], plain["std"]) == (False, [10.0] * 3, [1.0] * 3)
 
 
