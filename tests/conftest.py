@@ -13,11 +13,10 @@ import pytest
 
 from support.paths import SAMPLES
 
-
-def pytest_configure() -> None:
-    """One thread for torch and BLAS, unless the environment says otherwise: the networks of tests are too small for
-    more, threads that wait busily slow everything else down, and sums have the same order on every machine."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# One thread for torch and BLAS, unless the environment says otherwise: the networks of tests are too small for more,
+# threads that wait busily slow everything else down, and sums have the same order on every machine. Before any of them
+# is imported, which is why they are imported inside fixtures.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

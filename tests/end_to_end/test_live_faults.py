@@ -23,16 +23,12 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.io import VideoSink
 from support.commands import HANG, command, opened_by_signal, running
+from support.frames import frames_in
 from support.waiting import until
 
 pytestmark = pytest.mark.slow
-
-
-def frames_in(path: Path) -> int:
-    with VideoSource(path) as source:
-        return len(list(source))
 
 
 @pytest.fixture(scope="module")

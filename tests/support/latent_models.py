@@ -11,10 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nitido.latent.space import LatentSpace
 from nitido.model_file.card import CONTRACT, Card
 
 if TYPE_CHECKING:
@@ -39,6 +41,30 @@ def halves(left: int, right: int, height: int = HEIGHT, width: int = WIDTH) -> N
 def z_of(left: int, right: int) -> NDArray[np.float32]:
     """What an encoder of :func:`write_latent_model` makes of it."""
     return np.array([(left - 128) / UNIT, (right - 128) / UNIT], np.float32)
+
+
+# Pictures of two levels, in the order in which files are found: a folder's own first.
+LEVELS = {"a.png": (10, 20), "z.png": (128, 128), "sub/b.png": (200, 40), "sub/c.png": (60, 220)}
+LEVELS_Z = np.array([z_of(*levels) for levels in LEVELS.values()])
+
+
+def write_pictures(folder: Path) -> Path:
+    """Files with the pictures of ``LEVELS``, larger than the model's."""
+    for name, (left, right) in LEVELS.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), halves(left, right, 24, 24))
+    return folder
+
+
+def latent_space(
+    size: int = 2, prior: str = "normal", labels: tuple[str, ...] = (), **more: list[float]
+) -> LatentSpace:
+    """The space of a model for pictures. more: ``mean`` and ``std`` of the latents, default 0 and 1."""
+    mean, std = more.get("mean", [0.0] * size), more.get("std", [1.0] * size)
+    return LatentSpace(
+        "s", "vae", "picture", size, np.array(mean, np.float32), np.array(std, np.float32), prior, 8, 8, labels=labels
+    )
 
 
 def graph_writer() -> GraphWriter:

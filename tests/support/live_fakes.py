@@ -18,6 +18,11 @@ def frame(value: int, size: tuple[int, int] = (16, 12)) -> Frame:
     return np.full((size[1], size[0], 3), value % 256, np.uint8)
 
 
+def raw_frames(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:
+    """Such frames one after the other, as they come through a pipe."""
+    return b"".join(frame(value, size).tobytes() for value in values)
+
+
 class FakeClock:
     """Seconds that pass when the test says so."""
 

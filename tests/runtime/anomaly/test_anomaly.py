@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from nitido.anomaly.heatmap import draw_heatmap
 from nitido.anomaly.inspector import find_regions, open_inspector
@@ -22,61 +21,10 @@ from nitido.inference.verify import verify
 from nitido.live.state import Captured, Controls
 from nitido.model_file.properties import read_properties, with_properties
 from nitido.video.io import VideoSink
+from support.anomaly_models import SPOT, faulty_picture, good_picture, write_good_pictures, write_smoothing_model
 from support.commands import nitido, nitido_process
-from support.latent_models import graph_writer, halves, write, write_latent_model, write_melody_model
+from support.latent_models import halves, write_latent_model, write_melody_model
 from support.paths import ROOT
-
-SPOT = (slice(30, 33), slice(50, 53))
-
-
-def write_smoothing_model(path: Path, task: str = "reconstruct") -> Path:
-    """A model from frame to image, any size: each pixel becomes the mean of the 5×5 around it."""
-    w = graph_writer()
-    from onnx import TensorProto
-
-    frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
-    planes = w.op("Transpose", [w.op("Cast", [frame], "levels", to=TensorProto.FLOAT)], "planes", perm=[0, 3, 1, 2])
-    means = w.op("AveragePool", [planes], "means", kernel_shape=[5, 5], pads=[2, 2, 2, 2])
-    rounded = w.op("Cast", [w.op("Round", [means], "whole")], "bytes", to=TensorProto.UINT8)
-    w.op("Transpose", [rounded], "image", perm=[0, 2, 3, 1])
-    w.output("image", TensorProto.UINT8, ["N", "H", "W", 3])
-    write(w.model(), path, task, {})
-    return path
-
-
-def good_picture(shade: int = 100, height: int = 64, width: int = 96) -> NDArray[np.uint8]:
-    """A gentle slope from left to right."""
-    row = np.linspace(shade, shade + 40, width).astype(np.uint8)
-    return np.repeat(np.repeat(row[None, :, None], height, axis=0), 3, axis=2)
-
-
-def faulty_picture(shade: int = 100) -> NDArray[np.uint8]:
-    picture = good_picture(shade)
-    picture[SPOT] = 250
-    return picture
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return write_smoothing_model(tmp_path / "models" / "smooth.onnx")
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    folder = tmp_path / "good"
-    folder.mkdir()
-    for shade in range(40, 140, 10):
-        cv2.imwrite(str(folder / f"{shade}.png"), good_picture(shade))
-    return folder
-
-
-@pytest.fixture
-def part(model: Path, tmp_path: Path) -> Path:
-    """The model with a threshold."""
-    reconstruction = Reconstruction(model, "cpu")
-    threshold = fit_threshold(reconstruction, [good_picture(shade) for shade in range(40, 140, 10)])
-    (written,) = write_fitted(reconstruction, threshold, tmp_path / "part.onnx")
-    return written
 
 
 def test_stamped_metadata_is_there_once_and_the_rest_unchanged(tiny_models: dict[str, Path]) -> None:
@@ -126,22 +74,22 @@ def test_a_fault_is_hot_where_it_is(part: Path) -> None:
     assert region.width < 20 and region.height < 20
 
 
-def test_heat_is_the_root_mean_square_difference(model: Path) -> None:
+def test_heat_is_the_root_mean_square_difference(smoothing_model: Path) -> None:
     picture = np.full((21, 21, 3), 100, np.uint8)
     picture[10, 10] = 200
-    heat = Measure(blur=1).heat(Reconstruction(model, "cpu")(picture))
+    heat = Measure(blur=1).heat(Reconstruction(smoothing_model, "cpu")(picture))
     assert heat[10, 10] == pytest.approx(96) and heat[8, 12] == pytest.approx(4) and heat[0, 0] == 0
     whole = Measure(blur=1, pool="mean")
-    assert whole.score(whole.heat(Reconstruction(model, "cpu")(picture))) == pytest.approx(
+    assert whole.score(whole.heat(Reconstruction(smoothing_model, "cpu")(picture))) == pytest.approx(
         np.sqrt((96**2 + 24 * 4**2) / 21**2), rel=1e-4
     )
-    assert Measure(blur=3).heat(Reconstruction(model, "cpu")(picture))[10, 10] == pytest.approx(
+    assert Measure(blur=3).heat(Reconstruction(smoothing_model, "cpu")(picture))[10, 10] == pytest.approx(
         np.sqrt((96**2 + 8 * 4**2) / 9), rel=1e-4
     )
 
 
-def test_the_threshold_is_the_quantile_and_its_margin(model: Path) -> None:
-    reconstruction, pictures = Reconstruction(model, "cpu"), []
+def test_the_threshold_is_the_quantile_and_its_margin(smoothing_model: Path) -> None:
+    reconstruction, pictures = Reconstruction(smoothing_model, "cpu"), []
     for number in range(10):
         pictures.append(good_picture())
         pictures[-1][30, 30] += np.uint8(10 * (number + 1))
@@ -165,10 +113,10 @@ def test_regions_are_separate_and_the_hottest_first() -> None:
 
 
 def test_a_model_that_cannot_be_used_says_what_to_do(
-    model: Path, part: Path, tiny_models: dict[str, Path], tmp_path: Path
+    smoothing_model: Path, part: Path, tiny_models: dict[str, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(CardMismatch, match="nitido anomaly fit GOOD"):
-        open_inspector(model, "cpu")
+        open_inspector(smoothing_model, "cpu")
     with pytest.raises(CardMismatch, match="'denoise', expected one for 'reconstruct'"):
         Reconstruction(tiny_models["denoise"], "cpu")
     with pytest.raises(ModelNotFound, match="nitido models"):
@@ -212,14 +160,14 @@ def test_the_heat_map_shows_the_fault_and_leaves_the_picture(part: Path) -> None
     assert colourful[200:, :200].max() <= 2  # the ground keeps its grey
 
 
-def test_fit_and_check_from_the_command_line(model: Path, good: Path, tmp_path: Path) -> None:
+def test_fit_and_check_from_the_command_line(smoothing_model: Path, good: Path, tmp_path: Path) -> None:
     part, out = tmp_path / "part.onnx", tmp_path / "heat"
     (good / "text.png").write_text("not a picture")
-    fitted = nitido("anomaly", "fit", good, "--model", model, "-o", part, "--device", "cpu")
+    fitted = nitido("anomaly", "fit", good, "--model", smoothing_model, "-o", part, "--device", "cpu")
     assert fitted.returncode == 0, fitted.stderr
     assert "10 good pictures" in fitted.stdout and "too few" not in fitted.stdout
     assert "left out" in fitted.stderr and "better are 100" in fitted.stderr
-    assert "exists" in nitido("anomaly", "fit", good, "--model", model, "-o", part).stderr
+    assert "exists" in nitido("anomaly", "fit", good, "--model", smoothing_model, "-o", part).stderr
 
     (good / "text.png").unlink()
     checked = nitido("anomaly", "check", good, "--model", part, "--device", "cpu")
@@ -283,8 +231,9 @@ def test_a_clip_without_faults_is_all_good(part: Path, tmp_path: Path) -> None:
 
 
 def test_the_documented_example_runs(
-    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write_good_pictures(tmp_path / "good")
     text = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(tmp_path)

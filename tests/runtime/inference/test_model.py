@@ -17,6 +17,7 @@ from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound, NitidoErro
 from nitido.inference.model import Model, load
 from nitido.model_file import zoo
 from nitido.model_file.card import CONTRACT, Card
+from support.frames import frames_of, noise_frame
 from support.latent_models import write_latent_model
 from support.tiny_models import remembering_net
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from nitido_train.nets.frame import RecurrentFrameNet
 
 SHIPPED = [entry.name for entry in zoo.entries() if entry.takes_frames]
-
-
-def noise_frame(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def assert_tiles_equal_whole(model: Model, height: int, width: int, tile: int) -> None:
@@ -130,10 +127,6 @@ def graph_of(net: RecurrentFrameNet) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def recurrent_model(recurrent_net: RecurrentFrameNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(graph_of(recurrent_net), tmp_path_factory.mktemp("recurrent") / "memory.onnx", 8)
-
-
-def frames_of(*sizes: tuple[int, int]) -> list[np.ndarray]:
-    return [np.roll(noise_frame(*size), number, axis=0) for number, size in enumerate(sizes)]
 
 
 def test_a_stream_of_a_plain_model_is_its_calls(tiny_models: dict[str, Path]) -> None:

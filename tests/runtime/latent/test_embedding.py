@@ -20,28 +20,26 @@ from nitido.latent.map import Plane, draw_map, plane_of, thumbnail_side
 from nitido.latent.space import LatentSpace
 from nitido.latent.tables import read_table, write_table
 from support.commands import nitido
-from support.latent_models import LOG_VAR, halves, write_index, write_latent_model, write_melody_model, z_of
-
-# In the order in which a batch finds them: a folder's own files first.
-LEVELS = {"a.png": (10, 20), "z.png": (128, 128), "sub/b.png": (200, 40), "sub/c.png": (60, 220)}
+from support.latent_models import (
+    LEVELS,
+    LEVELS_Z,
+    LOG_VAR,
+    halves,
+    write_index,
+    write_latent_model,
+    write_melody_model,
+    write_pictures,
+)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Pictures of two levels each, whose latents are known."""
-    for name, (left, right) in LEVELS.items():
-        path = tmp_path / "pictures" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), halves(left, right, 24, 24))
-    return tmp_path / "pictures"
+    return write_pictures(tmp_path / "pictures")
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     return write_latent_model(tmp_path / "models")
-
-
-EXPECTED = np.array([z_of(*levels) for levels in LEVELS.values()])
 
 
 def test_files_become_latents_in_their_order(folder: Path, model: Path) -> None:
@@ -50,7 +48,7 @@ def test_files_become_latents_in_their_order(folder: Path, model: Path) -> None:
         load_encoder(model, "cpu"), pictures_below(folder), below=folder, batch=3, thumbnail=6, progress=done.append
     )
     assert embedding.paths == list(LEVELS) and not failed and done == [3, 1]
-    assert np.allclose(embedding.z, EXPECTED, atol=1e-4) and embedding.z.dtype == np.float32
+    assert np.allclose(embedding.z, LEVELS_Z, atol=1e-4) and embedding.z.dtype == np.float32
     assert embedding.log_var is not None and np.allclose(embedding.log_var, LOG_VAR)
     assert embedding.model == "tiny"
     assert embedding.thumbnails is not None
@@ -62,7 +60,7 @@ def test_bad_files_are_told_and_the_others_done(folder: Path, model: Path) -> No
     (folder / "sub" / "cut.png").write_bytes((folder / "a.png").read_bytes()[:60])
     paths = [*pictures_below(folder), folder / "gone.png"]
     embedding, failed = embed_files(load_encoder(model, "cpu"), paths, below=folder, batch=2)
-    assert embedding.paths == list(LEVELS) and np.allclose(embedding.z, EXPECTED, atol=1e-4)
+    assert embedding.paths == list(LEVELS) and np.allclose(embedding.z, LEVELS_Z, atol=1e-4)
     assert [path.name for path, _ in failed] == ["b.png", "cut.png", "gone.png"]
     assert ["is not a picture" in failed[0][1], "cut.png" in failed[1][1], "no such file" in failed[2][1]] == [True] * 3
 
@@ -112,7 +110,7 @@ def test_decoded_pictures_are_not_kept(tmp_path: Path, model: Path, monkeypatch:
 def test_a_class_goes_for_all(folder: Path, tmp_path: Path) -> None:
     encoder = load_encoder(write_latent_model(tmp_path, "told", "cvae", labels=("a", "b")), "cpu")
     embedding, _ = embed_files(encoder, pictures_below(folder), label="b")
-    assert np.allclose(embedding.z, EXPECTED - 1, atol=1e-4)
+    assert np.allclose(embedding.z, LEVELS_Z - 1, atol=1e-4)
     with pytest.raises(FrameMismatch, match="must be told a class"):
         embed_files(encoder, pictures_below(folder))
 
@@ -311,7 +309,7 @@ def test_embed_writes_a_table_and_a_map(folder: Path, model: Path, tmp_path: Pat
         assert run.returncode == 0, run.stderr
         assert f"4 latents of 2 numbers -> {out / name}" in run.stdout
         found = read_table(out / name)
-        assert found.paths == list(LEVELS) and np.allclose(found.z, EXPECTED, atol=1e-4)
+        assert found.paths == list(LEVELS) and np.allclose(found.z, LEVELS_Z, atol=1e-4)
         assert found.log_var is not None
     picture = read_opaque(out / "l.csv.png")
     for level in (10, 20, 200, 40, 60, 220):  # each thumbnail is there, a half of 64×32 pixels and its soft edge

@@ -15,34 +15,26 @@ from nitido.latent.autoencoder import load_decoder
 from nitido.latent.melody import piano_roll, read_midi, write_midi
 from nitido.latent.sampling import between, decode_each, draw, labels_in_turn, manifold
 from nitido.latent.sheets import Style, check_target, contact_sheet, write_frames
-from nitido.latent.space import LatentSpace
 from nitido.video.io import VideoSource
 from support.commands import nitido
-from support.latent_models import STEPS, halves, write_latent_model, write_melody_model
-
-
-def space(size: int = 2, prior: str = "normal", labels: tuple[str, ...] = (), **more: list[float]) -> LatentSpace:
-    mean, std = more.get("mean", [0.0] * size), more.get("std", [1.0] * size)
-    return LatentSpace(
-        "s", "vae", "picture", size, np.array(mean, np.float32), np.array(std, np.float32), prior, 8, 8, labels=labels
-    )
+from support.latent_models import STEPS, halves, latent_space, write_latent_model, write_melody_model
 
 
 def test_the_same_seed_draws_the_same_and_the_prior_says_from_where() -> None:
-    there = space(3)
+    there = latent_space(3)
     assert np.array_equal(draw(there, 5, 7), draw(there, 5, 7))
     assert not np.array_equal(draw(there, 5, 7), draw(there, 5, 8))
     assert not np.array_equal(draw(there, 5), draw(there, 5))
     assert draw(there, 5, 7).dtype == np.float32
-    many = draw(space(2, "none", mean=[5.0, -1.0], std=[0.1, 3.0]), 4000, 1)
+    many = draw(latent_space(2, "none", mean=[5.0, -1.0], std=[0.1, 3.0]), 4000, 1)
     assert np.allclose(many.mean(axis=0), [5, -1], atol=0.2) and np.allclose(many.std(axis=0), [0.1, 3], rtol=0.05)
     # A normal prior is what the model was trained for, wherever the training set came to lie.
-    many = draw(space(2, "normal", mean=[5.0, -1.0], std=[0.1, 3.0]), 4000, 1)
+    many = draw(latent_space(2, "normal", mean=[5.0, -1.0], std=[0.1, 3.0]), 4000, 1)
     assert np.allclose(many.mean(axis=0), 0, atol=0.1) and np.allclose(many.std(axis=0), 1, rtol=0.05)
 
 
 def test_temperature_scales_the_spread() -> None:
-    there = space(2, "none", mean=[5.0, -1.0], std=[2.0, 2.0])
+    there = latent_space(2, "none", mean=[5.0, -1.0], std=[2.0, 2.0])
     assert np.allclose(draw(there, 3, 1, temperature=0), [5, -1])
     assert np.allclose(draw(there, 3, 1, temperature=0.5) - [5, -1], (draw(there, 3, 1) - [5, -1]) / 2, atol=1e-6)
     with pytest.raises(FrameMismatch, match="from 0 on"):
@@ -50,19 +42,19 @@ def test_temperature_scales_the_spread() -> None:
 
 
 def test_a_manifold_stands_on_quantiles() -> None:
-    z = manifold(space(4), 3, (3, 1)).reshape(3, 3, 4)
+    z = manifold(latent_space(4), 3, (3, 1)).reshape(3, 3, 4)
     edge = NormalDist().inv_cdf(1 / 6)
     assert np.allclose(z[:, :, 3], [[edge, 0, -edge]] * 3)  # grows to the right
     assert np.allclose(z[:, 0, 1], [-edge, 0, edge])  # and upwards
     assert not z[:, :, [0, 2]].any()
-    spread = manifold(space(2, "none", mean=[4.0, 2.0], std=[1.0, 10.0]), 3).reshape(3, 3, 2)
+    spread = manifold(latent_space(2, "none", mean=[4.0, 2.0], std=[1.0, 10.0]), 3).reshape(3, 3, 2)
     assert np.allclose(spread[1, 1], [4, 2]) and np.allclose(spread[0, 2], [4 - edge, 2 - 10 * edge])
 
 
 @pytest.mark.parametrize(("size", "axes"), [(1, (0, 1)), (3, (0, 3)), (3, (1, 1)), (3, (-1, 0))])
 def test_a_manifold_over_axes_that_there_are_not_is_refused(size: int, axes: tuple[int, int]) -> None:
     with pytest.raises(FrameMismatch, match="two different axes"):
-        manifold(space(size), 3, axes)
+        manifold(latent_space(size), 3, axes)
 
 
 def test_the_straight_way_and_the_way_on_the_sphere() -> None:
@@ -89,9 +81,9 @@ def test_a_way_of_one_step_or_between_spaces_is_refused() -> None:
 
 
 def test_classes_come_in_turn() -> None:
-    turn = labels_in_turn(space(labels=("a", "b", "c")), 5)
+    turn = labels_in_turn(latent_space(labels=("a", "b", "c")), 5)
     assert turn is not None and turn.tolist() == [0, 1, 2, 0, 1]
-    assert labels_in_turn(space(), 5) is None
+    assert labels_in_turn(latent_space(), 5) is None
 
 
 def test_decoding_one_by_one_gives_what_decoding_all_gives(tmp_path: Path) -> None:
@@ -197,7 +189,7 @@ def test_sample_makes_a_sheet_that_the_seed_repeats(tmp_path: Path) -> None:
     assert pixels(tmp_path / "a.png").shape == (2 * 10 - 2, 3 * 10 - 2, 3)
     assert np.array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png"))
     assert not np.array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "c.png"))
-    first = draw(space(), 6, 3)[0]
+    first = draw(latent_space(), 6, 3)[0]
     assert np.array_equal(pixels(tmp_path / "a.png")[:8, :8], load_decoder(model, "cpu")(first))
 
 

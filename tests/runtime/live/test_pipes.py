@@ -11,11 +11,7 @@ from nitido.errors import FrameMismatch, SinkClosed, SourceUnavailable
 from nitido.live.sinks.pipe import PipeSink
 from nitido.live.sources.pipe import PipeSource
 from support.commands import HANG, command, running
-from support.live_fakes import frame
-
-
-def raw(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:
-    return b"".join(frame(value, size).tobytes() for value in values)
+from support.live_fakes import frame, raw_frames
 
 
 def live(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -36,12 +32,12 @@ class Trickle(io.RawIOBase):
 
 
 def test_frames_are_put_together_however_the_pipe_cuts_them() -> None:
-    source = PipeSource((16, 12), stream=Trickle(raw(1, 2, 3)))  # type: ignore[arg-type]
+    source = PipeSource((16, 12), stream=Trickle(raw_frames(1, 2, 3)))  # type: ignore[arg-type]
     assert [item[11, 15, 2] for item in source] == [1, 2, 3]
 
 
 def test_a_short_last_frame_is_told_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    source = PipeSource((16, 12), stream=io.BytesIO(raw(1, 2, 3)[:-5]))
+    source = PipeSource((16, 12), stream=io.BytesIO(raw_frames(1, 2, 3)[:-5]))
     assert len(list(source)) == 2
     assert "the last frame was short, 571 of 576 bytes" in caplog.text
 
@@ -68,7 +64,7 @@ def test_frames_of_another_size_and_a_reader_that_has_gone_are_told_apart() -> N
 def test_every_piped_frame_comes_out_restored_and_text_goes_to_stderr(tiny_models: dict[str, Path]) -> None:
     done = live(
         "--source", "-", "--size", "16x12", "--sink", "-", "--every-frame", "--model", tiny_models["denoise"],
-        given=raw(*range(20)) + b"rest",
+        given=raw_frames(*range(20)) + b"rest",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert len(done.stdout) == 20 * 16 * 12 * 3
@@ -77,7 +73,7 @@ def test_every_piped_frame_comes_out_restored_and_text_goes_to_stderr(tiny_model
 
 
 def test_strength_nothing_returns_the_piped_bytes(tiny_models: dict[str, Path]) -> None:
-    given = raw(*range(5))
+    given = raw_frames(*range(5))
     done = live(
         "--source", "-", "--size", "16x12", "--sink", "-", "--every-frame", "--strength", 0,
         "--model", tiny_models["denoise"], given=given,
@@ -91,12 +87,12 @@ def test_a_reader_that_goes_away_ends_the_run_well(tiny_models: dict[str, Path])
         command("live", *arguments, tiny_models["denoise"]),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
     ) as process:  # fmt: skip
-        process.stdin.write(raw(1, 2, size=(160, 120)))
+        process.stdin.write(raw_frames(1, 2, size=(160, 120)))
         process.stdout.read(1000)
         process.stdout.close()
         try:
             for value in range(200):
-                process.stdin.write(raw(value, size=(160, 120)))
+                process.stdin.write(raw_frames(value, size=(160, 120)))
         except BrokenPipeError:
             pass
         process.stdin.close()

@@ -15,12 +15,8 @@ import pytest
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.live.sinks import NullSink, open_sink
 from nitido.video.io import VideoSink, VideoSource
+from support.frames import frames_in
 from support.live_fakes import frame
-
-
-def frames_in(path: Path) -> int:
-    with VideoSource(path) as source:
-        return len(list(source))
 
 
 def write(sink: VideoSink, count: int, size: tuple[int, int] = (64, 48)) -> None:
