@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,50 +11,8 @@ import numpy as np
 import pytest
 
 from nitido.video.io import VideoSink, VideoSource
-from support.commands import HANG, nitido
-
-COMMANDS = [
-    *("live", "cameras", "anomaly", "anomaly live", "denoise", "run", "doctor", "sample", "interpolate", "embed"),
-    *("explore", "train", "report", "export", "evaluate", "pack"),
-]
-# click's classes take type arguments only since 8.4, and older ones will do.
-OLDER = """
-import click
-
-def refuse(*_):
-    raise TypeError("not subscriptable")
-
-for found in vars(click).values():
-    if isinstance(found, type) and hasattr(found, "__class_getitem__"):
-        found.__class_getitem__ = refuse
-"""
-HELP = """
-import json, sys
-from click.testing import CliRunner
-from nitido.cli.main import cli
-
-def helped(command):
-    done = CliRunner().invoke(cli, [*command.split(), "--help"])
-    return done.exit_code, done.output + repr(done.exception or "")
-
-print(json.dumps({command: helped(command) for command in sys.argv[1:]}))
-"""
-
-
-@pytest.fixture(scope="module")
-def helped_by_old_click() -> dict[str, tuple[int, str]]:
-    """Exit code and output of ``--help`` of every command, in a process with such a click."""
-    done = subprocess.run(
-        [sys.executable, "-c", OLDER + HELP, *COMMANDS], capture_output=True, text=True, timeout=HANG, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_oldest_click_will_do(command: str, helped_by_old_click: dict[str, tuple[int, str]]) -> None:
-    code, said = helped_by_old_click[command]
-    assert code == 0 and "Usage" in said, said
+from support.commands import HANG, command, nitido
+from support.live_fakes import frame
 
 
 @pytest.mark.parametrize(
@@ -81,3 +39,16 @@ def test_a_recorded_clip_has_its_first_frame_and_its_length(tmp_path: Path) -> N
         levels = [float(item.mean()) for item in source]
     assert len(levels) == count
     assert abs(levels[0] - 40) < 5 and abs(levels[-1] - (40 + 10 * (count - 1))) < 5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+@pytest.mark.parametrize("display", ["", ":63219"])
+def test_without_a_display_a_window_is_an_error_and_not_an_abort(tiny_models: dict[str, Path], display: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        command("live", "--source", "-", "--size", "16x12", "--sink", "window", "--model", tiny_models["denoise"]),
+        input=frame(1).tobytes(), capture_output=True, timeout=HANG, check=False,
+        env=environment | ({"DISPLAY": display} if display else {}),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("Error: no window without a display") and b"mjpeg://" in done.stderr

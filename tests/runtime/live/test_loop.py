@@ -1,55 +1,21 @@
+"""The live loop with fakes that wait for each other: which frames are shown, and how a run ends."""
+
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import cast
 
-import numpy as np
 import pytest
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
-from nitido.inference.model import Model, load
-from nitido.live.ladder import Rung, plan_rungs
+from nitido.inference.model import Model
 from nitido.live.loop import run
-from nitido.live.mailbox import Mailbox
-from nitido.live.pacing import PacedWriter, Pacer
 from nitido.live.sinks import Viewer
-from nitido.live.stage import LadderStage
 from nitido.live.state import Controls, Shot, Status
-from nitido.live.variants import open_variants
 from support.live_fakes import FakeClock, FakeModel, FakeSource, ListSink, fake_model, frame
-from support.waiting import WAIT, reached, threads_left, until
-
-
-def test_the_newest_item_wins_and_putting_never_waits() -> None:
-    box: Mailbox[int] = Mailbox()
-    assert all(box.put(i) for i in range(5))
-    assert (box.take(), box.dropped) == (4, 4)
-    assert box.take(timeout=0) is None
-    box.put(7)
-    box.close()
-    assert not box.put(8)
-    assert not box.over and box.take() == 7 and box.over and box.take() is None
-
-
-def test_a_lossless_mailbox_waits_until_the_place_is_free_or_closed() -> None:
-    box: Mailbox[int] = Mailbox(lossless=True)
-    results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.extend(box.put(i) for i in range(4)), daemon=True)
-    thread.start()
-    assert [box.take(WAIT) for _ in range(3)] == [0, 1, 2]
-    thread.join(WAIT)
-    assert box.take(WAIT) == 3 and box.dropped == 0
-    box.put(0)
-    waiting = threading.Thread(target=lambda: results.append(box.put(1)), daemon=True)
-    waiting.start()
-    box.close()
-    waiting.join(WAIT)
-    assert results == [True] * 4 + [False]
+from support.waiting import reached, threads_left, until
 
 
 def test_under_overload_the_next_frame_is_the_newest_and_never_one_of_a_queue() -> None:
@@ -115,14 +81,6 @@ def test_a_clip_is_paced_by_its_rate_and_a_sink_with_a_rate_gets_every_moment() 
     assert len(sink.frames) >= 12  # a dropped frame, or a late one on a busy machine, is made up for by repeats
     assert report.shown + report.dropped == 12
     assert sink.values == sorted(sink.values) and sink.values[-1] == 12
-
-
-def test_missing_moments_are_filled_with_the_frame_that_was_shown_then() -> None:
-    sink = ListSink()
-    writer = PacedWriter(sink, Pacer(10))
-    for value, moment in ((1, 0.0), (2, 0.1), (3, 0.5), (4, 0.52)):
-        writer.write(frame(value), moment)
-    assert sink.values == [1, 2, 2, 2, 2, 3]
 
 
 def test_the_frame_that_came_while_the_model_warmed_up_is_taken_first() -> None:
@@ -344,60 +302,3 @@ def test_a_camera_that_comes_back_with_another_size_keeps_the_size_of_the_record
     with FakeSource(frames()) as source:
         run(source, fake_model(), sink)
     assert [item.shape for item in sink.frames] == [(12, 16, 3)] * 2
-
-
-CLEAN = np.full((60, 80, 3), 120, np.uint8)
-CLEAN[:, 40:] = 180
-
-
-def noisy_frame() -> Frame:
-    rng = np.random.default_rng(1)
-    return np.clip(CLEAN + rng.normal(0, 15, CLEAN.shape), 0, 255).astype(np.uint8)
-
-
-def test_half_size_is_close_to_the_whole_for_the_shipped_denoiser() -> None:
-    given = noisy_frame()
-    restore = LadderStage([load("denoise", "cpu")]).restore
-    full, half, _, through = plan_rungs(["m"])
-    whole, halved = (restore(given, rung) for rung in (full, half))
-    error = [float(np.abs(item.astype(float) - CLEAN).mean()) for item in (given, whole, halved)]
-    assert error[1] < error[2] < 0.25 * error[0]  # measured: 11.9, 1.4, 1.8
-    assert restore(given, through) is given
-    assert np.array_equal(restore(given, half, 0.0), given)
-
-
-def test_passthrough_of_an_upscaler_has_the_size_of_its_results(tiny_models: dict[str, Path]) -> None:
-    restore = LadderStage([load(tiny_models["upscale"], "cpu")]).restore
-    assert restore(noisy_frame(), Rung("through", None)).shape == restore(noisy_frame(), Rung("m", 0)).shape
-
-
-def test_variants_are_the_int8_beside_a_file_and_a_broken_one_is_left_out(
-    tiny_models: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    data = tiny_models["denoise"].read_bytes()
-    for name in ("mine.onnx", "mine.int8.onnx", "other.onnx"):
-        (tmp_path / name).write_bytes(data)
-    mine = str(tmp_path / "mine.onnx")
-    assert [m.path.name for m in open_variants(mine, "cpu")] == ["mine.onnx", "mine.int8.onnx"]
-    assert [m.path.name for m in open_variants(mine, "cpu", faster=False)] == ["mine.onnx"]
-    (tmp_path / "mine.int8.onnx").write_bytes(b"not a model")
-    assert [m.path.name for m in open_variants(mine, "cpu")] == ["mine.onnx"]
-    assert "left out the variant" in caplog.text
-    (tmp_path / "mine.int8.onnx").write_bytes(tiny_models["upscale"].read_bytes())  # another task
-    assert len(open_variants(mine, "cpu")) == 1
-
-
-def test_variants_of_an_indexed_model_are_its_int8_and_smaller_sizes(
-    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tiny_models["denoise"].read_bytes()
-    rows = []
-    for name in ("soft-m", "soft-m.int8", "soft-n", "soft-n.int8", "hard-n"):
-        (tmp_path / f"{name}.onnx").write_bytes(data)
-        row = {"name": name, "file": f"{name}.onnx", "task": "denoise", "scale": 1, "summary": ""}
-        rows.append({**row, "sha256": hashlib.sha256(data).hexdigest(), "default": False})
-    (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
-    monkeypatch.setenv("NITIDO_MODELS", str(tmp_path))
-    found = {m.path.stem for m in open_variants("soft-m", "cpu")}
-    assert found == {"soft-m", "soft-m.int8", "soft-n", "soft-n.int8"}
-    assert {m.path.stem for m in open_variants("soft-m.int8", "cpu")} == {"soft-m.int8", "soft-n.int8"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nitido.live.statistics import LiveStatistics
+from nitido.live.ladder import percentile_95
+from nitido.live.statistics import DurationHistogram, LiveStatistics
 
 
 def show(statistics: LiveStatistics, *moments: float, delay: float = 0.02, rung: str = "m") -> None:
@@ -45,3 +46,14 @@ def test_the_report_is_of_the_whole_run() -> None:
     assert (report.busy_p50_ms, report.busy_p95_ms) == (pytest.approx(20, rel=0.011), pytest.approx(40, rel=0.011))
     assert report.line().startswith("21 of 30 frames shown, 7 dropped, 2 skipped, 10.0 fps, p50 40 ms, p95 8")
     assert report.line().endswith("0 ladder changes, 1 reconnect; stopped")
+
+
+def test_percentiles_of_window_and_of_a_whole_run() -> None:
+    assert percentile_95([*range(1, 21)]) == 19
+    assert percentile_95([5]) == 5
+    spread = DurationHistogram()
+    assert spread.percentile(0.95) == 0
+    for milliseconds in range(1, 1001):
+        spread.add(milliseconds / 1000)
+    assert spread.percentile(0.5) == pytest.approx(0.5, rel=0.011)
+    assert spread.percentile(0.95) == pytest.approx(0.95, rel=0.011)
