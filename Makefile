@@ -1,13 +1,21 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo test lint bench explorer clean
+.PHONY: demo check test quick lint bench explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
 
+# Before every commit: lint and types beside the quick tests, under a minute on two cores.
+check: .venv/.installed
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint quick
+
+# Everything, as CI does: see the markers in pyproject.toml.
 test: .venv/.installed
 	.venv/bin/python -m pytest
+
+quick: .venv/.installed
+	.venv/bin/python -m pytest -m "not slow and not network and not browser and not cluster"
 
 lint: .venv/.installed
 	.venv/bin/ruff check .

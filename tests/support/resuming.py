@@ -5,20 +5,25 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe.schema import Recipe
-from nitido_train.training import loop
-from nitido_train.training.loop import train
+if TYPE_CHECKING:
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.recipe.schema import Recipe
+    from nitido_train.training.setup import RunOptions
 
 
 def assert_resumes_bit_for_bit(recipe: Recipe, options: RunOptions, cut_at: int, patch: pytest.MonkeyPatch) -> None:
     """Trains ``recipe`` in one go, and again from the checkpoint after ``cut_at`` steps: weights, averaged weights and
     the history, whose loss covers steps on both sides of the cut, must be the same."""
+    import torch
+
+    from nitido_train.checkpoint import load_checkpoint, save_checkpoint
+    from nitido_train.training import loop
+    from nitido_train.training.loop import train
+
     options = replace(options, checkpoint_minutes=0)
     cut = replace(options, out=options.out.with_name("cut"), resume=True)
     cut.out.mkdir()

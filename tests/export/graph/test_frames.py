@@ -19,12 +19,12 @@ from nitido_export.graph.writer import GraphWriter
 from nitido_export.proof.parity import check_parity
 from nitido_export.session import quiet_session
 from nitido_train.nets.blocks import space_to_depth
-from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
+from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.registry import build
 from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.tensors import to_frames, to_tensor
-from support.tiny_models import RememberingBody
+from support.tiny_models import remembering_net
 
 
 def run(model: onnx.ModelProto, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -88,8 +88,7 @@ def test_strength_blends_and_need_not_be_given() -> None:
 
 
 def test_a_recurrent_model_remembers_the_frame_before() -> None:
-    torch.manual_seed(0)
-    net = RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8).eval()
+    net = remembering_net()
     model = frame_graph(net)
     first, second = frame_of(1, 8, 6, 3), frame_of(1, 8, 6, 3)[:, ::-1].copy()
     nothing = np.zeros((1, 8, 4, 3), np.float32)

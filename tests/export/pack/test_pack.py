@@ -23,17 +23,12 @@ from nitido.model_file import zoo
 from nitido_export.cli.pack import pack
 from nitido_export.pack import cold_start, minimal_build, ort_format
 from nitido_export.pack.write import TARGETS, write_pack
+from support.commands import nitido
 from support.paths import ROOT
 
 TEMPLATES = ROOT / "export" / "nitido_export" / "pack" / "templates"
 
 FRAME_MODELS = [entry for entry in zoo.entries() if entry.takes_frames]
-
-
-def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli.main import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def with_metadata(model: Path, target: Path, key: str, value: str) -> Path:
@@ -62,6 +57,7 @@ def test_the_command_offers_every_target() -> None:
     assert isinstance(choice, click.Choice) and tuple(choice.choices) == TARGETS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", FRAME_MODELS, ids=lambda entry: entry.name)
 def test_the_ort_file_of_a_shipped_model_is_that_model(photos: Path, tmp_path: Path, entry: zoo.Entry) -> None:
     from nitido.images.io import read_picture

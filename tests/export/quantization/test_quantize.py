@@ -39,13 +39,13 @@ from nitido_export.quantization.timing import Comparison
 from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
-from nitido_train.objectives.options import RunOptions
-from nitido_train.quantization.imitation import quantize_net
-from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d
+from nitido_train.quantization.imitation import QuantizedConv2d, quantize_net
+from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT
 from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.quantization.tracing import layer_names
 from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
+from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
 from support.tiny_models import random_checkpoint, tiny_recipe
 
@@ -97,6 +97,7 @@ def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(outcome: Outcome) -> None:
     weights = integer_weights(outcome.draft.graph)
     assert len(weights) == 7 and outcome.draft.card.quantization["float_layers"] == []
@@ -121,6 +122,7 @@ def test_rounding_keeps_the_sum_of_every_kernel() -> None:
     assert (plain - exact).abs().max() > 0.8  # what independent rounding does
 
 
+@pytest.mark.slow
 def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame]) -> None:
     checkpoint = load_checkpoint(SHIPPED)
     net = cast(FrameNet, collapse(checkpoint.frame_net()))
@@ -171,6 +173,7 @@ def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, net=state, ema=state)
 
 
+@pytest.mark.slow
 def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Frame], tmp_path: Path) -> None:
     good = load_checkpoint(SHIPPED)
     bad = unbalanced(good)
@@ -192,6 +195,7 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Frame], tmp_
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_float_layers_between_quantizers_stay_in_float(pictures: list[Frame]) -> None:
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
     checkpoint = load_checkpoint(SHIPPED)
@@ -203,6 +207,7 @@ def test_float_layers_between_quantizers_stay_in_float(pictures: list[Frame]) ->
         assert check_parity(mixed, model, "int8")["psnr"] in (None, pytest.approx(75, abs=20)), layer
 
 
+@pytest.mark.slow
 def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pictures: list[Frame]) -> None:
     with pytest.raises(ExportError, match=r"--max-drop -5 dB cannot be met: .* loses .* of 3 layers in float"):
         run(random_checkpoint("denoise"), pictures[:1], max_drop=-5.0)
@@ -210,6 +215,7 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
         run(load_checkpoint(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
 
 
+@pytest.mark.slow
 def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Frame]) -> None:
     checkpoint = load_checkpoint(SHIPPED)
     with opened_reference(checkpoint, None, INFO) as reference:
@@ -223,6 +229,7 @@ def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: 
         assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
 
 
+@pytest.mark.slow
 def test_training_for_8_bits_exports_the_graph_it_trained(photos: Path, pictures: list[Frame], tmp_path: Path) -> None:
     raw = tiny_recipe(steps=4) | {"qat": {"steps": 3, "warmup": 0, "validate_every": 3, "lr": 1e-3}}
     recipe = recipe_from_dict(raw)
@@ -289,6 +296,7 @@ def test_bad_input_is_named_and_nothing_is_written(photos: Path, tmp_path: Path)
     assert not out.parent.exists()
 
 
+@pytest.mark.slow
 def test_the_exported_file_is_small_and_one(outcome: Outcome, tmp_path: Path) -> None:
     publish(outcome.draft, tmp_path / "m.int8.onnx", INFO)
     assert (tmp_path / "m.int8.onnx").stat().st_size < 80_000

@@ -134,6 +134,7 @@ def test_patches_are_blemished_and_stay_upright_when_asked(tmp_path: Path) -> No
     assert any((np.diff(turned[i][1][:, :, 0].astype(int), axis=0) != 2).any() for i in range(12))
 
 
+@pytest.mark.slow
 def test_a_net_trained_on_good_pictures_finds_what_they_do_not_have(tmp_path: Path) -> None:
     """From recipe to heat map: the exported model takes a blot away and leaves the good picture more or less alone."""
     (tmp_path / "good").mkdir()

@@ -47,6 +47,7 @@ def digits(tmp_path: Path) -> Path:
     return write_digits(tmp_path / "digits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_learns(kind: str, digits: Path, tmp_path: Path) -> None:
     recipe = tiny_latent(kind, steps=160, validate_every=80, lr=1e-2, ema=0.9)
@@ -59,6 +60,7 @@ def test_every_kind_learns(kind: str, digits: Path, tmp_path: Path) -> None:
     assert len(result.facts["mean"]) == 3
 
 
+@pytest.mark.slow
 def test_the_latents_of_an_adversarial_autoencoder_approach_the_prior(digits: Path, tmp_path: Path) -> None:
     spread = []
     for adversary in (0.0, 1.0):
@@ -83,6 +85,7 @@ def test_the_encoder_and_the_discriminator_learn_from_their_own_losses_only() ->
     assert net.encoder.mean.weight.grad is not None
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +93,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
     assert_resumes_bit_for_bit(recipe, options_for(tmp_path / "whole", digits), 6, monkeypatch)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None:
     """Over gloo, as ``torchrun`` starts them."""
     recipe = tiny_latent("vae", steps=6, validate_every=3)
@@ -179,6 +183,7 @@ def test_other_sizes_and_colours_are_brought_to_the_nets_own(digits: Path) -> No
     assert fit_to_shape(wide, Shape(8, 8, 1)).mean() == 255
 
 
+@pytest.mark.slow
 def test_emoji_come_out_of_a_colour_font(tmp_path: Path) -> None:
     folder = Path("/usr/share/fonts")
     fonts = list(folder.rglob("NotoColorEmoji.ttf")) if folder.is_dir() else []

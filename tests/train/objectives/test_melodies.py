@@ -209,6 +209,7 @@ def options_for(out: Path, data: Path, **changes: Any) -> RunOptions:
     return replace(RunOptions(out=out, data=(data,), workers=0, accelerator="cpu", progress=False), **changes)
 
 
+@pytest.mark.slow
 def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     recipe = tiny_recipe(steps=400, validate_every=100, lr=1e-2, ema=0.9)
@@ -224,6 +225,7 @@ def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, ca
     assert 'id="samples"' in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(
     tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -50,6 +51,7 @@ def _spread(body: nn.Module) -> float:
     return sum(spreads) / len(spreads)
 
 
+@pytest.mark.slow
 def test_imitated_rounding_is_close_finer_ranges_are_closer_and_it_can_be_taken_out_again() -> None:
     for body in nets():
         given = cells()[0]

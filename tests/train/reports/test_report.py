@@ -40,6 +40,7 @@ def options_for(out: Path, data: Path) -> RunOptions:
     return RunOptions(out=out, data=(data,), workers=0, accelerator="cpu", progress=False)
 
 
+@pytest.mark.slow
 def test_a_training_ends_with_figures_and_one_page(
     digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -64,12 +65,14 @@ def test_a_training_ends_with_figures_and_one_page(
     assert set(names) <= set(board.Tags()["images"])
 
 
+@pytest.mark.slow
 def test_a_network_for_frames_has_its_curves_and_pictures(photos: Path, tmp_path: Path) -> None:
     train(recipe_from_dict(tiny_recipe()), options_for(tmp_path / "run", photos))
     html = (tmp_path / "run" / "report.html").read_text()
     assert re.findall(r'id="(\w+)"', html) == ["given_restored_clean", "curve_loss", "curve_psnr", "curve_ssim"]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +87,11 @@ def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
 
     monkeypatch.setattr(LatentObjective, "loss", loss_then_interrupt)
     run = tmp_path / "run"
-    assert train(tiny_latent(), options_for(run, digits)).step == 2
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it
+    try:
+        assert train(tiny_latent(), options_for(run, digits)).step == 2
+    finally:
+        signal.signal(signal.SIGINT, handler)
     html = (run / "report.html").read_text()
     assert "Not validated yet" in html
     assert f"nitido train {run}/recipe.toml --data {digits} --out {run} --resume --workers 0" in html
@@ -93,6 +100,7 @@ def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
     assert "Not validated yet" not in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_drawn_takes_nothing_from_the_training(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,6 +115,7 @@ def test_a_figure_that_cannot_be_drawn_takes_nothing_from_the_training(
     assert (tmp_path / "run" / "last.pt").is_file()
 
 
+@pytest.mark.slow
 def test_a_report_can_be_drawn_again_and_without_the_data_from_what_is_left(digits: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(tiny_latent(), options_for(run, digits))
@@ -123,6 +132,7 @@ def test_a_report_can_be_drawn_again_and_without_the_data_from_what_is_left(digi
     assert "Drawn without the data" not in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_runs_are_compared_with_each_other_and_with_pca(digits: Path, tmp_path: Path) -> None:
     for latent in (2, 5):
         recipe = tiny_latent("autoencoder")
@@ -152,6 +162,7 @@ def test_a_recipe_is_noted_as_it_is(name: str, tmp_path: Path) -> None:
         assert load_recipe(str(tmp_path / f"{n}.toml")) == noted
 
 
+@pytest.mark.slow
 def test_the_log_holds_each_validation_once_whatever_was_lost(digits: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     recipe = tiny_latent("autoencoder")
@@ -169,6 +180,7 @@ def test_the_log_holds_each_validation_once_whatever_was_lost(digits: Path, tmp_
     assert rows[0]["ssim"] == "" and float(rows[1]["ssim"]) > -1
 
 
+@pytest.mark.slow
 def test_the_command_to_repeat_names_what_differs_from_the_defaults(digits: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     options = replace(options_for(run, digits), val=(digits,), precision="bf16-mixed")

@@ -47,6 +47,7 @@ def test_shipped_recipes_build_and_collapse_to_the_same(name: str) -> None:
     assert not torch.equal(net(frames)[..., :32, :16], frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_resumed_training_equals_an_uninterrupted_one(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
@@ -67,6 +68,7 @@ def test_a_run_is_never_overwritten_and_never_resumed_as_another(photos: Path, t
         train(replace(recipe, seed=9), replace(options, resume=True))
 
 
+@pytest.mark.slow
 def test_a_training_may_begin_with_the_body_of_another_scale(photos: Path, tmp_path: Path) -> None:
     options = RunOptions(out=tmp_path / "x2", data=(photos,), workers=0, accelerator="cpu", progress=False)
     raw = tiny_recipe("upscale", steps=2)
@@ -98,6 +100,7 @@ def test_a_training_may_begin_with_a_shipped_model_by_name(tmp_path: Path, monke
         load_checkpoint(Path("denoise"))
 
 
+@pytest.mark.slow
 def test_a_training_says_what_it_began_with(photos: Path, tmp_path: Path) -> None:
     start = replace(random_checkpoint("denoise"), licence="for research only", data="pictures of others")
     options = RunOptions(out=tmp_path / "run", data=(photos,), workers=0, accelerator="cpu", progress=False)
