@@ -15,8 +15,9 @@ lint: .venv/.installed
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-# Every model beside its peers: docs/benchmarks.md. DATA: folder of the test sets, see benchmarks/run.py, whose further
-# options go into ARGS, such as ARGS="--quick" for a try. Goes on where it was interrupted; leave the machine alone.
+# Compares every model with other tools: docs/reference/benchmarks.md. DATA: folder of the test sets, see
+# benchmarks/run.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it
+# stopped. Do nothing else on the machine meanwhile.
 bench: .venv/.installed
 	@test -n "$(DATA)" || { echo "expected: make bench DATA=folder-of-test-sets"; exit 2; }
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'

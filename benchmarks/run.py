@@ -85,7 +85,9 @@ def timed_frame(data: Path, task: str) -> Frame:
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of the test sets.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the page.  [default: docs; quick: benchmarks/out]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the page.  [default: docs/reference; quick: benchmarks/out]",
 )
 @click.option("--quick", is_flag=True, help="A try: parts of two pictures of each set, few rounds.")
 @click.option("--only", type=click.Choice(TASKS), help="One of the two tasks.")
@@ -102,7 +104,7 @@ def main(
     data: Path, out: Path | None, quick: bool, only: str | None, more: tuple[Path, ...], superres: Path | None,
     without: tuple[str, ...], wanted: tuple[str, ...], no_speed: bool,
 ) -> None:  # fmt: skip
-    out = out or ROOT / ("benchmarks/out" if quick else "docs")
+    out = out or ROOT / ("benchmarks/out" if quick else "docs/reference")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     data = data / "eval" if (data / "eval").is_dir() else data
     stem = "quick" if quick else "benchmarks"

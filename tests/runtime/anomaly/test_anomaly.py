@@ -293,12 +293,12 @@ def test_a_clip_without_faults_is_all_good(part: Path, tmp_path: Path) -> None:
 def test_the_documented_example_runs(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/guide/anomaly.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     write_smoothing_model(tmp_path / "part-n.onnx")
     cv2.imwrite("photo.png", faulty_picture())
-    exec(compile(example, "docs/anomaly.md", "exec", dont_inherit=True), {"__name__": "__example__"})
+    exec(compile(example, "docs/guide/anomaly.md", "exec", dont_inherit=True), {"__name__": "__example__"})
     assert capsys.readouterr().out.startswith("anomaly")
     assert shows_the_entry(tmp_path / "part.onnx", text)
 

@@ -492,11 +492,11 @@ def test_a_journal_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_documented_program_runs(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guide/batch.md").read_text(encoding="utf-8")
     code = page.split("```python\n")[1].split("```")[0]
     photos.rename(photos.parent / "scans")
     monkeypatch.chdir(photos.parent)
-    exec(compile(code, "docs/batch.md", "exec", dont_inherit=True), {"__name__": "__example__"})
+    exec(compile(code, "docs/guide/batch.md", "exec", dont_inherit=True), {"__name__": "__example__"})
     assert len(names(photos.parent / "out")) == 3
 
 
