@@ -1,7 +1,7 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo test lint bench explorer clean
+.PHONY: demo test lint docs bench explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
@@ -14,6 +14,10 @@ lint: .venv/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+
+# docs/reference/command-line.md, from the help of the commands.
+docs: .venv/.installed
+	.venv/bin/python docs/command_line.py
 
 # Compares every model with other tools: docs/reference/benchmarks.md. DATA: folder of the test sets, see
 # benchmarks/run.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it
