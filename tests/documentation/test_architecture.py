@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
+from importlib import import_module
 
 import pytest
 
@@ -65,3 +66,13 @@ def test_the_import_order_is_the_enforced_one() -> None:
     assert enforced
     for package, layers in enforced.items():
         assert written[package] == layers
+
+
+def test_every_name_that_moved_is_where_the_changelog_says() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    moved = re.findall(r"^\| `nitido\.[^|]*\| `(nitido\.[\w.]+)`(.*)\|$", text, re.M)
+    assert len(moved) >= 20
+    for first, others in moved:
+        module, _, name = first.rpartition(".")
+        for each in (name, *_NAME.findall(others)):
+            assert hasattr(import_module(module), each), f"{module}.{each}"
