@@ -76,3 +76,9 @@ def test_every_name_that_moved_is_where_the_changelog_says() -> None:
         module, _, name = first.rpartition(".")
         for each in (name, *_NAME.findall(others)):
             assert hasattr(import_module(module), each), f"{module}.{each}"
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs/development/adr"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    assert not [page.name for page in folder.glob("0*.md") if f"]({page.name})" not in index]
