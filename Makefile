@@ -1,7 +1,7 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo check test quick lint bench explorer clean
+.PHONY: demo check test quick lint docs bench explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
@@ -23,8 +23,13 @@ lint: .venv/.installed
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-# Every model beside its peers: docs/benchmarks.md. DATA: folder of the test sets, see benchmarks/run.py, whose further
-# options go into ARGS, such as ARGS="--quick" for a try. Goes on where it was interrupted; leave the machine alone.
+# docs/reference/command-line.md, from the help of the commands.
+docs: .venv/.installed
+	.venv/bin/python docs/command_line.py
+
+# Compares every model with other tools: docs/reference/benchmarks.md. DATA: folder of the test sets, see
+# benchmarks/run.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it
+# stopped. Do nothing else on the machine meanwhile.
 bench: .venv/.installed
 	@test -n "$(DATA)" || { echo "expected: make bench DATA=folder-of-test-sets"; exit 2; }
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'

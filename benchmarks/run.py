@@ -1,11 +1,11 @@
-"""Every denoiser and upscaler of Nítido beside what people use today, in one run: a table, a JSON file and a plot.
+"""Compares every denoiser and upscaler of Nítido with other tools in one run: a table, a JSON file and a plot.
 
     python benchmarks/run.py --data EVAL [--quick] [--only denoise|upscale] [--out FOLDER]
 
-EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality goes into
-FOLDER/benchmarks.json as it is measured: an interrupted run goes on, and after a new model only that one is measured.
-Times are all taken anew, so that they are of one run; do not run it beside other work. OpenCV's dnn_superres takes part
-where opencv-contrib-python stands in for opencv-python and ``--superres`` names a folder of its networks.
+EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality is saved in
+FOLDER/benchmarks.json as it is measured: an interrupted run continues, and after a new model only that one is measured.
+All times are measured again, so that they come from one run; run nothing else meanwhile. OpenCV's dnn_superres takes
+part if opencv-contrib-python is installed in place of opencv-python and ``--superres`` names a folder of its networks.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def timed_frame(data: Path, task: str) -> Frame:
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of the test sets.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the page.  [default: docs; quick: benchmarks/out]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the page.  [default: docs/reference; quick: benchmarks/out]",
 )
 @click.option("--quick", is_flag=True, help="A try: parts of two pictures of each set, few rounds.")
 @click.option("--only", type=click.Choice(TASKS), help="One of the two tasks.")
@@ -102,7 +104,7 @@ def main(
     data: Path, out: Path | None, quick: bool, only: str | None, more: tuple[Path, ...], superres: Path | None,
     without: tuple[str, ...], wanted: tuple[str, ...], no_speed: bool,
 ) -> None:  # fmt: skip
-    out = out or ROOT / ("benchmarks/out" if quick else "docs")
+    out = out or ROOT / ("benchmarks/out" if quick else "docs/reference")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     data = data / "eval" if (data / "eval").is_dir() else data
     stem = "quick" if quick else "benchmarks"

@@ -108,7 +108,7 @@ def add_noise(picture: Frame, condition: str, position: int) -> Frame:
     """A picture under one of ``CONDITIONS``: a function of the condition and its position in the set alone."""
     if condition not in CAMERAS:
         sigma = int(condition.removeprefix("σ "))
-        # As in nitido_train.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
+        # As in nitido_train.data.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
         return degrade.add_gaussian(picture, sigma, np.random.default_rng([sigma, position]))
     return degrade.noisy_from(condition.removeprefix("camera "), picture, position)
 

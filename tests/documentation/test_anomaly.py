@@ -1,4 +1,4 @@
-"""docs/anomaly.md: its example runs as it stands."""
+"""docs/guide/anomaly.md: its example runs as it stands."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def test_the_documented_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_good_pictures(tmp_path / "good")
-    text = (ROOT / "docs" / "anomaly.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guide" / "anomaly.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     write_smoothing_model(tmp_path / "part-n.onnx")
     cv2.imwrite("photo.png", faulty_picture())
-    exec(compile(example, "docs/anomaly.md", "exec", dont_inherit=True), {"__name__": "__example__"})
+    exec(compile(example, "docs/guide/anomaly.md", "exec", dont_inherit=True), {"__name__": "__example__"})
     assert capsys.readouterr().out.startswith("anomaly")
     assert shows_the_entry(tmp_path / "part.onnx", text)
 

@@ -1,7 +1,7 @@
 """A recipe from plain tables, as a TOML file, a checkpoint or a model's card holds them.
 
 Unknown keys, missing keys and values of another type are refused, and the message says what is allowed. Why no library
-does this: ``docs/adr/0004-recipes-and-cards-share-a-schema.md``.
+does this: ``docs/development/adr/0004-recipes-and-cards-share-a-schema.md``.
 """
 
 from __future__ import annotations
