@@ -1,13 +1,21 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo test lint bench explorer clean
+.PHONY: demo check test quick lint docs bench explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
 
+# Before every commit: lint and types beside the quick tests, under a minute on two cores.
+check: .venv/.installed
+	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint quick
+
+# Everything, as CI does: see the markers in pyproject.toml.
 test: .venv/.installed
 	.venv/bin/python -m pytest
+
+quick: .venv/.installed
+	.venv/bin/python -m pytest -m "not slow and not network and not browser and not cluster"
 
 lint: .venv/.installed
 	.venv/bin/ruff check .
@@ -15,8 +23,13 @@ lint: .venv/.installed
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-# Every model beside its peers: docs/benchmarks.md. DATA: folder of the test sets, see benchmarks/run.py, whose further
-# options go into ARGS, such as ARGS="--quick" for a try. Goes on where it was interrupted; leave the machine alone.
+# docs/reference/command-line.md, from the help of the commands.
+docs: .venv/.installed
+	.venv/bin/python docs/command_line.py
+
+# Compares every model with other tools: docs/reference/benchmarks.md. DATA: folder of the test sets, see
+# benchmarks/run.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it
+# stopped. Do nothing else on the machine meanwhile.
 bench: .venv/.installed
 	@test -n "$(DATA)" || { echo "expected: make bench DATA=folder-of-test-sets"; exit 2; }
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'

@@ -39,7 +39,7 @@ from sklearn.metrics import roc_auc_score
 
 from nitido.anomaly.reconstruction import Pair, Reconstruction
 from nitido.anomaly.threshold import Heat, Measure
-from nitido_train.data.degrade import Picture
+from nitido.frames import Frame
 
 PLACES = """
 00041024 00041056 00041088 00041120 00041152 00041184 12000052 12100021 12100053 12100140 12100172 12300063
@@ -63,23 +63,23 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 class Board(NamedTuple):
     name: str
-    pixels: Picture
+    pixels: Frame
     faults: list[Box]
     places: list[tuple[Box, bool]]  # random boxes, and whether they lie on edges
 
 
-def read(path: Path) -> Picture:
+def read(path: Path) -> Frame:
     picture = cv2.imread(str(path))
     if picture is None:
         raise SystemExit(f"{path} cannot be read")
     return np.asarray(picture, np.uint8)
 
 
-def read_boards(folder: Path, held_out: tuple[str, ...]) -> tuple[list[Picture], list[Board], list[Board]]:
+def read_boards(folder: Path, held_out: tuple[str, ...]) -> tuple[list[Frame], list[Board], list[Board]]:
     """Good boards to learn from, held-out good ones, faulty ones."""
     good = sorted((folder / "good").glob("*.jpg"))
     learn = [read(path) for path in good if not path.name.startswith(held_out)]
-    faulty: list[tuple[str, Picture, list[Box]]] = []
+    faulty: list[tuple[str, Frame, list[Box]]] = []
     for path in sorted((folder / "defect").glob("*.jpg")):
         lines = path.with_name(path.name.replace("_test.jpg", ".txt")).read_text().splitlines()
         faults = [tuple(int(v) for v in line.split()[:4]) for line in lines if line.strip()]
@@ -95,7 +95,7 @@ def read_boards(folder: Path, held_out: tuple[str, ...]) -> tuple[list[Picture],
 
 
 def random_boxes(
-    picture: Picture, faults: Sequence[Box], sizes: Sequence[tuple[int, int]], rng: np.random.Generator
+    picture: Frame, faults: Sequence[Box], sizes: Sequence[tuple[int, int]], rng: np.random.Generator
 ) -> list[tuple[Box, bool]]:
     found: list[tuple[Box, bool]] = []
     height, width = picture.shape[:2]
@@ -119,7 +119,7 @@ def auroc(anomalies: Iterable[float], good: Iterable[float]) -> float:
 
 
 def measure(
-    heat: Callable[[Picture], Heat], good: Sequence[Board], faulty: Sequence[Board], twins: tuple[str, ...]
+    heat: Callable[[Frame], Heat], good: Sequence[Board], faulty: Sequence[Board], twins: tuple[str, ...]
 ) -> dict[str, float]:
     """The AUROCs of a way to make heat maps."""
     maps = [(board, heat(board.pixels)) for board in (*good, *faulty)]
@@ -145,7 +145,7 @@ def blurred(squares: Heat, blur: int) -> Heat:
     return np.asarray(cv2.blur(squares, (blur, blur)), np.float32)
 
 
-def patch_pca(learn: Sequence[Picture], components: int) -> PCA:
+def patch_pca(learn: Sequence[Frame], components: int) -> PCA:
     rng = np.random.default_rng(0)
     patches = np.empty((PATCHES, SIDE * SIDE), np.float32)
     for row in patches:
@@ -155,7 +155,7 @@ def patch_pca(learn: Sequence[Picture], components: int) -> PCA:
     return PCA(components, svd_solver="randomized", random_state=0).fit(patches)
 
 
-def pca_error(pca: PCA, components: int, picture: Picture) -> Heat:
+def pca_error(pca: PCA, components: int, picture: Frame) -> Heat:
     """The squared error of each pixel, averaged over the patches that it lies in."""
     grey = picture[:, :, 1].astype(np.float32)
     windows = sliding_window_view(grey, (SIDE, SIDE))[::STRIDE, ::STRIDE]
@@ -172,13 +172,13 @@ def pca_error(pca: PCA, components: int, picture: Picture) -> Heat:
     return np.asarray(total / np.maximum(count, 1), np.float32)
 
 
-def median_error(size: int, picture: Picture) -> Heat:
+def median_error(size: int, picture: Frame) -> Heat:
     difference = cv2.absdiff(picture, cv2.medianBlur(picture, size)).astype(np.float32)
     return np.square(difference[:, :, 1], dtype=np.float32)
 
 
 def best(
-    error: Callable[[Picture], Heat],
+    error: Callable[[Frame], Heat],
     blurs: Sequence[int],
     good: Sequence[Board],
     faulty: Sequence[Board],
@@ -187,7 +187,7 @@ def best(
     """The blur with the highest sum of AUROCs, and those."""
     kept: dict[int, Heat] = {}
 
-    def once(picture: Picture) -> Heat:
+    def once(picture: Frame) -> Heat:
         if id(picture) not in kept:
             kept[id(picture)] = error(picture)
         return kept[id(picture)]

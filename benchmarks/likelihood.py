@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nitido_train.checkpoint import load
+from nitido_train.checkpoint import load_checkpoint
+from nitido_train.data.batches import latent_batch
 from nitido_train.data.examples import Shape, read_examples
+from nitido_train.evaluation.latents import latent_passage
+from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import LatentNet
-from nitido_train.objectives.latents import make_batch, reconstruction_nats, run
-from nitido_train.objectives.losses import kl_nats
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 from nitido_train.tensors import to_unit
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=1000, help="how many get the importance-weighted bound")
     arguments = parser.parse_args()
 
-    net = load(arguments.checkpoint).latent_net()
+    net = load_checkpoint(arguments.checkpoint).latent_net()
     if net.kind != "vae":
         parser.error(f"expected a vae, found a {net.kind}")
     asked = LatentRecipe(reconstruction="bce", binarize=True)
@@ -63,9 +64,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     bound, kl, count = 0.0, 0.0, 0
     for start in range(0, len(examples), 500):
-        batch = make_batch(examples, np.arange(start, min(len(examples), start + 500)), asked, net.latent, rng)
+        batch = latent_batch(examples, np.arange(start, min(len(examples), start + 500)), asked, net.latent, rng)
         with torch.no_grad():
-            passage = run(net, batch, torch.device("cpu"))
+            passage = latent_passage(net, batch, torch.device("cpu"))
             assert passage.log_var is not None
             divergence = float(kl_nats(passage.mean, passage.log_var).mean())
             nats = float(reconstruction_nats(passage.logits, to_unit(batch.target), "bce", True))
@@ -73,7 +74,7 @@ def main() -> None:
         kl += divergence * len(batch.label)
         count += len(batch.label)
     evenly = np.linspace(0, len(examples) - 1, min(arguments.pictures, len(examples))).astype(np.int64)
-    batch = make_batch(examples, evenly, asked, net.latent, np.random.default_rng(1))
+    batch = latent_batch(examples, evenly, asked, net.latent, np.random.default_rng(1))
     target = to_unit(batch.target)
     generator = torch.Generator().manual_seed(2)
     bounds = [importance_bound(net, t[None] - 128 / 255, t[None], arguments.draws, generator) for t in target]

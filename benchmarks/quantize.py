@@ -29,8 +29,8 @@ import nitido
 from nitido.model_file import zoo
 from nitido_export.evaluation.frames import Condition, conditions_of, read_pictures
 from nitido_export.quantization.calibration import degraded_crops
-from nitido_train import checkpoint as checkpoints
-from nitido_train.evaluation.validation import to_pictures
+from nitido_train.checkpoint import load_checkpoint
+from nitido_train.tensors import to_frames
 
 ROUNDS = 15
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14")}
@@ -40,8 +40,8 @@ class Frames(CalibrationDataReader):
     """Calibration crops as the model's own input."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        batches = degraded_crops(checkpoints.load(Path(name)).recipe, read_pictures(folder))
-        self._frames = iter([{"frame": frame[None]} for given, _ in batches for frame in to_pictures(given)])
+        batches = degraded_crops(load_checkpoint(Path(name)).recipe, read_pictures(folder))
+        self._frames = iter([{"frame": frame[None]} for given, _ in batches for frame in to_frames(given)])
 
     def get_next(self) -> dict[str, np.ndarray]:
         return next(self._frames, None)  # pyright: ignore[reportReturnType]

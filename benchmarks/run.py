@@ -1,11 +1,11 @@
-"""Every denoiser and upscaler of Nítido beside what people use today, in one run: a table, a JSON file and a plot.
+"""Compares every denoiser and upscaler of Nítido with other tools in one run: a table, a JSON file and a plot.
 
     python benchmarks/run.py --data EVAL [--quick] [--only denoise|upscale] [--out FOLDER]
 
-EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality goes into
-FOLDER/benchmarks.json as it is measured: an interrupted run goes on, and after a new model only that one is measured.
-Times are all taken anew, so that they are of one run; do not run it beside other work. OpenCV's dnn_superres takes part
-where opencv-contrib-python stands in for opencv-python and ``--superres`` names a folder of its networks.
+EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality is saved in
+FOLDER/benchmarks.json as it is measured: an interrupted run continues, and after a new model only that one is measured.
+All times are measured again, so that they come from one run; run nothing else meanwhile. OpenCV's dnn_superres takes
+part if opencv-contrib-python is installed in place of opencv-python and ``--superres`` names a folder of its networks.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bench import methods, page, plot, quality, speed, trials
 from bench.methods import Method
 from bench.results import Results
 
+from nitido.frames import Frame
 from nitido.system.files import write_whole
-from nitido_train.data.degrade import Picture
 
 ROOT = Path(__file__).parents[1]
 TASKS = ("denoise", "upscale")
@@ -46,7 +46,7 @@ def measure_quality(
                 print(f"  {trial.key:32} {method.name:28} {results.describe(method.name, trial.key)}", flush=True)
 
 
-def measure_speed(found: Sequence[Method], task: str, results: Results, frame: Picture, rounds: int) -> float:
+def measure_speed(found: Sequence[Method], task: str, results: Results, frame: Frame, rounds: int) -> float:
     """Replaces the task's times in the results; returns the ms of the fastest matrix product."""
     settings: dict[str, tuple[Method, float]] = {}
     for method in found:
@@ -75,7 +75,7 @@ def measure_speed(found: Sequence[Method], task: str, results: Results, frame: P
     return product
 
 
-def timed_frame(data: Path, task: str) -> Picture:
+def timed_frame(data: Path, task: str) -> Frame:
     """640×480 of a photograph; noisy for denoisers, some of which take longer where there is more to do."""
     photo = trials.first_picture(data / trials.SETS["denoise"][-1])
     frame = np.asarray(cv2.resize(photo, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
@@ -85,7 +85,9 @@ def timed_frame(data: Path, task: str) -> Picture:
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of the test sets.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the page.  [default: docs; quick: benchmarks/out]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the page.  [default: docs/reference; quick: benchmarks/out]",
 )
 @click.option("--quick", is_flag=True, help="A try: parts of two pictures of each set, few rounds.")
 @click.option("--only", type=click.Choice(TASKS), help="One of the two tasks.")
@@ -102,7 +104,7 @@ def main(
     data: Path, out: Path | None, quick: bool, only: str | None, more: tuple[Path, ...], superres: Path | None,
     without: tuple[str, ...], wanted: tuple[str, ...], no_speed: bool,
 ) -> None:  # fmt: skip
-    out = out or ROOT / ("benchmarks/out" if quick else "docs")
+    out = out or ROOT / ("benchmarks/out" if quick else "docs/reference")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     data = data / "eval" if (data / "eval").is_dir() else data
     stem = "quick" if quick else "benchmarks"

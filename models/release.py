@@ -3,7 +3,7 @@
     python models/release.py DATA [NAME...] [--dry-run]
 
 DATA holds the sets that release.toml names, such as val/cid22 and eval/CBSD68. Without names, every model that has a
-checkpoint is made. Autoencoders are made by name, from the training that went before:
+checkpoint is made. The others, which train in minutes, are made by name after their training:
 
     nitido train vae-digits --data DATA/digits --out runs/vae-digits
     python models/release.py DATA vae-digits

@@ -2,7 +2,8 @@
 
     python samples/demo.py [OUTPUT FOLDER]
 
-Needs the runtime only. Noise is made by a simulated camera (``nitido_train.degrade``), so the clean picture is known.
+Needs the runtime only. A simulated camera (``nitido_train.data.degrade``) makes the noise, so that the clean picture is
+known.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.writer import VideoSink
+from nitido.video.reader import VideoSource
 
 import nitido
+from nitido.frames import Frame
 from nitido.images.io import Picture, read_picture, write_picture
 from nitido_train.data import degrade
 from nitido_train.evaluation.metrics import psnr, psnr_y
@@ -27,14 +30,14 @@ CLIP = (480, 320)  # width, height
 FRAMES = 48
 
 
-def label(picture: degrade.Picture, text: str) -> degrade.Picture:
+def label(picture: Frame, text: str) -> Frame:
     """The picture with a caption strip above it."""
     strip = np.full((34, picture.shape[1], 3), 24, np.uint8)
     cv2.putText(strip, text, (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (240, 240, 240), 1, cv2.LINE_AA)
     return np.vstack([strip, picture])
 
 
-def pan(picture: degrade.Picture) -> Iterator[degrade.Picture]:
+def pan(picture: Frame) -> Iterator[Frame]:
     """A hand-held look across a photograph: clean frames of size CLIP."""
     width, height = CLIP
     room_x, room_y = picture.shape[1] - width, picture.shape[0] - height
@@ -50,7 +53,7 @@ def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     denoise, upscale = nitido.load("denoise"), nitido.load("upscale")
-    rows: list[degrade.Picture] = []
+    rows: list[Frame] = []
 
     for path in sorted(HERE.glob("*.webp")):
         clean = read_picture(path).pixels

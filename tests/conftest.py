@@ -1,21 +1,33 @@
-"""Small models and pictures that tests build for themselves, and the shipped ones."""
+"""Small models and pictures that tests build for themselves.
+
+What trains or exports is imported where it is used, so that the tests of the runtime can be collected, and those that
+need no fresh model be run, on a machine that has the runtime only.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from nitido_export.draft import ReleaseInfo
-from nitido_export.export import export_float
 from support.paths import SAMPLES
-from support.tiny_models import random_checkpoint
+
+# One thread for torch and BLAS, unless the environment says otherwise: the networks of tests are too small for more,
+# threads that wait busily slow everything else down, and sums have the same order on every machine. Before any of them
+# is imported, which is why they are imported inside fixtures.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A denoiser and an upscaler with random weights, exported. Skips the test where nothing can be exported."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from nitido_export.draft import ReleaseInfo
+    from nitido_export.export import export_float
+    from support.tiny_models import random_checkpoint
+
     folder = tmp_path_factory.mktemp("models")
     for task in ("denoise", "upscale"):
         export_float(random_checkpoint(task), folder / f"{task}.onnx", ReleaseInfo("none", "none"))
@@ -25,10 +37,12 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of a few crops of real photographs."""
+    import cv2
+
     folder = tmp_path / "photos"
     folder.mkdir()
     for path in sorted(SAMPLES.glob("*.webp"))[:3]:
         picture = cv2.imread(str(path))
         assert picture is not None
-        cv2.imwrite(str(folder / f"{path.stem}.png"), np.asarray(picture)[20:300, 20:300])
+        cv2.imwrite(str(folder / f"{path.stem}.png"), picture[20:300, 20:300])
     return folder

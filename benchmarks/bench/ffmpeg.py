@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nitido_train.data.degrade import Picture
+from nitido.frames import Frame
 
 THREADS = 2
 FRAMES = 3  # of a timing; the first one finds nothing allocated and is not counted
@@ -35,11 +35,11 @@ class FfmpegFilter:
 
     chain: str
 
-    def __call__(self, picture: Picture) -> Picture:
+    def __call__(self, picture: Frame) -> Frame:
         done = self._run(self.chain, picture, 1)[0]
         return np.frombuffer(done, np.uint8).reshape(picture.shape)
 
-    def seconds(self, picture: Picture) -> float:
+    def seconds(self, picture: Frame) -> float:
         """Time of one frame within ffmpeg, conversions from and to BGR included, pipes and start not: the median that
         its own stop watch tells for the later ones of ``FRAMES`` frames."""
         chain = f"bench=start,{self.chain},format=bgr24,bench=stop"
@@ -49,7 +49,7 @@ class FfmpegFilter:
             raise RuntimeError(f"ffmpeg timed {len(times)} frames instead of {FRAMES}: {said[-300:]!r}")
         return statistics.median(times[1:])
 
-    def peak_mb(self, picture: Picture) -> float | None:
+    def peak_mb(self, picture: Frame) -> float | None:
         """The most memory that the ffmpeg process held in a run over ``FRAMES`` frames, in MB; Linux only."""
         found = [0]
 
@@ -62,7 +62,7 @@ class FfmpegFilter:
         self._run(self.chain, picture, FRAMES, watch)
         return max(found) / 1024 or None
 
-    def _run(self, chain: str, picture: Picture, frames: int, watch: object = None) -> tuple[bytes, bytes]:
+    def _run(self, chain: str, picture: Frame, frames: int, watch: object = None) -> tuple[bytes, bytes]:
         """(raw frames, what ffmpeg said) for so many copies of a picture."""
         height, width = picture.shape[:2]
         raw = ["-f", "rawvideo", "-pix_fmt", "bgr24"]

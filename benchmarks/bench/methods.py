@@ -19,9 +19,10 @@ import numpy as np
 from PIL import Image
 
 from bench import ffmpeg
-from nitido_train.data.degrade import Picture, to_bytes
+from nitido.frames import Frame
+from nitido_train.data.degrade import to_bytes
 
-Restore = Callable[[Picture], Picture]
+Restore = Callable[[Frame], Frame]
 THREADS = 2  # of every method that knows threads
 
 
@@ -133,7 +134,7 @@ def _bm3d(sigma: float) -> Restore:
 def _wavelet(sigma: float) -> Restore:
     restoration = import_module("skimage.restoration")
 
-    def restore(picture: Picture) -> Picture:
+    def restore(picture: Frame) -> Frame:
         rgb = picture[..., ::-1].astype(np.float32) / 255
         options = {"method": "BayesShrink", "mode": "soft", "convert2ycbcr": True, "channel_axis": -1}
         done = restoration.denoise_wavelet(rgb, sigma=sigma / 255, rescale_sigma=True, **options)
@@ -145,7 +146,7 @@ def _wavelet(sigma: float) -> Restore:
 def _tv(strength: float) -> Restore:
     restoration = import_module("skimage.restoration")
 
-    def restore(picture: Picture) -> Picture:
+    def restore(picture: Frame) -> Frame:
         bgr = picture.astype(np.float32) / 255
         done = restoration.denoise_tv_chambolle(bgr, weight=strength / 255, channel_axis=-1)
         return to_bytes(255 * np.asarray(done))
@@ -154,7 +155,7 @@ def _tv(strength: float) -> Restore:
 
 
 def _bicubic(scale: float) -> Restore:
-    def restore(picture: Picture) -> Picture:
+    def restore(picture: Frame) -> Frame:
         size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 

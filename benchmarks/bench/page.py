@@ -79,7 +79,7 @@ def _denoising(results: Results) -> list[str]:
     cameras = ", ".join(f"{name} (shot {c.shot:g}, read {c.read:.2g})" for name, c in CAMERAS.items())
     parts = [
         f"White Gaussian noise of standard deviation {', '.join(map(str, SIGMAS))}, seeded, rounded and clipped to "
-        "uint8, because that is what a device sees. PSNR in dB / SSIM, both over all colours.",
+        "uint8, because that is what a device gets. PSNR in dB / SSIM, both over all colours.",
         "",
         *table([*lines, *published], gaussian),
         "",
@@ -91,7 +91,7 @@ def _denoising(results: Results) -> list[str]:
     ]
     parts += _subset(results, names, [*gaussian, *camera])
     strengths = _strengths(results, names, [*gaussian, *camera])
-    return [*parts, "", "Strengths that were chosen (8-bit levels, as each takes them):", "", *strengths]
+    return [*parts, "", "Strengths that were chosen, in 8-bit levels as each method takes them:", "", *strengths]
 
 
 def _subset(results: Results, names: Sequence[str], columns: Sequence[Column]) -> list[str]:
@@ -105,15 +105,16 @@ def _subset(results: Results, names: Sequence[str], columns: Sequence[Column]) -
         return []
     lines = [_line(results, name, list(pictures), pictures) for name in names]
     counts = ", ".join(f"{n} of {d}" for d, n in {d: len(found) for (d, _), found in pictures.items()}.items())
-    intro = f"All methods on every {FEW}th picture, which is what the slow ones did ({counts}):"
+    intro = f"All methods on every {FEW}th picture, as the slow ones ({counts}):"
     return ["", intro, "", *table(lines, list(pictures), facts=False)]
 
 
 def _upscaling(results: Results) -> list[str]:
     parts = [
-        "Luma, without as many border pixels as the scale. The standard degradation is antialiased bicubic "
-        "(a = −0.5, as MATLAB's `imresize`; here Pillow's `BICUBIC`). Pictures that other software shrank are another "
-        "task: OpenCV's `INTER_CUBIC` does not filter before it samples, `INTER_AREA` averages. PSNR in dB / SSIM.",
+        "Measured on luma, without as many border pixels as the scale. The standard degradation is antialiased bicubic "
+        "(a = −0.5, as in MATLAB's `imresize`; here Pillow's `BICUBIC`). Pictures that other software has shrunk are "
+        "another task: OpenCV's `INTER_CUBIC` does not filter before it samples, `INTER_AREA` averages. PSNR in dB / "
+        "SSIM.",
     ]
     for scale in SCALES:
         standard = [(d, f"×{scale} {STANDARD}") for d in SETS["upscale"]]
@@ -128,7 +129,7 @@ def _upscaling(results: Results) -> list[str]:
         parts += ["", f"### ×{scale}", "", *table([*lines, *published], standard)]
         if wide := [(n, ms) for n in names if (ms := _speed(results, n, scale).get("ms_wide"))]:
             parts += ["", "640×360 → 1280×720: " + ", ".join(f"{n} {ms:.1f} ms" for n, ms in wide) + "."]
-        parts += ["", "Shrunk otherwise:", "", *table(lines, others, facts=False)]
+        parts += ["", "Shrunk in other ways:", "", *table(lines, others, facts=False)]
     return parts
 
 
@@ -213,17 +214,17 @@ def _machine(facts: Mapping[str, Any]) -> str:
     )
 
 
-_QUICK = "**A try on parts of a few pictures: no figure here stands beside a published one.**"
+_QUICK = "**A try on parts of a few pictures: these figures cannot be compared with published ones.**"
 _READING = f"""\
-Every method got the very same bytes.
+Every method got exactly the same bytes.
 
-- **Time**: median of alternating rounds over one photograph of 640×480 (for denoisers with noise of σ 25), at most
-  {THREADS} threads, none of them waiting busily; ffmpeg's filters by ffmpeg's own stop watch, without pipes and start.
-- **Of the sgemm peak**: multiply-accumulates per second ÷ those of the best float32 matrix product in the same rounds.
-  Models in 8 bits may exceed 1.
-- **Memory**: peak of a process that opens the method and restores one frame (of ffmpeg: of that program).
-- **Strength**: filters that have one use the best found on every {TUNED_ON}th picture of the very set that they are
-  then measured on (BM3D: every {SLOW_TUNED_ON}th), which favours them. Models have no such help: one file for all
-  noise.
-- **BM3D** is slow and does every {FEW}th picture; a table of its own has all methods on these.
+- **Time**: median of alternating rounds on one 640×480 photograph (for denoisers with noise of σ 25), on at most
+  {THREADS} threads, without busy-waiting. ffmpeg's filters are timed by ffmpeg itself, without pipes and start-up.
+- **Of the sgemm peak**: multiply-accumulates per second, divided by those of the best float32 matrix product in the
+  same rounds. Models in 8 bits can exceed 1.
+- **Memory**: peak of a process that opens the method and restores one frame (for ffmpeg, of the ffmpeg process).
+- **Strength**: filters with a strength use the best one for every {TUNED_ON}th picture of the set that they are then
+  measured on (BM3D: every {SLOW_TUNED_ON}th). This favours the filters. Models have no such help: one file is used for
+  all noise.
+- **BM3D** is slow and was run on every {FEW}th picture. A separate table has all methods on these pictures.
 - **hqdn3d** is made for video and gets single frames here."""

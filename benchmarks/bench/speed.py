@@ -24,7 +24,7 @@ import onnxruntime as ort
 from bench import ffmpeg
 from bench.ffmpeg import FfmpegFilter
 from bench.methods import THREADS, Method, Restore
-from nitido_train.data.degrade import Picture
+from nitido.frames import Frame
 
 ROUNDS = 15
 BUDGET = 40.0  # seconds; a method that has taken more drops out once it has run ENOUGH times
@@ -33,7 +33,7 @@ SETTLED = 0.5  # seconds
 SIDE = 2048  # of the matrices multiplied
 
 
-def time_all(runs: Mapping[str, Restore], frame: Picture, rounds: int = ROUNDS) -> dict[str, list[float]]:
+def time_all(runs: Mapping[str, Restore], frame: Frame, rounds: int = ROUNDS) -> dict[str, list[float]]:
     """Milliseconds of every run on the frame by name, in rounds; the first of each is not counted. ``sgemm`` is the
     time of a product of two float32 matrices of ``SIDE``."""
     from threadpoolctl import threadpool_limits
@@ -60,7 +60,7 @@ def time_all(runs: Mapping[str, Restore], frame: Picture, rounds: int = ROUNDS) 
     return times
 
 
-def _seconds(run: Restore | None, frame: Picture, left: np.ndarray, right: np.ndarray) -> float:
+def _seconds(run: Restore | None, frame: Frame, left: np.ndarray, right: np.ndarray) -> float:
     if isinstance(run, FfmpegFilter):
         return run.seconds(frame)
     began = time.perf_counter()
@@ -71,7 +71,7 @@ def _seconds(run: Restore | None, frame: Picture, left: np.ndarray, right: np.nd
     return time.perf_counter() - began
 
 
-def describe(method: Method, setting: float, taken: Sequence[float], product: float, frame: Picture) -> dict[str, Any]:
+def describe(method: Method, setting: float, taken: Sequence[float], product: float, frame: Frame) -> dict[str, Any]:
     """What the tables tell of a method beside its quality. taken, product: ms of its frames and of the fastest matrix
     product of the same rounds."""
     ms = statistics.median(taken)
@@ -100,7 +100,7 @@ def describe(method: Method, setting: float, taken: Sequence[float], product: fl
     return found
 
 
-def peak_mb(method: Method, setting: float, frame: Picture) -> float | None:
+def peak_mb(method: Method, setting: float, frame: Frame) -> float | None:
     """Peak resident memory in MB of a fresh process that opens the method and restores one frame; of a method that is
     a program, of that program. ``None`` where the system does not tell."""
     run = method.open(setting) if method.name.startswith("ffmpeg") else None

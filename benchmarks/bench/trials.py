@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from nitido.errors import SourceUnavailable
+from nitido.frames import Frame
 from nitido_export.evaluation.frames import read_pairs, read_pictures
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
 from nitido_train.data.pictures import find_pictures
 
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
@@ -29,7 +29,7 @@ QUICK_PICTURES, QUICK_SIDE = 2, 192
 CAMERAS = {f"camera {name}": exposure for name, exposure in degrade.CAMERAS.items()}
 CONDITIONS = (*(f"σ {sigma}" for sigma in degrade.SIGMAS), *CAMERAS)
 
-SHRINKS: dict[str, Callable[[Picture, int], Picture]] = {
+SHRINKS: dict[str, Callable[[Frame, int], Frame]] = {
     "bicubic": degrade.shrink,
     "cv2 cubic": lambda p, scale: _cv2_shrink(p, scale, cv2.INTER_CUBIC),
     "cv2 area": lambda p, scale: _cv2_shrink(p, scale, cv2.INTER_AREA),
@@ -45,8 +45,8 @@ class Trial:
     dataset: str
     condition: str
     names: tuple[str, ...]
-    given: list[Picture] = field(repr=False)
-    clean: list[Picture] = field(repr=False)
+    given: list[Frame] = field(repr=False)
+    clean: list[Frame] = field(repr=False)
     scale: int = 1
     level: float = 0.0
 
@@ -99,32 +99,32 @@ def upscale_trials(data: Path, *, quick: bool = False) -> Iterator[Trial]:
                 yield Trial("upscale", dataset, f"×{scale} {how}", names, given, clean, scale)
 
 
-def first_picture(folder: Path) -> Picture:
+def first_picture(folder: Path) -> Frame:
     """The picture whose name comes first. Raises ``SourceUnavailable``."""
     return read_pictures(find_pictures([folder])[0])[0]
 
 
-def add_noise(picture: Picture, condition: str, position: int) -> Picture:
+def add_noise(picture: Frame, condition: str, position: int) -> Frame:
     """A picture under one of ``CONDITIONS``: a function of the condition and its position in the set alone."""
     if condition not in CAMERAS:
         sigma = int(condition.removeprefix("σ "))
-        # As in nitido_train.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
+        # As in nitido_train.data.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
         return degrade.add_gaussian(picture, sigma, np.random.default_rng([sigma, position]))
     return degrade.noisy_from(condition.removeprefix("camera "), picture, position)
 
 
-def _noisy_trial(dataset: str, condition: str, names: tuple[str, ...], clean: list[Picture]) -> Trial:
+def _noisy_trial(dataset: str, condition: str, names: tuple[str, ...], clean: list[Frame]) -> Trial:
     given = [add_noise(p, condition, i) for i, p in enumerate(clean)]
     level = _level(given, clean) if condition in CAMERAS else float(condition.removeprefix("σ "))
     return Trial("denoise", dataset, condition, names, given, clean, level=level)
 
 
-def _level(given: Sequence[Picture], clean: Sequence[Picture]) -> float:
+def _level(given: Sequence[Frame], clean: Sequence[Frame]) -> float:
     squares = [np.mean((a.astype(np.float32) - b) ** 2) for a, b in zip(given, clean, strict=True)]
     return round(float(np.sqrt(np.mean(squares))), 2)
 
 
-def _read(folder: Path, quick: bool) -> tuple[tuple[str, ...], list[Picture]]:
+def _read(folder: Path, quick: bool) -> tuple[tuple[str, ...], list[Frame]]:
     """Names and pictures of a folder; for ``quick`` the middle of the first ones."""
     paths, pictures = find_pictures([folder]), read_pictures(folder)
     if quick:
@@ -132,11 +132,11 @@ def _read(folder: Path, quick: bool) -> tuple[tuple[str, ...], list[Picture]]:
     return tuple(path.stem for path in paths), pictures
 
 
-def _middle(picture: Picture) -> Picture:
+def _middle(picture: Frame) -> Frame:
     top, left = (max(0, (length - QUICK_SIDE) // 2) for length in picture.shape[:2])
     return np.ascontiguousarray(picture[top : top + QUICK_SIDE, left : left + QUICK_SIDE])
 
 
-def _cv2_shrink(picture: Picture, scale: int, how: int) -> Picture:
+def _cv2_shrink(picture: Frame, scale: int, how: int) -> Frame:
     height, width = picture.shape[:2]
     return np.asarray(cv2.resize(picture, (width // scale, height // scale), interpolation=how), np.uint8)

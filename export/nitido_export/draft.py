@@ -11,6 +11,7 @@ from typing import Any
 
 import onnx
 
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.model_file.card import CONTRACT, Card
 from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
@@ -23,7 +24,6 @@ from nitido_export.parts.melodies import melody_part
 from nitido_export.proof.certificate import certify, frames_from
 from nitido_export.proof.parity import check_parity, check_part
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
 from nitido_train.nets.frame import FrameNet
 
 
@@ -41,7 +41,7 @@ class ReleaseInfo:
     licence: str
     data: str
     evaluation: Sequence[Path] = ()
-    vectors: Sequence[Picture] = ()
+    vectors: Sequence[Frame] = ()
     failures: str = ""
 
 

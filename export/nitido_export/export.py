@@ -46,8 +46,11 @@ def export_float(checkpoint: Checkpoint, target: Path, info: ReleaseInfo) -> Car
 
 
 def export_fp16(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, allowed: AllowedLoss) -> Card:
-    """Writes a float16 model, for GPUs. Raises ``ExportError`` when it loses more than allowed, ``SinkUnavailable``,
-    ``SourceUnavailable``, and what :func:`opened_reference` raises."""
+    """Writes a float16 model, for GPUs.
+
+    Raises ``ExportError`` when it loses more than allowed, ``ModelNotFound`` or ``CardMismatch`` for the float model
+    to compare with, ``SourceUnavailable`` or ``SinkUnavailable``.
+    """
     with _opened_guard(checkpoint, info, allowed) as guard:
         return publish(to_fp16(checkpoint, target.stem, info, guard), target, info)
 
@@ -59,8 +62,8 @@ def export_int8(
 
     calibration: folder of clean pictures that the ranges are measured on.
     reports: folder that the report goes into.
-    Raises ``ExportError`` when it loses more than allowed or is not faster on this machine, ``SinkUnavailable``,
-    ``SourceUnavailable``, and what :func:`opened_reference` raises.
+    Raises ``ExportError`` when it loses more than allowed or is not faster on this machine, ``ModelNotFound`` or
+    ``CardMismatch`` for the float model to compare with, ``SourceUnavailable`` or ``SinkUnavailable``.
     """
     with _opened_guard(checkpoint, info, allowed) as guard:
         outcome = quantize(checkpoint, target.stem, info, guard, read_pictures(calibration))
@@ -88,6 +91,7 @@ def export_parts(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts:
 
 @contextmanager
 def _opened_guard(checkpoint: Checkpoint, info: ReleaseInfo, allowed: AllowedLoss) -> Iterator[QualityGuard]:
+    """The guard, with the float model open; what the loss is measured on is degraded as the network's task has it."""
     recipe = checkpoint.recipe
     with opened_reference(checkpoint, allowed.against, info) as reference:
         held_out = {

@@ -15,14 +15,14 @@ from bench.results import Quality, Results
 from bench.trials import Trial
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from nitido.frames import Frame
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
 from nitido_train.evaluation.metrics import psnr
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program")
 
 
-def photo(seed: int = 0, side: int = 48) -> Picture:
+def photo(seed: int = 0, side: int = 48) -> Frame:
     """Smooth ground with an edge, so that denoising has something to keep and something to take away."""
     rng = np.random.default_rng(seed)
     ramp = np.linspace(40, 160, side)[:, None, None] + np.zeros((side, side, 3))
@@ -193,7 +193,7 @@ def test_methods_take_turns_and_a_slow_one_drops_out(monkeypatch: pytest.MonkeyP
     order: list[str] = []
 
     def run(name: str) -> methods.Restore:
-        def restore(picture: Picture) -> Picture:
+        def restore(picture: Frame) -> Frame:
             order.append(name)
             return picture
 

@@ -11,7 +11,7 @@ import pytest
 
 from support.paths import ROOT
 
-PAGES = ("README.md", "docs/python.md", "docs/latent.md")
+PAGES = ("README.md", "docs/guide/python.md", "docs/guide/latent.md")
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _READ = re.compile(r"""(?:imread|VideoCapture|frames)\(["']([^"']+)["']\)""")
 _WRITTEN = re.compile(r"""imwrite\(["']([^"']+)["']""")

@@ -1,4 +1,4 @@
-"""docs/live.md: its examples run as they stand, its shell line with the real ffmpeg."""
+"""docs/guide/live.md: its examples run as they stand, its shell line with the real ffmpeg."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nitido.video.reader import VideoSource
 from nitido.video.writer import VideoSink
 from support.paths import ROOT
 
-TEXT = (ROOT / "docs/live.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/guide/live.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 SHELL = [block for block in re.findall(r"^```sh\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE) if "ffmpeg" in block]
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_the_example_runs(code: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(code, "docs/live.md", "exec", dont_inherit=True), {"__name__": "__example__"})
+    exec(compile(code, "docs/guide/live.md", "exec", dont_inherit=True), {"__name__": "__example__"})
     assert capsys.readouterr().out.strip()
     if "clean.mp4" in code:
         with VideoSource(folder / "clean.mp4") as source:

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from nitido.images.encode import SUFFIX_OF
 from nitido.images.io import Picture, encode_picture, read_picture
 from nitido.images.metadata import Metadata
-from support.batch_files import nitido_process
+from support.commands import nitido_process
 from support.paths import SAMPLES
+
+pytestmark = pytest.mark.slow
 
 CORRUPT = int(os.environ.get("NITIDO_CORRUPT", "60"))
 
@@ -78,7 +81,7 @@ def test_damaged_files_are_done_or_told_in_a_line_each(tiny_models: dict[str, Pa
     report = tmp_path / "report.json"
     arguments = ["--model", tiny_models["denoise"], "--report", report]
 
-    run = nitido_process("denoise", folder, "-o", out, *arguments, timeout=60 + CORRUPT)
+    run = nitido_process("denoise", folder, "-o", out, *arguments)
 
     assert run.returncode == 1, run.stderr
     told = json.loads(report.read_text())

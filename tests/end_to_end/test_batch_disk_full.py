@@ -13,7 +13,10 @@ import pytest
 
 from nitido.batch.journal import NAME
 from nitido.images.io import read_picture
-from support.batch_files import crops, nitido
+from support.batch_files import crops
+from support.commands import nitido
+
+pytestmark = pytest.mark.slow
 
 FILES = 60
 SIZE = 600  # KB: about half of what the results take

@@ -11,13 +11,19 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nitido.batch.journal import NAME
 from nitido.images.io import read_picture
-from support.batch_files import command, crops, nitido
+from support.batch_files import crops, journal_lines
+from support.commands import command, held_at, nitido, running
+from support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("NITIDO_KILLS", "4"))
 
@@ -26,23 +32,17 @@ def results(out: Path) -> dict[str, bytes]:
     return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("[!.]*.*")}
 
 
-def journal(out: Path) -> list[dict[str, object]]:
-    """The lines that are whole; at most those where a kill fell may not be."""
-    lines: list[dict[str, object]] = []
-    for line in (out / NAME).read_bytes().splitlines():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            continue
-    return lines
+def endless(arguments: list[object], last: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The run in a process that cannot end before it is killed: it never gets to read its ``last`` file."""
+    begin = command(*arguments, before=held_at(last, gate=last.parent / "never"))
+    return running(begin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def kill_until_done(arguments: list[object], out: Path, kills: int, seed: int) -> tuple[int, dict[str, list[int]]]:
-    """Kills the run ``kills`` times at random moments, each time checking what is there; then lets it end. Returns how
-    often it was killed while at work, and the inodes that each result has had."""
+def kill_until_done(arguments: list[object], out: Path, last: Path, kills: int, seed: int) -> dict[str, list[int]]:
+    """Kills the run ``kills`` times at random moments, each time checking what is there; then lets it end. Returns the
+    inodes that each result has had."""
     rng = random.Random(seed)
     seen: dict[str, list[int]] = {}
-    landed = 0
 
     def look() -> None:
         for path in out.rglob("[!.]*.*"):
@@ -53,34 +53,28 @@ def kill_until_done(arguments: list[object], out: Path, kills: int, seed: int) -
 
     for _ in range(kills):
         before = (out / NAME).stat().st_size if (out / NAME).is_file() else 0
-        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # From the first line of this run on: before, there is only the interpreter to kill.
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
-            if (out / NAME).is_file() and (out / NAME).stat().st_size > before:
-                break
-            time.sleep(0.002)
-        time.sleep(rng.random() * 0.06)
-        landed += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with endless(arguments, last) as process:
+            # From the first line of this run on: before, there is only the interpreter to kill.
+            until(lambda: (out / NAME).is_file() and (out / NAME).stat().st_size > before)  # noqa: B023 (called at once)
+            time.sleep(rng.random() * 0.06)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
         look()
     done = nitido(*arguments)
     assert done.returncode == 0, done.stderr
     look()
-    return landed, seen
+    return seen
 
 
 def test_a_killed_run_loses_nothing_and_does_nothing_twice(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     files = 40 + 12 * KILLS
-    crops(tmp_path / "in", files)
+    last = crops(tmp_path / "in", files)[-1]
     out, reference = tmp_path / "out", tmp_path / "reference"
     model = ["--model", tiny_models["denoise"]]
     assert nitido("denoise", tmp_path / "in", "-o", reference, *model).returncode == 0
 
-    landed, seen = kill_until_done(["denoise", tmp_path / "in", "-o", out, *model], out, KILLS, seed=1)
+    seen = kill_until_done(["denoise", tmp_path / "in", "-o", out, *model], out, last, KILLS, seed=1)
 
-    assert landed, "no kill fell into the run: slow down or add files"
     assert results(out) == results(reference)
     assert len(seen) == files
     assert all(len(inodes) == 1 for inodes in seen.values())  # written once, never again
@@ -91,22 +85,19 @@ def test_a_killed_run_loses_nothing_and_does_nothing_twice(tiny_models: dict[str
 
 def test_a_killed_overwrite_goes_on_and_the_next_one_begins_anew(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     files = 60
-    crops(tmp_path / "in", files)
+    last = crops(tmp_path / "in", files)[-1]
     out = tmp_path / "out"
     arguments = ["denoise", tmp_path / "in", "-o", out, "--model", tiny_models["denoise"], "--overwrite"]
     out.mkdir()
     (out / "0001.png").write_text("somebody else's")
-    _, seen = kill_until_done(arguments, out, 0, seed=2)
+    seen = kill_until_done(arguments, out, last, 0, seed=2)
     assert np.count_nonzero([len(i) == 1 for i in seen.values()]) == files
 
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    lines = len(journal(out))
-    while process.poll() is None and len(journal(out)) < lines + 10:
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-    made = {str(line["target"]) for line in journal(out)[lines:] if line["status"] == "done"}
-    assert 9 <= len(made) < files, "the kill did not fall into the run"
+    lines = len(journal_lines(out))
+    with endless(arguments, last):
+        until(lambda: len(journal_lines(out)) >= lines + 10)
+    made = {str(line["target"]) for line in journal_lines(out)[lines:] if line["status"] == "done"}
+    assert 9 <= len(made) < files
     before = {name: (out / name).stat().st_ino for name in made}
     rest = nitido(*arguments)
     assert rest.returncode == 0

@@ -23,16 +23,12 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.reader import VideoSource
 from nitido.video.writer import VideoSink
+from support.commands import HANG, command, opened_by_signal, running
+from support.frames import frames_in
+from support.waiting import until
 
-NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]
-HANG = 60.0  # seconds after which a process that should have ended fails the test
-
-
-def frames_in(path: Path) -> int:
-    with VideoSource(path) as source:
-        return len(list(source))
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +46,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Run:
     """A live run in a process of its own; what it says on stderr can be waited for."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, before: str = "") -> None:
         self.process = subprocess.Popen(
-            [*NITIDO, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+            command("live", *arguments, before=before),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
         self.said = ""
         self._lines = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -92,10 +89,7 @@ class Run:
 
 
 def wait_until_it_grows(path: Path, size: int) -> None:
-    deadline = time.monotonic() + HANG
-    while not path.exists() or path.stat().st_size < size:
-        assert time.monotonic() < deadline, f"{path} does not grow"
-        time.sleep(0.02)
+    until(lambda: path.exists() and path.stat().st_size >= size)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are not for Windows")
@@ -117,22 +111,15 @@ def test_a_signal_leaves_a_playable_file_and_exit_code_0(
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are not for Windows")
 def test_a_signal_before_the_first_frame_ends_as_well(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [*NITIDO, "--source", "-", "--size", "16x12", "--sink", str(tmp_path / "out.mp4"),
-         "--model", str(tiny_models["denoise"])],
-        stdin=reading, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    os.close(reading)
+    live = command("live", "--source", "-", "--size", "16x12", "--sink", tmp_path / "out.mp4", "--model")
     try:
-        assert process.stderr is not None
-        assert b"-> " in process.stderr.readline()
-        process.send_signal(signal.SIGTERM)
-        said = process.stderr.read().decode()
-        process.stderr.close()
-        assert process.wait(HANG) == 0, said
+        with running([*live, str(tiny_models["denoise"])], stdin=reading, stderr=subprocess.PIPE) as process:
+            os.close(reading)
+            assert b"-> " in process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            said = process.stderr.read().decode()
+            assert process.wait(HANG) == 0, said
     finally:
-        process.kill()
-        process.wait()
         os.close(writing)
     assert "0 of 0 frames shown" in said
     assert list(tmp_path.iterdir()) == []
@@ -255,10 +242,14 @@ def test_a_slow_and_a_vanishing_client_do_not_hold_up_the_web_page(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are not for Windows")
-def test_a_reader_that_stalls_is_broken_off_by_a_second_signal(tiny_models: dict[str, Path], clip: Path) -> None:
-    with Run("--source", clip, "--sink", "-", "--model", tiny_models["denoise"]) as run:
+def test_a_reader_that_stalls_is_broken_off_by_a_second_signal(
+    tiny_models: dict[str, Path], clip: Path, tmp_path: Path
+) -> None:
+    dealt_with = tmp_path / "dealt with"
+    arguments = ["--source", clip, "--sink", "-", "--model", tiny_models["denoise"]]
+    with Run(*arguments, before=opened_by_signal(dealt_with)) as run:
         run.wait_for("raw frames on stdout")  # nobody reads them: the pipe is full with the second frame
         time.sleep(0.5)
         run.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        until(dealt_with.exists)  # two that come too close together would count as one
         assert run.end(signal.SIGTERM) == 130, run.said

@@ -13,9 +13,11 @@ import pytest
 from nitido.inference.session import read_card
 from nitido.model_file import zoo
 
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
 OLDEST = "1.17.0"
 
-# Nothing of Nítido is installed there: what reads the vectors is the format as docs/contract.md describes it.
+# Nothing of Nítido is installed there: what reads the vectors is the format as docs/reference/contract.md describes it.
 REPLAY = """
 import base64, json, sys, zlib
 import numpy, onnxruntime

@@ -12,6 +12,8 @@ import pytest
 from nitido.model_file import zoo
 from support.paths import ROOT
 
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
 
 @pytest.mark.skipif(not zoo.entries(), reason="no shipped models")
 def test_the_wheel_runs_without_torch(tmp_path: Path) -> None:
@@ -19,7 +21,7 @@ def test_the_wheel_runs_without_torch(tmp_path: Path) -> None:
     subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], check=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"nitido/cli.py", "nitido_train/recipes/denoise-n.toml", "nitido_export/graph.py"} <= names
+    assert {"nitido/cli/main.py", "nitido_train/recipes/denoise-n.toml", "nitido_export/graph/frames.py"} <= names
     assert "nitido/models/checkpoints/denoise-n.pt" in names
     assert {f"nitido/models/{entry.path.name}" for entry in zoo.entries()} <= names
     assert not [name for name in names if "research" in name]  # not under the wheel's licence

@@ -1,46 +1,16 @@
-"""Running a batch as a user does, and pictures to run it on."""
+"""Pictures to run a batch on, and what a batch left behind."""
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from nitido.cli.main import main
+from nitido.batch.journal import NAME
 from support.paths import SAMPLES
-
-_MAIN = "from nitido.cli.main import main; main()"
-
-
-def command(*arguments: object) -> list[str]:
-    """``nitido ARGUMENTS…`` by this interpreter."""
-    return [sys.executable, "-c", _MAIN, *map(str, arguments)]
-
-
-def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """What the command printed and exited with, run in this process, which saves starting one."""
-    out, err, given = io.StringIO(), io.StringIO(), sys.argv
-    words = ["nitido", *map(str, arguments)]
-    sys.argv = words
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            main()
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
-    finally:
-        sys.argv = given
-    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
-
-
-def nitido_process(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """The same in a process of its own."""
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def crops(folder: Path, count: int, side: int = 48) -> list[Path]:
@@ -55,3 +25,19 @@ def crops(folder: Path, count: int, side: int = 48) -> list[Path]:
         paths.append((folder / "sub" if number % 3 == 0 else folder) / name)
         cv2.imwrite(str(paths[-1]), photo[top : top + side, left : left + side])
     return paths
+
+
+def names(folder: Path) -> list[str]:
+    """The results below a folder, in order; hidden files are not results."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("[!.]*.*"))
+
+
+def journal_lines(folder: Path) -> list[dict[str, Any]]:
+    """The lines of the folder's journal that are whole; where a run was killed, one may not be."""
+    path, lines = folder / NAME, []
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines

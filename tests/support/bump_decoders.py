@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto
 
-from nitido_export.graph.writer import GraphWriter
-from support.latent_models import write
+from support.latent_models import graph_writer, write
 
 SIDE = 28
 STEPS = 16
@@ -26,7 +24,9 @@ def write_bump_decoder(path: Path, size: int = 2, *, labels: tuple[str, ...] = (
         weights[axis, axis] = share
     bias = np.array([SIDE / 2, SIDE / 2, 1.0, 0.8, 0.9, 1.0], np.float32)
     mean = 0.0 if prior == "normal" else 10.0
-    w = GraphWriter()
+    w = graph_writer()
+    from onnx import TensorProto
+
     z = w.input("z", TensorProto.FLOAT, ["N", size])
     centred = w.op("Sub", [z, w.constant("mean", mean, np.float32)], "centred")
     values = w.op("Gemm", [centred, w.constant("weights", weights), w.constant("bias", bias)], "values")
@@ -67,7 +67,9 @@ def write_bump_decoder(path: Path, size: int = 2, *, labels: tuple[str, ...] = (
 def write_tune_decoder(path: Path) -> Path:
     """A decoder of melodies of two numbers: every beat begins a note that is held, z0 is how steeply they rise, z1
     where they lie around the octave above ``LOWEST``; the last beat rests."""
-    w = GraphWriter()
+    w = graph_writer()
+    from onnx import TensorProto
+
     z = w.input("z", TensorProto.FLOAT, ["N", 2])
     weights = np.array([[-1, 0, 1], [4, 4, 4]], np.float32)
     pitch = w.op("Gemm", [z, w.constant("weights", weights), w.constant("middle", np.full(3, 14, np.float32))], "pitch")

@@ -1,4 +1,4 @@
-"""Stand-ins for models, sources and sinks of a live run, steered by the test instead of by time."""
+"""Stand-ins for models, sources, sinks and the clock of a live run, steered by the test instead of by time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ from nitido.inference.model import Model
 def frame(value: int, size: tuple[int, int] = (16, 12)) -> Frame:
     """A frame of width × height in one grey."""
     return np.full((size[1], size[0], 3), value % 256, np.uint8)
+
+
+def raw_frames(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:
+    """Such frames one after the other, as they come through a pipe."""
+    return b"".join(frame(value, size).tobytes() for value in values)
+
+
+class FakeClock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 class FakeModel:

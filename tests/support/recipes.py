@@ -6,15 +6,14 @@ import gzip
 import struct
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import torch
 
-from nitido_train.checkpoint import Checkpoint
-from nitido_train.nets.registry import build
-from nitido_train.recipe import Recipe, recipe_from_dict
+if TYPE_CHECKING:
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.recipe.schema import Recipe
 
 SIDE = 16
 
@@ -22,6 +21,8 @@ SIDE = 16
 def tiny_latent(kind: str = "vae", channels: int = 1, **changes: Any) -> Recipe:
     """A recipe for 16×16 pictures and two to three latent dimensions. changes: of the tables ``latent`` and
     ``schedule``."""
+    from nitido_train.recipe.tables import recipe_from_dict
+
     options: dict[str, Any] = {"height": SIDE, "width": SIDE, "channels": channels, "latent": 3, "widths": [4, 8]}
     raw: dict[str, Any] = {
         "name": f"tiny-{kind}",
@@ -37,6 +38,11 @@ def tiny_latent(kind: str = "vae", channels: int = 1, **changes: Any) -> Recipe:
 
 def random_latent_checkpoint(kind: str, channels: int = 1) -> Checkpoint:
     """Untrained weights with facts as a training leaves them; a ``cvae`` knows the classes a, b and c."""
+    import torch
+
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.nets.registry import build
+
     recipe = tiny_latent(kind, channels)
     if kind == "cvae":
         net = replace(recipe.net, options={**recipe.net.options, "labels": ["a", "b", "c"]})

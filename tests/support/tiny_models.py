@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from nitido_train.checkpoint import Checkpoint
-from nitido_train.nets.blocks import CollapsibleConv2d
-from nitido_train.nets.registry import build
-from nitido_train.recipe import recipe_from_dict
+if TYPE_CHECKING:
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.nets.frame import RecurrentFrameNet
 
 
 def tiny_recipe(task: str = "denoise", **schedule: object) -> dict[str, object]:
@@ -29,6 +27,12 @@ def tiny_recipe(task: str = "denoise", **schedule: object) -> dict[str, object]:
 
 def random_checkpoint(task: str) -> Checkpoint:
     """Untrained weights, with a last layer large enough that every layer shows in the output."""
+    import torch
+
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.nets.registry import build
+    from nitido_train.recipe.tables import recipe_from_dict
+
     torch.manual_seed(3)
     recipe = recipe_from_dict(tiny_recipe(task))
     net = build(recipe.net.kind, recipe.net.options)
@@ -37,14 +41,25 @@ def random_checkpoint(task: str) -> Checkpoint:
     return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())
 
 
-class RememberingBody(nn.Module):
-    """A body whose state is the features of the frame before: 12 and 8 channels in, 12 and 8 out."""
+def remembering_net(**options: int) -> RecurrentFrameNet:
+    """A recurrent network whose state is the features of the frame before. options: of ``RecurrentFrameNet``."""
+    import torch
+    from torch import Tensor, nn
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.take = CollapsibleConv2d(12 + 8, 8)
-        self.give = CollapsibleConv2d(8, 12)
+    from nitido_train.nets.blocks import CollapsibleConv2d
+    from nitido_train.nets.frame import RecurrentFrameNet
 
-    def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
-        return self.give(features), features
+    class RememberingBody(nn.Module):
+        """12 and 8 channels in, 12 and 8 out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.take = CollapsibleConv2d(12 + 8, 8)
+            self.give = CollapsibleConv2d(8, 12)
+
+        def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+            features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
+            return self.give(features), features
+
+    torch.manual_seed(0)
+    return RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8, **options).eval()

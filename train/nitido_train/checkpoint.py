@@ -16,20 +16,29 @@ from nitido.system.files import replacing
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import LatentNet
 from nitido_train.nets.registry import NETS, build
-from nitido_train.quantization.imitation import Quantization, quantize_net
-from nitido_train.recipe import Recipe, recipe_from_dict
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import Quantization
+from nitido_train.recipe.schema import Recipe
+from nitido_train.recipe.tables import recipe_from_dict
 
 FORMAT = 1
 
 
 @dataclass
 class Checkpoint:
-    """``net``: weights being trained. ``ema``: their moving average, the ones to use. ``step``: steps done.
-    ``best``: best validation score so far, in the unit of the job. ``history``: one dict per validation. ``loss_sum``:
-    of the training loss since the last validation. ``quantization``: of a quantization-aware training, which trains the
-    collapsed network. ``facts``: what an exported file should know of the training set, see ``Job.describe``.
-    ``licence`` and ``data``: of the weights, and the pictures behind them, in words, as far as they are known: those of
-    a shipped model go with every training that begins with it."""
+    """The state of a training.
+
+    step: steps done.
+    net: the weights in training.
+    ema: their moving average, which is what gets used.
+    best: best validation score so far, in the unit of the objective.
+    history: one dict per validation.
+    quantization: of a quantization-aware training, which trains the collapsed network.
+    loss_sum: sum of the training loss since the last validation.
+    facts: what an exported file should say of the training data, see ``Objective.describe``.
+    licence, data: licence of the weights and the pictures behind them, in words, where known. A training that begins
+    with a shipped model inherits them.
+    """
 
     recipe: Recipe
     step: int
@@ -84,7 +93,7 @@ class Checkpoint:
         return net
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Writes atomically: a crash or full disk leaves the previous file as it was."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
@@ -95,7 +104,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         raise CheckpointError(f"cannot write {path}: {error}; the previous checkpoint is untouched") from error
 
 
-def load(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or what a shipped model of that name was
     exported from. Raises ``CheckpointError``."""
     path = _shipped(path) or path

@@ -1,30 +1,39 @@
-"""Small pictures between bytes and what autoencoders compute with, and many of them on one page."""
+"""Between bytes and what networks compute with: frames of networks from frame to frame, pictures of autoencoders."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from nitido_train.data.degrade import Picture
-from nitido_train.data.examples import Bytes
+from nitido.frames import Frame
+
+ZERO_POINT = 128  # the byte that networks see as 0
 
 
-def to_unit(pictures: Bytes) -> Tensor:
+def to_tensor(frames: Tensor) -> Tensor:
+    """N×H×W×C uint8 → N×C×H×W float32, ``(byte - 128) / 255``: what networks see and return.
+
+    The values are centred because networks without normalisation die on inputs that are all positive. The centre is 128
+    because quantization operators subtract that zero point at no cost. The memory layout stays as it is, so the result
+    is channels_last without another copy.
+    """
+    return (frames.permute(0, 3, 1, 2).to(torch.float32) - ZERO_POINT) / 255  # N C H W
+
+
+def to_frames(restored: Tensor) -> list[Frame]:
+    """N×3×H×W float32 of a network → N frames H×W×3 uint8, rounded and clipped as the exported graph does."""
+    bytes_ = (restored * 255 + ZERO_POINT).round().clamp(0, 255).to(torch.uint8)
+    return list(bytes_.permute(0, 2, 3, 1).cpu().numpy())  # N H W 3
+
+
+def to_unit(pictures: NDArray[np.uint8]) -> Tensor:
     """N×H×W×C bytes → N×C×H×W float32, 0..1."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
-def from_logits(logits: Tensor) -> Bytes:
+def from_logits(logits: Tensor) -> NDArray[np.uint8]:
     """N×C×H×W logits → N×H×W×C bytes, rounded as the exported graph does."""
     levels = (torch.sigmoid(logits) * 255).round().clamp(0, 255).to(torch.uint8)
     return levels.permute(0, 2, 3, 1).cpu().numpy()
-
-
-def page(pictures: Bytes, columns: int) -> Picture:
-    """N×H×W×C pictures row by row, N a multiple of ``columns``, as one BGR picture."""
-    count, height, width, channels = pictures.shape
-    rows = count // columns
-    grid = pictures.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)  # R H N W C
-    whole = grid.reshape(rows * height, columns * width, channels)
-    return np.ascontiguousarray(np.broadcast_to(whole, (*whole.shape[:2], 3)))

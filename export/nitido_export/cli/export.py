@@ -98,10 +98,10 @@ def export(**values: Any) -> None:
     options.check()
 
     from nitido_export.export import export_parts
-    from nitido_train.checkpoint import load
+    from nitido_train.checkpoint import load_checkpoint
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    checkpoint = load(options.run)
+    checkpoint = load_checkpoint(options.run)
     _print_notes(checkpoint, options.licence)
     options.check_task(checkpoint.recipe.task)
     info = _release_info(checkpoint, options)

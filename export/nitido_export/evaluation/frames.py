@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from nitido.errors import SourceUnavailable
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import decode, find_pictures
+from nitido_train.data.pictures import find_pictures, read_frame
 from nitido_train.evaluation.metrics import psnr, psnr_y
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.recipe.tables import recipe_from_dict
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,27 @@ class Condition:
 
     name: str
     metric: str
-    given: list[Picture]
-    clean: list[Picture]
-    score: Callable[[Picture, Picture], float]
-    baseline: Callable[[Picture], Picture]
+    given: list[Frame]
+    clean: list[Frame]
+    score: Callable[[Frame, Frame], float]
+    baseline: Callable[[Frame], Frame]
     meant: bool = True
 
-    def measure(self, restore: Callable[[Picture], Picture]) -> float:
+    def measure(self, restore: Callable[[Frame], Frame]) -> float:
         """Mean score in dB of ``restore`` over the pictures."""
         return float(np.mean([self.score(restore(g), c) for g, c in zip(self.given, self.clean, strict=True)]))
 
     def part(self, every: int, side: int) -> Condition:
         """Of every so many-th picture the upper left corner, ``side`` clean pixels wide and high: enough to rank."""
 
-        def cut(pictures: list[Picture]) -> list[Picture]:
+        def cut(pictures: list[Frame]) -> list[Frame]:
             shrunk = [len(c) // len(p) for p, c in zip(pictures[::every], self.clean[::every], strict=True)]
             return [p[: side // n, : side // n] for p, n in zip(pictures[::every], shrunk, strict=True)]
 
         return replace(self, given=cut(self.given), clean=cut(self.clean))
 
 
-def conditions(task: str, scale: int, clean: Sequence[Picture], *, cameras: bool = False) -> list[Condition]:
+def conditions(task: str, scale: int, clean: Sequence[Frame], *, cameras: bool = False) -> list[Condition]:
     """Denoising: colour PSNR at Gaussian σ 15, 25, 50, for one that is meant for ``cameras`` behind those under the
     noise of ``degrade.CAMERAS``; the baseline is the noisy picture. Upscaling: luma PSNR without
     ``scale`` border pixels against antialiased bicubic shrinking; the baseline is bicubic enlargement. Reconstructing:
@@ -85,7 +85,7 @@ def conditions_of(folder: Path, task: str, scale: int, *, cameras: bool = False)
     return conditions(task, scale, read_pictures(folder), cameras=cameras)
 
 
-def read_pairs(folder: Path) -> tuple[list[str], list[Picture], list[Picture]] | None:
+def read_pairs(folder: Path) -> tuple[list[str], list[Frame], list[Frame]] | None:
     """(names, noisy, clean) of a folder whose files come in pairs NAME_real and NAME_mean, one exposure and the mean of
     many (as those of Xu, Li, Liang, Zhang and Zhang's PolyU set, 2018); ``None`` for another folder. Raises
     ``SourceUnavailable``."""
@@ -97,17 +97,17 @@ def read_pairs(folder: Path) -> tuple[list[str], list[Picture], list[Picture]] |
     return names, noisy, clean
 
 
-def read_pictures(folder: Path) -> list[Picture]:
+def read_pictures(folder: Path) -> list[Frame]:
     """All pictures of a folder in the order of their names, uint8 BGR. Raises ``SourceUnavailable``."""
     return [_read(path) for path in find_pictures([folder])]
 
 
-def _as_given(given: Picture) -> Picture:
+def _as_given(given: Frame) -> Frame:
     return given
 
 
-def _read(path: Path) -> Picture:
-    picture = decode(path)
+def _read(path: Path) -> Frame:
+    picture = read_frame(path)
     if picture is None:
         raise SourceUnavailable(f"{path} cannot be decoded: an evaluation needs every picture of its set")
     return picture

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.data.batches import fixed_batches
 from nitido_train.data.examples import Examples, Shape, read_examples
+from nitido_train.evaluation.latents import measure_latent_net
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.latent import LatentNet
-from nitido_train.objectives.latents import measure, passes
-from nitido_train.recipe import LatentRecipe
+from nitido_train.recipe.schema import LatentRecipe
 
 
 def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ def _set_name(source: Path) -> str:
 def _rows(net: LatentNet, asked: LatentRecipe, examples: Examples, name: str, seed: int) -> list[dict[str, Any]]:
     plain = LatentRecipe(reconstruction=asked.reconstruction)
     device = torch.device("cpu")
-    through = measure(net, passes(examples, plain, net.latent, seed), plain, device)
+    through = measure_latent_net(net, fixed_batches(examples, plain, net.latent, seed), plain, device)
     pictures = examples.pictures(np.arange(len(examples)))
     mean = np.round(pictures.mean(0)).astype(np.uint8)
     baseline = float(np.mean([psnr(mean, picture) for picture in pictures]))
@@ -71,7 +72,7 @@ def _rows(net: LatentNet, asked: LatentRecipe, examples: Examples, name: str, se
         {**row, "metric": "SSIM", "value": round(through["ssim"], 4), "baseline": None},
     ]
     if "elbo" in through:
-        bound = measure(net, passes(examples, asked, net.latent, seed), asked, device)
+        bound = measure_latent_net(net, fixed_batches(examples, asked, net.latent, seed), asked, device)
         what = "binarized pixels" if asked.binarize else "pixels"
         rows.append({**row, "condition": what, "metric": "ELBO", "value": round(bound["elbo"], 2), "baseline": None})
     return rows

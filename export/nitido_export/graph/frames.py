@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from nitido_export.graph.layers import write_layers
 from nitido_export.graph.writer import GraphWriter
-from nitido_train.data.pictures import ZERO_POINT
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
+from nitido_train.tensors import ZERO_POINT
 
 LEVEL = 1 / 255
 

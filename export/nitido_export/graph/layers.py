@@ -13,7 +13,8 @@ from torch import fx, nn
 from nitido.errors import ExportError
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import DepthToSpace, SpaceToDepth
-from nitido_train.quantization.imitation import ActivationQuantizer, QuantizedConv2d, trace
+from nitido_train.quantization.layers import ActivationQuantizer, QuantizedConv2d
+from nitido_train.quantization.tracing import trace
 
 
 def write_layers(w: GraphWriter, net: nn.Module, inputs: list[str], prefix: str = "", half: bool = False) -> list[str]:

@@ -11,9 +11,8 @@ from nitido.model_file.certificate import Arrays
 from nitido_export.graph.latents import decoder_graph, encoder_graph, reconstruction_graph
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.pictures import to_tensor
 from nitido_train.nets.latent import LatentNet
-from nitido_train.tensors import from_logits
+from nitido_train.tensors import from_logits, to_tensor
 
 
 def latent_part(checkpoint: Checkpoint, part: str) -> Part:

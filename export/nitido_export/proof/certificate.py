@@ -8,22 +8,22 @@ import cv2
 import numpy as np
 
 from nitido.errors import ExportError, SourceUnavailable
+from nitido.frames import Frame
 from nitido.inference.session import run_graph
 from nitido.model_file.certificate import Arrays, Vector, difference
 from nitido_export.session import quiet_session
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
-from nitido_train.recipe import BlotRecipe
+from nitido_train.recipe.schema import DefectRecipe
 
 CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
 COUNT = 2  # a file should not grow much by its proof
 
 SIGMA = 25  # of the noise on a denoiser's vectors
-BLOTS = BlotRecipe(clean=0.0)  # on those of a net that takes blots away
+BLOTS = DefectRecipe(clean=0.0)  # on those of a net that takes blots away
 
 
-def frames_from(pictures: Sequence[Picture], task: str, scale: int) -> list[Picture]:
+def frames_from(pictures: Sequence[Frame], task: str, scale: int) -> list[Frame]:
     """The most detailed of a few crops of each picture, degraded as the task has it; uint8 1×h×w×3 BGR.
 
     Without pictures they are cut from a drawn one. Raises ``SourceUnavailable`` when no picture is large enough.
@@ -33,11 +33,11 @@ def frames_from(pictures: Sequence[Picture], task: str, scale: int) -> list[Pict
     large = [p for p in pictures if p.shape[0] >= height and p.shape[1] >= width]
     if not large:
         raise SourceUnavailable(f"no picture for the certificate: expected one of at least {width}×{height} pixels")
-    frames: list[Picture] = []
+    frames: list[Frame] = []
     for number in range(COUNT):
         rng = np.random.default_rng(number)
         picture = large[number % len(large)]
-        crops: list[Picture] = []
+        crops: list[Frame] = []
         for _ in range(8):
             top = int(rng.integers(picture.shape[0] - height + 1))
             left = int(rng.integers(picture.shape[1] - width + 1))
@@ -53,7 +53,7 @@ def frames_from(pictures: Sequence[Picture], task: str, scale: int) -> list[Pict
     return frames
 
 
-def drawn_picture() -> Picture:
+def drawn_picture() -> Frame:
     """A scene of gradients, edges, fine stripes and writing, uint8 128×160×3 BGR, for those who give no photographs."""
     rows, columns = np.mgrid[0:128, 0:160].astype(np.float32)
     scene = np.stack([columns * 1.4, rows * 1.8, 240 - rows - columns * 0.5], axis=-1)  # H W 3

@@ -16,10 +16,9 @@ from nitido.inference.session import run_graph
 from nitido.model_file.certificate import difference
 from nitido_export.parts.part import Part
 from nitido_export.session import quiet_session
-from nitido_train.data.pictures import to_tensor
 from nitido_train.evaluation.metrics import psnr
-from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.frame import FrameNet
+from nitido_train.tensors import to_frames, to_tensor
 
 SIZES = ((1, 1), (7, 5), (64, 64), (97, 131))
 
@@ -102,4 +101,4 @@ def _run_torch(net: FrameNet, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = frame.shape[:2]
     x = to_tensor(torch.from_numpy(frame[None]))  # 1 3 H W
     x = F.pad(x, (0, -width % net.multiple, 0, -height % net.multiple), mode="replicate")
-    return to_pictures(net.eval()(x))[0][: height * net.scale, : width * net.scale]
+    return to_frames(net.eval()(x))[0][: height * net.scale, : width * net.scale]

@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from nitido.frames import Frame
 from nitido_train.data import degrade
-from nitido_train.data.degrade import CAMERAS, Picture
-from nitido_train.recipe import Recipe
+from nitido_train.data.degrade import CAMERAS
+from nitido_train.recipe.schema import Recipe
 
 SIDE = 240  # of a crop; a multiple of 2, 3 and 4
 LABEL = 22  # height in pixels
 SIGMA = 25
 
 
-def before_after(restore: Callable[[Picture], Picture], recipe: Recipe, pictures: Sequence[Picture]) -> Picture:
+def before_after(restore: Callable[[Frame], Frame], recipe: Recipe, pictures: Sequence[Frame]) -> Frame:
     """A row for each picture: the middle of it as the model gets it, as the model returns it, and as it was; uint8
     H×W×3 BGR. Denoisers get Gaussian noise of σ 25, or a camera's middle exposure when most of what they were trained
     on was a camera's; upscalers what antialiased bicubic shrinking leaves, shown enlarged by the same.
@@ -38,18 +39,18 @@ def before_after(restore: Callable[[Picture], Picture], recipe: Recipe, pictures
     return np.vstack(rows)
 
 
-def _middle(picture: Picture) -> Picture:
+def _middle(picture: Frame) -> Frame:
     top, left = (max(0, (length - SIDE) // 2) for length in picture.shape[:2])
     return np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
 
 
-def _label(text: str) -> Picture:
+def _label(text: str) -> Frame:
     strip = np.full((LABEL, SIDE, 3), 255, np.uint8)
     cv2.putText(strip, text, (6, LABEL - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
     return strip
 
 
-def to_webp(picture: Picture) -> bytes:
+def to_webp(picture: Frame) -> bytes:
     """Compressed so lightly that noise stays noise."""
     _, data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 90])
     return data.tobytes()

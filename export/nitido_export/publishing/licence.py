@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nitido_train import checkpoint
+from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 
 
 def record_licence(path: Path, licence: str, data: str) -> None:
@@ -14,7 +14,7 @@ def record_licence(path: Path, licence: str, data: str) -> None:
     data: training sets and their licences, in words.
     The file is written only when it says something else. Raises ``CheckpointError``.
     """
-    state = checkpoint.load(path)
+    state = load_checkpoint(path)
     if (state.licence, state.data) != (licence, data):
         state.licence, state.data = licence, data
-        checkpoint.save(state, path)
+        save_checkpoint(state, path)

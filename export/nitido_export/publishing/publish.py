@@ -12,7 +12,7 @@ from nitido_export.draft import Draft, ReleaseInfo
 from nitido_export.evaluation.frames import evaluate_model
 from nitido_export.publishing.before_after import before_after, to_webp
 from nitido_export.publishing.catalogue import add_to_catalogue, picture_of
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.recipe.tables import recipe_from_dict
 
 SHOWN = 3  # pictures
 

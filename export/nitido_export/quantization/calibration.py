@@ -13,12 +13,13 @@ from onnxruntime.quantization.calibrate import HistogramCollector
 from torch import Tensor
 
 from nitido.errors import SourceUnavailable
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import degrade_for, to_tensor
+from nitido.frames import Frame
+from nitido_train.data.patches import degrade_for_task
 from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet
-from nitido_train.quantization.imitation import Quantization, activations, percentile_ranges
-from nitido_train.recipe import Recipe
+from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
+from nitido_train.recipe.schema import Recipe
+from nitido_train.tensors import to_tensor
 
 CROPS = 32
 BATCH = 8
@@ -49,7 +50,7 @@ class Calibration:
 
 
 @torch.no_grad()
-def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Picture]) -> Calibration:
+def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Frame]) -> Calibration:
     """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
     cells, weights = [], []
     for given, target in degraded_crops(recipe, pictures):
@@ -59,7 +60,7 @@ def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Picture]) -> C
     return Calibration(cells, weights)
 
 
-def degraded_crops(recipe: Recipe, pictures: Sequence[Picture]) -> list[tuple[Tensor, Tensor]]:
+def degraded_crops(recipe: Recipe, pictures: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
     """Crops as training has them, degraded and clean, float32 8×3×96×96 and 8×3×(96·scale)×(96·scale) each. Raises
     ``SourceUnavailable``."""
     side = SIDE * recipe.scale
@@ -67,19 +68,19 @@ def degraded_crops(recipe: Recipe, pictures: Sequence[Picture]) -> list[tuple[Te
     if not large:
         raise SourceUnavailable(f"no picture to calibrate with is at least {side} pixels wide and high")
     rng = np.random.default_rng(0)
-    pairs: list[tuple[Picture, Picture]] = []
+    pairs: list[tuple[Frame, Frame]] = []
     for number in range(CROPS):
         picture = large[number % len(large)]
         top, left = (int(rng.integers(size - side + 1)) for size in picture.shape[:2])
         crop = np.ascontiguousarray(picture[top : top + side, left : left + side])
-        pairs.append(degrade_for(recipe, crop, rng))
+        pairs.append(degrade_for_task(recipe, crop, rng))
     return [
         (_stacked([given for given, _ in pairs[n : n + BATCH]]), _stacked([clean for _, clean in pairs[n : n + BATCH]]))
         for n in range(0, CROPS, BATCH)
     ]
 
 
-def _stacked(pictures: Sequence[Picture]) -> Tensor:
+def _stacked(pictures: Sequence[Frame]) -> Tensor:
     return to_tensor(torch.from_numpy(np.stack(pictures)))  # N 3 H W
 
 

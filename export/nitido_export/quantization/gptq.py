@@ -19,7 +19,8 @@ from torch import Tensor, fx, nn
 from nitido_export.quantization.calibration import Calibration
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
-from nitido_train.quantization.imitation import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d, trace
+from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d
+from nitido_train.quantization.tracing import trace
 
 DAMPING = 1e-4  # of the mean square of an input: keeps weights near their start where inputs say nothing
 POSITIONS = 16_384  # of all crops together that a layer is fitted on

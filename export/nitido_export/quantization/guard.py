@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido_export.evaluation.frames import Condition
-from nitido_train.data.degrade import Picture
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class QualityGuard:
             if condition.meant
         ]
 
-    def scores(self, restore: Callable[[Picture], Picture]) -> list[dict[str, Any]]:
+    def scores(self, restore: Callable[[Frame], Frame]) -> list[dict[str, Any]]:
         """One row {condition, metric, reference, value, drop} for each condition: the score in dB of the reference and
         of ``restore``, and the difference."""
         rows: list[dict[str, Any]] = []

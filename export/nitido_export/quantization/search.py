@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from nitido.errors import ExportError
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido_export.draft import Draft, ReleaseInfo, draft
 from nitido_export.graph.frames import frame_graph
@@ -24,11 +25,12 @@ from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.timing import Comparison, compare
 from nitido_export.session import quiet_session
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import Quantization, layer_names, quantize_net, unquantized
+from nitido_train.quantization.imitation import quantize_net, unquantized
+from nitido_train.quantization.ranges import Quantization
+from nitido_train.quantization.tracing import layer_names
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def quantize(
     name: str,
     info: ReleaseInfo,
     guard: QualityGuard,
-    pictures: Sequence[Picture],
+    pictures: Sequence[Frame],
     *,
     time: Callable[[Model, Model], Comparison] = compare,
 ) -> Outcome:
@@ -190,7 +192,7 @@ class _LossMeasurement:
         restore = self._restore(quantization)
         return [c.measure(restore) for c in self._few]
 
-    def _restore(self, quantization: Quantization) -> Callable[[Picture], Picture]:
+    def _restore(self, quantization: Quantization) -> Callable[[Frame], Frame]:
         """The graph as a function. Only the one that is kept in the end becomes a draft, with all its proofs."""
         graph = frame_graph(self.quantized(quantization))
         session = quiet_session(graph.SerializeToString())

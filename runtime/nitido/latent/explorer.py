@@ -22,8 +22,11 @@ HOST = "127.0.0.1"
 class Explorer:
     """Serves the page at ``/`` until it is left. Only this machine can reach it.
 
-    decoder: of pictures or melodies. engine: the folder that ``nitido.web_engine`` found. port: 0 takes a free one.
-    ``url`` is where the page is. Raises ``SinkUnavailable`` for a port that cannot be had.
+    decoder: of pictures or melodies.
+    engine: the folder that ``nitido.web.onnxruntime_web`` found.
+    port: 0 takes a free one; ``url`` is where the page is.
+
+    Raises ``SinkUnavailable`` for a port that cannot be had.
     """
 
     def __init__(self, decoder: Decoder, engine: Traversable, port: int = 0) -> None:

@@ -21,7 +21,7 @@ PREFIX = "nitido."
 class Card:
     """Facts about one model, each measured or derived when the file was made.
 
-    contract: version of the model contract, see docs/contract.md.
+    contract: version of the model contract, see docs/reference/contract.md.
     name: as in the file name, such as ``denoise-n``.
     task: ``denoise``, ``upscale``, ``encode``, ``decode`` or ``reconstruct``.
     summary: one line for people.
@@ -40,7 +40,7 @@ class Card:
     certificate: ``tolerance``: how far another machine may be off on the file's test vectors, and what was seen here.
     quantization: how an int8 or fp16 file was made: layers left in float, loss against fp32, speed measured.
     latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels, prior,
-    mean and std of the training set's latents; see docs/contract.md.
+    mean and std of the training set's latents; see docs/reference/contract.md.
     """
 
     contract: int

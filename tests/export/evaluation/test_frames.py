@@ -1,3 +1,5 @@
+"""What models are measured on."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,11 +10,9 @@ import pytest
 
 from nitido.errors import SourceUnavailable
 from nitido_export.evaluation.frames import conditions, conditions_of, read_pairs, read_pictures
-from nitido_export.publishing.before_after import LABEL, SIDE, before_after
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
 from nitido_train.evaluation.metrics import psnr
-from nitido_train.recipe import load_recipe
+from nitido_train.recipe.files import load_recipe
 
 
 @pytest.fixture
@@ -66,22 +66,3 @@ def test_a_part_of_a_condition_keeps_pairs_together(photos: Path, task: str, sca
     for given, clean in zip(part.given, part.clean, strict=True):
         assert clean.shape == (48, 48, 3) and given.shape == (48 // scale, 48 // scale, 3)
         assert psnr(np.asarray(cv2.resize(given, (48, 48), interpolation=cv2.INTER_CUBIC), np.uint8), clean) > 20
-
-
-@pytest.mark.parametrize("name", ["denoise-n", "denoise-camera-n", "upscale-x3-n"])
-def test_the_picture_of_a_model_shows_given_restored_and_original(photos: Path, name: str) -> None:
-    recipe = load_recipe(name)
-    shapes: list[tuple[int, ...]] = []
-
-    def restore(given: Picture) -> Picture:
-        shapes.append(given.shape)
-        return np.full((SIDE, SIDE, 3), 77, np.uint8)
-
-    pictures = [cv2.resize(p, (300, 300)) for p in read_pictures(photos)[:2]]
-    shown = before_after(restore, recipe, [np.asarray(p, np.uint8) for p in pictures])
-    assert shown.shape == (LABEL + 2 * SIDE, 3 * SIDE, 3)
-    assert shapes == [(SIDE // recipe.scale, SIDE // recipe.scale, 3)] * 2
-    rows = shown[LABEL:]
-    assert (rows[:, SIDE : 2 * SIDE] == 77).all()
-    given, clean = rows[:, :SIDE], rows[:, 2 * SIDE :]
-    assert 15 < psnr(np.ascontiguousarray(given), np.ascontiguousarray(clean)) < 40

@@ -18,13 +18,13 @@ from nitido_export.graph.layers import write_layers
 from nitido_export.graph.writer import GraphWriter
 from nitido_export.proof.parity import check_parity
 from nitido_export.session import quiet_session
-from nitido_train.data.pictures import to_tensor
-from nitido_train.evaluation.validation import to_pictures
 from nitido_train.nets.blocks import space_to_depth
-from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
+from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.registry import build
-from nitido_train.quantization.imitation import percentile_ranges, quantize_net
-from support.tiny_models import RememberingBody
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import percentile_ranges
+from nitido_train.tensors import to_frames, to_tensor
+from support.tiny_models import remembering_net
 
 
 def run(model: onnx.ModelProto, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -88,8 +88,7 @@ def test_strength_blends_and_need_not_be_given() -> None:
 
 
 def test_a_recurrent_model_remembers_the_frame_before() -> None:
-    torch.manual_seed(0)
-    net = RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8).eval()
+    net = remembering_net()
     model = frame_graph(net)
     first, second = frame_of(1, 8, 6, 3), frame_of(1, 8, 6, 3)[:, ::-1].copy()
     nothing = np.zeros((1, 8, 4, 3), np.float32)
@@ -101,7 +100,7 @@ def test_a_recurrent_model_remembers_the_frame_before() -> None:
     with torch.no_grad():
         _, state = net(to_tensor(torch.from_numpy(first)))
         expected, _ = net(to_tensor(torch.from_numpy(second)), state)
-    assert np.abs(to_pictures(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
+    assert np.abs(to_frames(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
     assert not np.array_equal(with_past["image"], without["image"])
 
 

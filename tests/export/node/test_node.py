@@ -16,6 +16,8 @@ from nitido.inference.model import load
 from nitido.model_file import zoo
 from support.npm import keep, npm
 
+pytestmark = pytest.mark.network
+
 EXAMPLE = Path(__file__).parent
 
 FRAME_MODELS = [entry for entry in zoo.entries() if entry.takes_frames]

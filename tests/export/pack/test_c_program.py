@@ -22,6 +22,8 @@ from nitido.model_file import zoo
 from nitido_export.pack.write import write_pack
 from support.npm import keep, npm
 
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
 # The wheel has the library but no headers. This package repeats those of the official iOS archive, which are the same
 # on every system; API 29 of it is older than the library, as on a device that was updated.
 HEADERS = "com.github.asus4.onnxruntime@0.4.9"

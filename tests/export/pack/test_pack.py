@@ -11,6 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import click
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -19,19 +20,15 @@ import pytest
 from nitido.errors import ExportError, ModelNotFound, NitidoError, SinkUnavailable
 from nitido.inference.model import load
 from nitido.model_file import zoo
+from nitido_export.cli.pack import pack
 from nitido_export.pack import cold_start, minimal_build, ort_format
-from nitido_export.pack.write import write_pack
+from nitido_export.pack.write import TARGETS, write_pack
+from support.commands import nitido
 from support.paths import ROOT
 
 TEMPLATES = ROOT / "export" / "nitido_export" / "pack" / "templates"
 
 FRAME_MODELS = [entry for entry in zoo.entries() if entry.takes_frames]
-
-
-def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "from nitido.cli.main import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def with_metadata(model: Path, target: Path, key: str, value: str) -> Path:
@@ -55,6 +52,12 @@ def test_the_command_writes_and_says_what_it_measured(tiny_models: dict[str, Pat
     assert re.search(r"largest difference from denoise.onnx: [01] of 255", run.stdout)
 
 
+def test_the_command_offers_every_target() -> None:
+    choice = next(parameter.type for parameter in pack.params if parameter.name == "target")
+    assert isinstance(choice, click.Choice) and tuple(choice.choices) == TARGETS
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", FRAME_MODELS, ids=lambda entry: entry.name)
 def test_the_ort_file_of_a_shipped_model_is_that_model(photos: Path, tmp_path: Path, entry: zoo.Entry) -> None:
     from nitido.images.io import read_picture

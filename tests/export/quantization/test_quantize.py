@@ -16,6 +16,7 @@ import torch
 from click.testing import CliRunner
 
 from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavailable, SourceUnavailable
+from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.inference.verify import verify
 from nitido_export.cli import export as cli
@@ -35,20 +36,14 @@ from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import Outcome, quantize
 from nitido_export.quantization.timing import Comparison
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
+from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
-from nitido_train.quantization.imitation import (
-    PAIR_LIMIT,
-    WEIGHT_LIMIT,
-    QuantizedConv2d,
-    layer_names,
-    percentile_ranges,
-    quantize_net,
-)
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.quantization.imitation import QuantizedConv2d, quantize_net
+from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT
+from nitido_train.quantization.ranges import percentile_ranges
+from nitido_train.quantization.tracing import layer_names
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
 from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
@@ -67,7 +62,7 @@ def slower(_reference: Model, _candidate: Model) -> Comparison:
 
 
 @pytest.fixture
-def pictures(photos: Path) -> list[Picture]:
+def pictures(photos: Path) -> list[Frame]:
     return [p[:160, :160] for p in read_pictures(photos)[:2]]
 
 
@@ -84,10 +79,10 @@ def little_calibration() -> Iterator[None]:
 def outcome(little_calibration: None) -> Outcome:
     """All layers of the shipped denoiser in 8 bits, on crops of two photographs."""
     folder = SHIPPED.parents[2] / "samples"
-    return run(checkpoints.load(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
+    return run(load_checkpoint(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
 
 
-def run(checkpoint: Checkpoint, pictures: Sequence[Picture], max_drop: float, time=faster) -> Outcome:
+def run(checkpoint: Checkpoint, pictures: Sequence[Frame], max_drop: float, time=faster) -> Outcome:
     with opened_reference(checkpoint, None, INFO) as reference:
         guard = QualityGuard(max_drop, {"crops": conditions("denoise", 1, pictures)}, reference)
         return quantize(checkpoint, "m.int8", INFO, guard, pictures, time=time)
@@ -102,6 +97,7 @@ def integer_weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(outcome: Outcome) -> None:
     weights = integer_weights(outcome.draft.graph)
     assert len(weights) == 7 and outcome.draft.card.quantization["float_layers"] == []
@@ -126,8 +122,9 @@ def test_rounding_keeps_the_sum_of_every_kernel() -> None:
     assert (plain - exact).abs().max() > 0.8  # what independent rounding does
 
 
-def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Picture]) -> None:
-    checkpoint = checkpoints.load(SHIPPED)
+@pytest.mark.slow
+def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame]) -> None:
+    checkpoint = load_checkpoint(SHIPPED)
     net = cast(FrameNet, collapse(checkpoint.frame_net()))
     measured = calibration(net, checkpoint.recipe, pictures[:1])
     ranges = percentile_ranges(net.body, measured.cells, 99.99)
@@ -176,8 +173,9 @@ def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, net=state, ema=state)
 
 
-def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tmp_path: Path) -> None:
-    good = checkpoints.load(SHIPPED)
+@pytest.mark.slow
+def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Frame], tmp_path: Path) -> None:
+    good = load_checkpoint(SHIPPED)
     bad = unbalanced(good)
     frame = torch.rand(1, 3, 16, 16) - 0.5
     with torch.no_grad():
@@ -197,9 +195,10 @@ def test_a_layer_that_quantizes_badly_stays_in_float(pictures: list[Picture], tm
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) -> None:
+@pytest.mark.slow
+def test_float_layers_between_quantizers_stay_in_float(pictures: list[Frame]) -> None:
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
-    checkpoint = checkpoints.load(SHIPPED)
+    checkpoint = load_checkpoint(SHIPPED)
     net = checkpoint.frame_net()
     ranges = percentile_ranges(net.body, calibration(net, checkpoint.recipe, pictures).cells)
     for layer in layer_names(net.body):
@@ -208,15 +207,17 @@ def test_float_layers_between_quantizers_stay_in_float(pictures: list[Picture]) 
         assert check_parity(mixed, model, "int8")["psnr"] in (None, pytest.approx(75, abs=20)), layer
 
 
-def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pictures: list[Picture]) -> None:
+@pytest.mark.slow
+def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pictures: list[Frame]) -> None:
     with pytest.raises(ExportError, match=r"--max-drop -5 dB cannot be met: .* loses .* of 3 layers in float"):
         run(random_checkpoint("denoise"), pictures[:1], max_drop=-5.0)
     with pytest.raises(ExportError, match=r"not faster here: 1\.1 ms a frame against 1\.0 ms"):
-        run(checkpoints.load(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
+        run(load_checkpoint(SHIPPED), pictures[:1], max_drop=5.0, time=slower)
 
 
-def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Picture]) -> None:
-    checkpoint = checkpoints.load(SHIPPED)
+@pytest.mark.slow
+def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Frame]) -> None:
+    checkpoint = load_checkpoint(SHIPPED)
     with opened_reference(checkpoint, None, INFO) as reference:
         held_out = {"crops": conditions("denoise", 1, pictures[:1])}
         half = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, held_out, reference))
@@ -228,16 +229,15 @@ def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: 
         assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
 
 
-def test_training_for_8_bits_exports_the_graph_it_trained(
-    photos: Path, pictures: list[Picture], tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_training_for_8_bits_exports_the_graph_it_trained(photos: Path, pictures: list[Frame], tmp_path: Path) -> None:
     raw = tiny_recipe(steps=4) | {"qat": {"steps": 3, "warmup": 0, "validate_every": 3, "lr": 1e-3}}
     recipe = recipe_from_dict(raw)
     options = RunOptions(out=tmp_path / "float", data=(photos,), workers=0, accelerator="cpu", progress=False)
     start = train(recipe, options)
     tuned = train(recipe, replace(options, out=tmp_path / "qat", start=start, qat=True))
     assert tuned.step == 3 and tuned.provenance["from"] == {"name": "tiny-denoise", "steps": 4}
-    loaded = checkpoints.load(tmp_path / "qat" / "last.pt")
+    loaded = load_checkpoint(tmp_path / "qat" / "last.pt")
     assert loaded.quantization == tuned.quantization
     # Building a draft compares torch's imitation with ONNX Runtime's integers and raises if they differ.
     finished = draft(loaded.averaged_net(), loaded, "m.int8", INFO, "int8")
@@ -262,13 +262,13 @@ def test_quantization_aware_training_needs_a_start_and_a_schedule(photos: Path, 
     with pytest.raises(CheckpointError, match="--from"):
         train(with_table, options)
     with pytest.raises(CheckpointError, match="the recipe asks for"):
-        train(with_table, replace(options, start=checkpoints.load(SHIPPED)))
+        train(with_table, replace(options, start=load_checkpoint(SHIPPED)))
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "m.onnx"
     target.write_bytes(b"old")
-    finished = draft(checkpoints.load(SHIPPED).averaged_net(), checkpoints.load(SHIPPED), "m", INFO)
+    finished = draft(load_checkpoint(SHIPPED).averaged_net(), load_checkpoint(SHIPPED), "m", INFO)
 
     def full(_file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -288,14 +288,15 @@ def test_bad_input_is_named_and_nothing_is_written(photos: Path, tmp_path: Path)
     with pytest.raises(SourceUnavailable, match="no pictures in"):
         runner.invoke(cli.export, [*common, "--calib", str(empty)], catch_exceptions=False, standalone_mode=False)
     assert runner.invoke(cli.export, common).exit_code == 2
-    strange = checkpoints.load(SHIPPED)
+    strange = load_checkpoint(SHIPPED)
     net = replace(strange.recipe.net, kind="mystery")
-    checkpoints.save(replace(strange, recipe=replace(strange.recipe, net=net)), tmp_path / "last.pt")
+    save_checkpoint(replace(strange, recipe=replace(strange.recipe, net=net)), tmp_path / "last.pt")
     with pytest.raises(CheckpointError, match="unknown network 'mystery'"):
         runner.invoke(cli.export, [str(tmp_path), "-o", str(out)], catch_exceptions=False, standalone_mode=False)
     assert not out.parent.exists()
 
 
+@pytest.mark.slow
 def test_the_exported_file_is_small_and_one(outcome: Outcome, tmp_path: Path) -> None:
     publish(outcome.draft, tmp_path / "m.int8.onnx", INFO)
     assert (tmp_path / "m.int8.onnx").stat().st_size < 80_000

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from nitido.batch.journal import NAME
-from support.batch_files import crops, nitido
+from support.batch_files import crops
+from support.commands import HANG, nitido, nitido_process
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: pip install 'nitido[ray]'")
 
@@ -50,6 +51,7 @@ print(json.dumps(told | {"finished": finished}))
 """
 
 
+@pytest.mark.cluster
 @needs_ray
 def test_every_file_is_done_once_though_a_worker_is_killed(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     files = 80
@@ -58,7 +60,7 @@ def test_every_file_is_done_once_though_a_worker_is_killed(tiny_models: dict[str
     out, local = tmp_path / "out", tmp_path / "local"
     arguments = [tiny_models["denoise"], tmp_path / "in", out, 1]
     command = [sys.executable, "-c", _RUN, *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout.splitlines()[-1])
 
@@ -75,14 +77,12 @@ def test_every_file_is_done_once_though_a_worker_is_killed(tiny_models: dict[str
         assert (out / target).read_bytes() == (local / target).read_bytes()
 
 
+@pytest.mark.cluster
 @needs_ray
 def test_the_command_runs_on_a_cluster_of_this_machine(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     crops(tmp_path / "in", 6)
     model = ["--model", tiny_models["denoise"]]
-    code = "from nitido.cli.main import main; main()"
-    arguments = ["denoise", tmp_path / "in", "-o", tmp_path / "out", *model, "--engine", "ray"]
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    run = nitido_process("denoise", tmp_path / "in", "-o", tmp_path / "out", *model, "--engine", "ray")
     assert run.returncode == 0, run.stderr
     assert "6 done, 0 failed" in run.stdout
     assert "6 skipped (done before)" in nitido("denoise", tmp_path / "in", "-o", tmp_path / "out", *model).stdout

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,22 +19,7 @@ from nitido.batch.plan import plan_jobs
 from nitido.batch.run import run_jobs
 from nitido.inference.model import load
 from nitido.video import sound
-from support.batch_files import nitido
-
-needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg") or not shutil.which("ffprobe"), reason="needs ffmpeg")
-SOUND = ["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac"]
-
-
-def clip(path: Path, *more: str) -> Path:
-    """Ten frames as a video, by ffmpeg."""
-    made = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=1", *more]
-    subprocess.run([*made, "-c:v", "mpeg4", str(path)], check=True, capture_output=True)
-    return path
-
-
-def streams(path: Path) -> list[str]:
-    probe = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", str(path)]
-    return subprocess.run(probe, check=True, capture_output=True, text=True).stdout.split()
+from support.commands import nitido
 
 
 def silent_clip(path: Path, *, side: int = 64, frames: int = 10, noise: bool = False) -> Path:
@@ -69,15 +53,6 @@ def speaking_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, said: str, co
 
 def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-@needs_ffmpeg
-def test_only_a_video_with_sound_is_written_twice(tmp_path: Path) -> None:
-    for name, more, twice in (("sound.mp4", SOUND, True), ("silent.mp4", [], False)):
-        with sound.with_sound(clip(tmp_path / name, *more), tmp_path / "out.mp4") as silent:
-            assert silent.twice == twice and (silent.path == tmp_path / "out.mp4") != twice
-            silent.path.write_bytes((tmp_path / name).read_bytes())
-        assert streams(tmp_path / "out.mp4") == (["video", "audio"] if twice else ["video"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
@@ -146,6 +121,7 @@ def test_a_full_disk_ends_a_run_of_videos(
     assert "3 done" in nitido(*arguments).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [True, False])
 def test_room_for_the_copy_with_sound_is_looked_for_while_the_video_grows(
     tmp_path: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,34 +12,8 @@ import pytest
 
 from nitido.video.reader import VideoSource
 from nitido.video.writer import VideoSink
-
-RUN = "from nitido.cli.main import main; main()"
-COMMANDS = [
-    *("live", "cameras", "anomaly", "anomaly live", "denoise", "run", "doctor", "sample", "interpolate", "embed"),
-    *("explore", "train", "report", "export", "evaluate", "pack"),
-]
-# click's classes take type arguments only since 8.4, and older ones will do.
-OLDER = """
-import click
-
-def refuse(*_):
-    raise TypeError("not subscriptable")
-
-for found in vars(click).values():
-    if isinstance(found, type) and hasattr(found, "__class_getitem__"):
-        found.__class_getitem__ = refuse
-"""
-
-
-def nitido(*arguments: object, before: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", before + RUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_oldest_click_will_do(command: str) -> None:
-    done = nitido(*command.split(), "--help", before=OLDER)
-    assert done.returncode == 0 and "Usage" in done.stdout, done.stderr
+from support.commands import HANG, command, nitido
+from support.live_fakes import frame
 
 
 @pytest.mark.parametrize(
@@ -65,3 +40,16 @@ def test_a_recorded_clip_has_its_first_frame_and_its_length(tmp_path: Path) -> N
         levels = [float(item.mean()) for item in source]
     assert len(levels) == count
     assert abs(levels[0] - 40) < 5 and abs(levels[-1] - (40 + 10 * (count - 1))) < 5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+@pytest.mark.parametrize("display", ["", ":63219"])
+def test_without_a_display_a_window_is_an_error_and_not_an_abort(tiny_models: dict[str, Path], display: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        command("live", "--source", "-", "--size", "16x12", "--sink", "window", "--model", tiny_models["denoise"]),
+        input=frame(1).tobytes(), capture_output=True, timeout=HANG, check=False,
+        env=environment | ({"DISPLAY": display} if display else {}),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("Error: no window without a display") and b"mjpeg://" in done.stderr

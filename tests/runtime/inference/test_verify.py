@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from click.testing import CliRunner
 
@@ -25,6 +24,8 @@ def test_every_shipped_model_passes_on_this_machine(entry: zoo.Entry) -> None:
 
 
 def test_one_flipped_bit_anywhere_fails(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    import onnx
+
     good = tiny_models["denoise"].read_bytes()
     assert is_intact(good)
     model = onnx.load_from_string(good)
@@ -37,6 +38,8 @@ def test_one_flipped_bit_anywhere_fails(tiny_models: dict[str, Path], tmp_path: 
 
 
 def test_a_corrupted_weight_fails_even_under_a_new_seal(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    import onnx
+
     model = onnx.load(str(tiny_models["upscale"]))
     weight = next(i for i in model.graph.initializer if i.name == "convs_1.weight")
     values = onnx.numpy_helper.to_array(weight).copy()
@@ -72,6 +75,8 @@ def test_a_device_that_is_not_there_is_an_error_not_a_pass(tiny_models: dict[str
 
 
 def test_damaged_vectors_and_missing_certificates_are_named(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    import onnx
+
     model = onnx.load(str(tiny_models["denoise"]))
     entry = next(p for p in model.metadata_props if p.key == certificate.VECTORS)
     intact = entry.value

@@ -6,19 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from onnx import TensorProto
 
 from nitido.errors import CardMismatch, FrameMismatch, ModelNotFound
-from nitido.images.fit import fit_picture
 from nitido.latent.autoencoder import CHUNK, load_decoder, load_encoder
 from nitido.model_file.zoo import default_latent_model
-from nitido_export.graph.writer import GraphWriter
-from nitido_train.nets.latent import LatentNet
 from support.latent_models import (
     HEIGHT,
     LOG_VAR,
     WIDTH,
+    graph_writer,
     halves,
     write,
     write_index,
@@ -76,6 +72,9 @@ def test_classes_are_told_by_name_or_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["autoencoder", "vae", "cvae"])
 def test_what_an_export_writes_is_read_and_equals_the_network(kind: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from nitido_train.nets.latent import LatentNet
+
     torch.manual_seed(0)
     net = LatentNet(kind, 16, 24, 1, latent=3, widths=[4, 8], hidden=16, labels=["a", "b"]).eval()
     model = write_latent_net(tmp_path, net)
@@ -155,7 +154,9 @@ def test_another_model_is_refused_and_those_at_hand_are_named(
     ],
 )
 def test_a_card_that_makes_no_sense_is_told(tmp_path: Path, change: dict[str, object], message: str) -> None:
-    w = GraphWriter()
+    w = graph_writer()
+    from onnx import TensorProto
+
     z = w.input("z", TensorProto.FLOAT, ["N", 2])
     w.op("Identity", [z], "image")
     w.output("image", TensorProto.FLOAT, ["N", 2])
@@ -189,27 +190,3 @@ def test_other_latents_are_refused(tmp_path: Path, wrong: np.ndarray) -> None:
         decoder(wrong)
     with pytest.raises(FrameMismatch, match="infinite"):
         decoder(np.array([np.nan, 0]))
-
-
-def test_fitting_takes_the_middle_in_the_nets_proportions() -> None:
-    wide = np.concatenate(
-        [np.full((40, 30, 3), 9, np.uint8), halves(10, 200, 40, 40), np.full((40, 30, 3), 9, np.uint8)], 1
-    )
-    assert np.array_equal(fit_picture(wide, 8, 8), halves(10, 200))
-    tall = wide.transpose(1, 0, 2)
-    assert np.array_equal(fit_picture(tall, 8, 8), halves(10, 200).transpose(1, 0, 2))
-    assert np.array_equal(fit_picture(halves(10, 200), 8, 8), halves(10, 200))
-    checks = np.indices((64, 64)).sum(axis=0) % 2 * 200
-    shrunk = fit_picture(np.repeat(checks[:, :, None], 3, axis=2).astype(np.uint8), 8, 8)
-    assert np.abs(shrunk.astype(int) - 100).max() <= 1  # by area: nothing is left of the pattern
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 1000), (1000, 1), (3, 2)])
-def test_fitting_takes_any_size(size: tuple[int, int]) -> None:
-    assert np.array_equal(fit_picture(np.full((*size, 3), 77, np.uint8), 28, 10), np.full((28, 10, 3), 77, np.uint8))
-
-
-@pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
-def test_fitting_refuses_other_arrays(wrong: np.ndarray) -> None:
-    with pytest.raises(FrameMismatch, match="expected a picture uint8"):
-        fit_picture(wrong, 8, 8)

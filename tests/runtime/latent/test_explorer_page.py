@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,10 @@ from nitido.latent.sampling import between
 from nitido.web.onnxruntime_web import BINARY, SCRIPT
 from support.browser import chromium, engine
 from support.bump_decoders import LOWEST, SIDE, write_bump_decoder, write_tune_decoder
+from support.waiting import WAIT, until
 
-WAIT = 30.0  # seconds, for a machine that does much else
+pytestmark = [pytest.mark.browser, pytest.mark.network]
+
 Pixels = NDArray[np.uint8]
 
 
@@ -77,11 +78,9 @@ def place(page: Page) -> NDArray[np.float32]:
     return np.array(page.input_value("#z").split(","), np.float32)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
+def settle(page: Page) -> None:
+    """Until the screen has shown everything that is already on its way."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def shows(page: Page, decoder: Decoder, label: int | None = None) -> bool:
@@ -126,7 +125,7 @@ def test_dragging_decodes_on_the_way_what_python_decodes(browser: Browser, engin
         until(lambda: shows(page, bump) and np.array_equal(place(page), [3, -3]))
         page.mouse.up()
         page.mouse.move(*point(page, 0.5, 0.5))
-        time.sleep(0.1)
+        settle(page)
         assert np.array_equal(place(page), [3, -3])  # a released button moves nothing
         cost = page.inner_text("#cost")
         assert re.fullmatch(r"\d+(\.\d)? ms", cost)
@@ -235,11 +234,10 @@ def test_a_walk_between_pins_is_that_of_the_runtime(browser: Browser, engine_fol
         on_the_way = set()
         until(lambda: on_the_way.add(place(page).tobytes()) or len(on_the_way) > 5)
         page.get_by_role("button", name="Stop").click()
-        # The last place of the walk is shown with the next frame of the screen.
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        settle(page)  # the last place of the walk is shown with the next frame of the screen
         until(lambda: shows(page, wide))
         still = place(page)
-        time.sleep(0.2)
+        settle(page)
         assert np.array_equal(place(page), still)
 
 

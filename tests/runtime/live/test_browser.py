@@ -5,10 +5,9 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
+from typing import cast
 
 import cv2
 import numpy as np
@@ -16,12 +15,13 @@ import pytest
 
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
+from nitido.inference.model import Model
 from nitido.live.loop import run
 from nitido.live.sinks.browser import Board, MjpegSink
 from nitido.live.state import Controls, Shot, Status
-from support.live_fakes import FakeSource, fake_model, frame
+from support.live_fakes import FakeModel, FakeSource, frame
+from support.waiting import WAIT, threads_left, until
 
-WAIT = 20.0
 STATUS = Status(10.0, 12.0, 20.0, 5, 4, 1, "denoise-n", (16, 12), 1.0, False)
 
 
@@ -32,7 +32,7 @@ def show(sink: MjpegSink, value: int, size: tuple[int, int] = (16, 12)) -> None:
 
 @pytest.fixture
 def sink() -> Iterator[MjpegSink]:
-    with MjpegSink(port=0, patience=1.0) as opened:
+    with MjpegSink(port=0, patience=WAIT) as opened:
         yield opened
 
 
@@ -98,22 +98,23 @@ def test_a_reader_that_was_busy_gets_the_newest_picture_next_and_it_is_made_once
     assert board.jpeg("after", 59, timeout=0) == (59, data)  # nothing newer came
 
 
-def test_a_still_picture_is_sent_again_so_that_vanished_clients_are_found(sink: MjpegSink) -> None:
+def test_a_still_picture_is_sent_again_so_that_vanished_clients_are_found(
+    sink: MjpegSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nitido.live.sinks.browser._REPEAT", 0.01)
     show(sink, 1)
     stream = Stream(sink, "/after.mjpg")
     assert np.array_equal(stream.picture(), stream.picture())
     stream.close()
 
 
-def wait_for_threads(number: int) -> None:
-    deadline = time.monotonic() + WAIT
-    while threading.active_count() > number:
-        assert time.monotonic() < deadline, threading.enumerate()
-        time.sleep(0.02)
+def test_clients_that_take_nothing_or_vanish_are_dropped_and_hold_up_nobody() -> None:
+    with MjpegSink(port=0, patience=0.5) as sink:
+        show_to_clients_of_all_kinds(sink)
 
 
-def test_clients_that_take_nothing_or_vanish_are_dropped_and_hold_up_nobody(sink: MjpegSink) -> None:
-    threads = threading.active_count()
+def show_to_clients_of_all_kinds(sink: MjpegSink) -> None:
+    threads = threading.enumerate()
     stuck = []
     for _ in range(4):
         client = socket.create_connection(sink.address)
@@ -123,19 +124,20 @@ def test_clients_that_take_nothing_or_vanish_are_dropped_and_hold_up_nobody(sink
     silent = socket.create_connection(sink.address)  # never even asks
     rng = np.random.default_rng(0)
 
+    model = FakeModel()
+
     def frames() -> Iterator[Frame]:
-        for value in count():
-            if value >= 40 and threading.active_count() <= threads + 2:  # only the run's own threads are left
-                return
+        for value in range(40):
+            taken = model.calls
+            yield rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
+            until(lambda: model.calls > taken)  # noqa: B023 (called at once)
             if value == 20:
                 stuck[0].close()  # one vanishes
-            assert value < 10_000, threading.enumerate()
-            yield rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
-            time.sleep(0.01)
+        until(lambda: {thread.name for thread in threads_left(threads)} == {"capture", "stage"})
 
     with FakeSource(frames()) as source:
-        report = run(source, fake_model(), sink)
-    assert report.ended == "source ended" and report.shown >= 40
+        report = run(source, cast(Model, model), sink)
+    assert report.ended == "source ended" and report.shown + report.dropped == 40
     show(sink, 5)
     stream = Stream(sink, "/before.mjpg")  # and others are still served
     assert abs(int(stream.picture()[5, 5, 0]) - 5) <= 2
@@ -145,7 +147,7 @@ def test_clients_that_take_nothing_or_vanish_are_dropped_and_hold_up_nobody(sink
 
 
 def test_leaving_ends_all_streams_and_frees_the_port() -> None:
-    threads = threading.active_count()
+    threads = threading.enumerate()
     with MjpegSink(port=0) as sink:
         show(sink, 1)
         stream = Stream(sink, "/after.mjpg")
@@ -153,7 +155,7 @@ def test_leaving_ends_all_streams_and_frees_the_port() -> None:
         port = sink.address[1]
     assert stream.answer.fp.read() is not None  # ends instead of waiting
     stream.close()
-    wait_for_threads(threads)
+    until(lambda: not threads_left(threads))
     with MjpegSink(port=port) as again:
         assert again.address[1] == port
 

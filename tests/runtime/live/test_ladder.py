@@ -1,12 +1,12 @@
+"""The ladder on simulated time: when it steps down, and when up again."""
+
 from __future__ import annotations
 
 from itertools import pairwise
 
 import pytest
 
-from nitido.live.ladder import Change, Ladder, Rung, percentile_95, plan_rungs
-from nitido.live.pacing import Pacer
-from nitido.live.statistics import DurationHistogram
+from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
 
 RUNGS = plan_rungs(["m", "m.int8"])
 NAMES = ["m", "m.int8", "m.int8 half size", "m.int8 half size every 2nd frame", "passthrough"]
@@ -119,24 +119,3 @@ def test_a_ladder_needs_rungs_and_a_deadline() -> None:
         Ladder([], 0.1)
     with pytest.raises(ValueError, match="deadline"):
         Ladder([Rung("m", 0)], 0.0)
-
-
-def test_percentiles_of_window_and_of_a_whole_run() -> None:
-    assert percentile_95([*range(1, 21)]) == 19
-    assert percentile_95([5]) == 5
-    spread = DurationHistogram()
-    assert spread.percentile(0.95) == 0
-    for milliseconds in range(1, 1001):
-        spread.add(milliseconds / 1000)
-    assert spread.percentile(0.5) == pytest.approx(0.5, rel=0.011)
-    assert spread.percentile(0.95) == pytest.approx(0.95, rel=0.011)
-
-
-def test_frames_that_come_late_are_made_up_by_repeats_and_those_too_soon_left_out() -> None:
-    line = Pacer(10)
-    assert [line.copies(t) for t in (5.0, 5.1, 5.2, 5.5, 5.54, 5.6)] == [1, 1, 1, 3, 0, 1]
-
-
-def test_a_long_gap_is_closed_up() -> None:
-    line = Pacer(10, longest_gap=2.0)
-    assert [line.copies(t) for t in (0.0, 0.1, 60.0, 60.1, 60.2)] == [1, 1, 1, 1, 1]

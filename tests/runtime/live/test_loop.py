@@ -1,71 +1,21 @@
+"""The live loop with fakes that wait for each other: which frames are shown, and how a run ends."""
+
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import cast
 
-import numpy as np
 import pytest
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
-from nitido.inference.model import load
-from nitido.live.ladder import Rung, plan_rungs
+from nitido.inference.model import Model
 from nitido.live.loop import run
-from nitido.live.mailbox import Mailbox
-from nitido.live.pacing import PacedWriter, Pacer
 from nitido.live.sinks import Viewer
-from nitido.live.stage import LadderStage
 from nitido.live.state import Controls, Shot, Status
-from nitido.live.variants import open_variants
-from support.live_fakes import FakeModel, FakeSource, ListSink, fake_model, frame
-
-WAIT = 20.0  # seconds after which a test that hangs fails
-
-
-def reached(event: threading.Event) -> None:
-    """Waits for an event that must come."""
-    if not event.wait(WAIT):
-        raise TimeoutError("the other thread did not get there")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that must come true."""
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the other thread did not get there")
-        time.sleep(0.001)
-
-
-def test_the_newest_item_wins_and_putting_never_waits() -> None:
-    box: Mailbox[int] = Mailbox()
-    assert all(box.put(i) for i in range(5))
-    assert (box.take(), box.dropped) == (4, 4)
-    assert box.take(timeout=0) is None
-    box.put(7)
-    box.close()
-    assert not box.put(8)
-    assert not box.over and box.take() == 7 and box.over and box.take() is None
-
-
-def test_a_lossless_mailbox_waits_until_the_place_is_free_or_closed() -> None:
-    box: Mailbox[int] = Mailbox(lossless=True)
-    results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.extend(box.put(i) for i in range(4)), daemon=True)
-    thread.start()
-    assert [box.take(WAIT) for _ in range(3)] == [0, 1, 2]
-    thread.join(WAIT)
-    assert box.take(WAIT) == 3 and box.dropped == 0
-    box.put(0)
-    waiting = threading.Thread(target=lambda: results.append(box.put(1)), daemon=True)
-    waiting.start()
-    box.close()
-    waiting.join(WAIT)
-    assert results == [True] * 4 + [False]
+from support.live_fakes import FakeClock, FakeModel, FakeSource, ListSink, fake_model, frame
+from support.waiting import reached, threads_left, until
 
 
 def test_under_overload_the_next_frame_is_the_newest_and_never_one_of_a_queue() -> None:
@@ -133,14 +83,6 @@ def test_a_clip_is_paced_by_its_rate_and_a_sink_with_a_rate_gets_every_moment() 
     assert sink.values == sorted(sink.values) and sink.values[-1] == 12
 
 
-def test_missing_moments_are_filled_with_the_frame_that_was_shown_then() -> None:
-    sink = ListSink()
-    writer = PacedWriter(sink, Pacer(10))
-    for value, moment in ((1, 0.0), (2, 0.1), (3, 0.5), (4, 0.52)):
-        writer.write(frame(value), moment)
-    assert sink.values == [1, 2, 2, 2, 2, 3]
-
-
 def test_the_frame_that_came_while_the_model_warmed_up_is_taken_first() -> None:
     warming, arrived = threading.Event(), threading.Event()
 
@@ -160,31 +102,29 @@ def test_the_frame_that_came_while_the_model_warmed_up_is_taken_first() -> None:
     assert (report.captured, report.shown, report.dropped) == (2, 1, 1)
 
 
-def slow_at_first(seen: list[tuple[str, tuple[int, ...]]], name: str) -> Callable[[Frame], None]:
+def slow_at_first(seen: list[tuple[str, tuple[int, ...]]], name: str, clock: FakeClock) -> Callable[[Frame], None]:
     """Work that takes long at the first frame of each size, as a session's does; notes in ``seen`` what it is given."""
 
     def work(item: Frame) -> None:
         if (name, item.shape) not in seen:
-            time.sleep(0.3)
+            clock.seconds += 0.3
         seen.append((name, item.shape))
 
     return work
 
 
-@pytest.mark.parametrize("fps", [None, 20.0])
+@pytest.mark.parametrize("fps", [None, 200.0])
 def test_a_clip_begins_with_its_first_frame_however_long_the_models_warm_up(fps: float | None) -> None:
     seen: list[tuple[str, tuple[int, ...]]] = []
     before: list[tuple[str, tuple[int, ...]]] = []
-    models = [fake_model(slow_at_first(seen, name), name=name) for name in ("m", "m.int8")]
-    sink = ListSink(fps=20.0, work=lambda _frame: None if before else before.extend(seen))
-    delays: list[float] = []
-    with FakeSource((frame(i) for i in range(6)), fps=20.0, live=False) as source, sink:
-        report = run(
-            source, models if fps else models[0], sink, fps=fps, progress=lambda status: delays.append(status.p95_ms)
-        )
+    clock = FakeClock()
+    models = [fake_model(slow_at_first(seen, name, clock), name=name) for name in ("m", "m.int8")]
+    sink = ListSink(fps=200.0, work=lambda _frame: None if before else before.extend(seen))
+    with FakeSource((frame(i) for i in range(6)), fps=200.0, live=False) as source, sink:
+        report = run(source, models if fps else models[0], sink, fps=fps, clock=clock)
     assert sink.values[0] == 1 and len(sink.values) == 6
     assert report.captured == 6 and report.changes == ()
-    assert delays[0] < 250  # the warming up is no delay of the first frame
+    assert clock.seconds > 0.2 and report.p95_ms < 1  # the warming up is no delay of the first frame
     whole, half = (12, 16, 3), (6, 8, 3)
     lighter = [("m.int8", whole), ("m.int8", half)] if fps else []
     assert before == [("m", whole), *lighter, ("m", whole)]  # each once, then the first frame
@@ -214,13 +154,13 @@ def test_a_source_that_knows_its_size_finds_the_model_warm() -> None:
 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_run_that_ends_while_its_clip_waits_for_the_model_leaves_no_thread(stopped: bool) -> None:
-    controls, before = Controls(), threading.active_count()
+    controls, before = Controls(), threading.enumerate()
 
     def work(_frame: Frame) -> None:
         if not stopped:
             raise FrameMismatch("odd")
         controls.stop()
-        time.sleep(0.2)
+        reached(source.closed)  # the run ends while the model is at work
 
     with FakeSource(endless(), fps=10.0, live=False) as source, ListSink() as sink:
         if stopped:
@@ -228,26 +168,30 @@ def test_a_run_that_ends_while_its_clip_waits_for_the_model_leaves_no_thread(sto
         else:
             with pytest.raises(FrameMismatch, match="odd"):
                 run(source, fake_model(work), sink)
-    assert threading.active_count() == before
+    assert not threads_left(before)
 
 
 def test_too_slow_a_model_is_replaced_by_the_faster_and_the_report_says_so() -> None:
-    changed = threading.Event()
+    changed, clock = threading.Event(), FakeClock()
 
     def frames() -> Iterator[Frame]:
         while not changed.is_set():
+            taken = slow.calls + fast.calls
             yield frame(1)
-            time.sleep(0.001)
-        yield frame(1)
+            until(lambda: slow.calls + fast.calls > taken)  # noqa: B023 (called at once)
+
+    def take_long(_frame: Frame) -> None:
+        clock.seconds += 0.01
 
     def watch(status: Status) -> None:
         if status.rung == "m.int8":
             changed.set()
 
-    slow, fast = fake_model(lambda _frame: time.sleep(0.01), name="m"), fake_model(name="m.int8")
+    slow, fast = FakeModel(take_long, name="m"), FakeModel(name="m.int8")
+    models = cast(list[Model], [slow, fast])
     with FakeSource(frames()) as source, ListSink() as sink:
-        report = run(source, [slow, fast], sink, fps=1000, progress=watch)
-    assert (report.changes[0].before, report.changes[0].after) == ("m", "m.int8")
+        report = run(source, models, sink, fps=1000, progress=watch, clock=clock)
+    assert [(change.before, change.after) for change in report.changes] == [("m", "m.int8")]
     assert report.rungs["m"] >= 1 and report.rungs["m.int8"] >= 1
 
 
@@ -278,12 +222,12 @@ def endless() -> Iterator[Frame]:
 
 
 def test_stopping_ends_the_run_and_all_its_threads() -> None:
-    controls, before = Controls(), threading.active_count()
+    controls, before = Controls(), threading.enumerate()
     with FakeSource(endless()) as source, ListSink(work=lambda _f: controls.stop()) as sink:
         report = run(source, fake_model(), sink, controls=controls)
         assert source.closed.is_set()  # a source that waits for its camera must not wait on
     assert report.ended == "stopped" and report.shown == 1
-    assert threading.active_count() == before
+    assert not threads_left(before)
 
 
 def refuse(error: Exception) -> None:
@@ -302,13 +246,13 @@ def test_a_failure_anywhere_comes_out_of_run_after_all_threads_ended(where: str)
         yield frame(1)
         raise errors["source"]
 
-    before = threading.active_count()
+    before = threading.enumerate()
     frames = failing() if where == "source" else endless()
     model = fake_model(lambda _f: refuse(errors["model"]) if where == "model" else None)
     sink = ListSink(work=lambda _f: refuse(errors["sink"]) if where == "sink" else None)
     with FakeSource(frames) as source, pytest.raises(type(errors[where]), match=str(errors[where])):
         run(source, model, sink)
-    assert threading.active_count() == before
+    assert not threads_left(before)
 
 
 def test_a_sink_whose_reader_has_gone_ends_the_run_well() -> None:
@@ -344,7 +288,7 @@ def test_a_viewer_gets_before_and_after_with_the_status_and_is_called_while_idle
         run(source, fake_model(), screen)
     (shot, status), *_ = screen.shots
     assert (shot.before[0, 0, 0], shot.after[0, 0, 0]) == (5, 6)
-    assert (status.size, status.captured, status.rung) == ((16, 12), 1, "fake")
+    assert (status.size, status.shown, status.rung) == ((16, 12), 1, "fake")
     assert screen.frames == []
 
 
@@ -358,60 +302,3 @@ def test_a_camera_that_comes_back_with_another_size_keeps_the_size_of_the_record
     with FakeSource(frames()) as source:
         run(source, fake_model(), sink)
     assert [item.shape for item in sink.frames] == [(12, 16, 3)] * 2
-
-
-CLEAN = np.full((60, 80, 3), 120, np.uint8)
-CLEAN[:, 40:] = 180
-
-
-def noisy_frame() -> Frame:
-    rng = np.random.default_rng(1)
-    return np.clip(CLEAN + rng.normal(0, 15, CLEAN.shape), 0, 255).astype(np.uint8)
-
-
-def test_half_size_is_close_to_the_whole_for_the_shipped_denoiser() -> None:
-    given = noisy_frame()
-    restore = LadderStage([load("denoise", "cpu")]).restore
-    full, half, _, through = plan_rungs(["m"])
-    whole, halved = (restore(given, rung) for rung in (full, half))
-    error = [float(np.abs(item.astype(float) - CLEAN).mean()) for item in (given, whole, halved)]
-    assert error[1] < error[2] < 0.25 * error[0]  # measured: 11.9, 1.4, 1.8
-    assert restore(given, through) is given
-    assert np.array_equal(restore(given, half, 0.0), given)
-
-
-def test_passthrough_of_an_upscaler_has_the_size_of_its_results(tiny_models: dict[str, Path]) -> None:
-    restore = LadderStage([load(tiny_models["upscale"], "cpu")]).restore
-    assert restore(noisy_frame(), Rung("through", None)).shape == restore(noisy_frame(), Rung("m", 0)).shape
-
-
-def test_variants_are_the_int8_beside_a_file_and_a_broken_one_is_left_out(
-    tiny_models: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    data = tiny_models["denoise"].read_bytes()
-    for name in ("mine.onnx", "mine.int8.onnx", "other.onnx"):
-        (tmp_path / name).write_bytes(data)
-    mine = str(tmp_path / "mine.onnx")
-    assert [m.path.name for m in open_variants(mine, "cpu")] == ["mine.onnx", "mine.int8.onnx"]
-    assert [m.path.name for m in open_variants(mine, "cpu", faster=False)] == ["mine.onnx"]
-    (tmp_path / "mine.int8.onnx").write_bytes(b"not a model")
-    assert [m.path.name for m in open_variants(mine, "cpu")] == ["mine.onnx"]
-    assert "left out the variant" in caplog.text
-    (tmp_path / "mine.int8.onnx").write_bytes(tiny_models["upscale"].read_bytes())  # another task
-    assert len(open_variants(mine, "cpu")) == 1
-
-
-def test_variants_of_an_indexed_model_are_its_int8_and_smaller_sizes(
-    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tiny_models["denoise"].read_bytes()
-    rows = []
-    for name in ("soft-m", "soft-m.int8", "soft-n", "soft-n.int8", "hard-n"):
-        (tmp_path / f"{name}.onnx").write_bytes(data)
-        row = {"name": name, "file": f"{name}.onnx", "task": "denoise", "scale": 1, "summary": ""}
-        rows.append({**row, "sha256": hashlib.sha256(data).hexdigest(), "default": False})
-    (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
-    monkeypatch.setenv("NITIDO_MODELS", str(tmp_path))
-    found = {m.path.stem for m in open_variants("soft-m", "cpu")}
-    assert found == {"soft-m", "soft-m.int8", "soft-n", "soft-n.int8"}
-    assert {m.path.stem for m in open_variants("soft-m.int8", "cpu")} == {"soft-m.int8", "soft-n.int8"}

@@ -1,27 +1,16 @@
+"""Raw frames through pipes."""
+
 from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from nitido.errors import FrameMismatch, SinkClosed, SourceUnavailable
 from nitido.live.sinks.pipe import PipeSink
 from nitido.live.sources.pipe import PipeSource
-from support.live_fakes import frame
-
-NITIDO = [sys.executable, "-c", "from nitido.cli.main import main; main()", "live"]
-
-
-def raw(*values: int, size: tuple[int, int] = (16, 12)) -> bytes:
-    return b"".join(frame(value, size).tobytes() for value in values)
-
-
-def live(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*NITIDO, *map(str, arguments)], input=given, capture_output=True, timeout=120, check=False)
+from support.live_fakes import frame, raw_frames
 
 
 class Trickle(io.RawIOBase):
@@ -38,12 +27,12 @@ class Trickle(io.RawIOBase):
 
 
 def test_frames_are_put_together_however_the_pipe_cuts_them() -> None:
-    source = PipeSource((16, 12), stream=Trickle(raw(1, 2, 3)))  # type: ignore[arg-type]
+    source = PipeSource((16, 12), stream=Trickle(raw_frames(1, 2, 3)))  # type: ignore[arg-type]
     assert [item[11, 15, 2] for item in source] == [1, 2, 3]
 
 
 def test_a_short_last_frame_is_told_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    source = PipeSource((16, 12), stream=io.BytesIO(raw(1, 2, 3)[:-5]))
+    source = PipeSource((16, 12), stream=io.BytesIO(raw_frames(1, 2, 3)[:-5]))
     assert len(list(source)) == 2
     assert "the last frame was short, 571 of 576 bytes" in caplog.text
 
@@ -65,50 +54,3 @@ def test_frames_of_another_size_and_a_reader_that_has_gone_are_told_apart() -> N
         os.close(reading)
         with pytest.raises(SinkClosed, match="gone after 1 frames"):
             sink.write(frame(2))
-
-
-def test_every_piped_frame_comes_out_restored_and_text_goes_to_stderr(tiny_models: dict[str, Path]) -> None:
-    done = live(
-        "--source", "-", "--size", "16x12", "--sink", "-", "--every-frame", "--model", tiny_models["denoise"],
-        given=raw(*range(20)) + b"rest",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    assert len(done.stdout) == 20 * 16 * 12 * 3
-    text = done.stderr.decode()
-    assert "20 of 20 frames shown" in text and "4 of 576 bytes" in text and "bgr24, 16×12" in text
-
-
-def test_strength_nothing_returns_the_piped_bytes(tiny_models: dict[str, Path]) -> None:
-    given = raw(*range(5))
-    done = live(
-        "--source", "-", "--size", "16x12", "--sink", "-", "--every-frame", "--strength", 0,
-        "--model", tiny_models["denoise"], given=given,
-    )  # fmt: skip
-    assert done.stdout == given
-
-
-def test_a_reader_that_goes_away_ends_the_run_well(tiny_models: dict[str, Path]) -> None:
-    arguments = ["--source", "-", "--size", "160x120", "--sink", "-", "--every-frame", "--model"]
-    process = subprocess.Popen(
-        [*NITIDO, *arguments, str(tiny_models["denoise"])],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-    )  # fmt: skip
-    assert process.stdin and process.stdout and process.stderr
-    process.stdin.write(raw(1, 2, size=(160, 120)))
-    process.stdout.read(1000)
-    process.stdout.close()
-    try:
-        for value in range(200):
-            process.stdin.write(raw(value, size=(160, 120)))
-        process.stdin.close()
-    except BrokenPipeError:
-        process.stdin.close()
-    text = process.stderr.read().decode()
-    process.stderr.close()
-    assert process.wait(60) == 0, text
-    assert "the reader of the frames has gone" in text and "Traceback" not in text
-
-
-def test_an_empty_pipe_ends_at_once_and_is_an_error(tiny_models: dict[str, Path]) -> None:
-    done = live("--source", "-", "--size", "16x12", "--sink", "none", "--model", tiny_models["denoise"])
-    assert done.returncode == 1 and b"ended without a frame" in done.stderr

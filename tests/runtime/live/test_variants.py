@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import pytest
 
 from nitido.live.variants import open_variants, variant_names
@@ -27,3 +31,35 @@ def test_the_same_family_from_most_work_to_least(name: str, expected: list[str])
 
 def test_without_faster_ones_a_model_stays_alone() -> None:
     assert variant_names(open_variants("denoise-n", "cpu", threads=1, faster=False)) == ["denoise-n"]
+
+
+def test_variants_are_the_int8_beside_a_file_and_a_broken_one_is_left_out(
+    tiny_models: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tiny_models["denoise"].read_bytes()
+    for name in ("mine.onnx", "mine.int8.onnx", "other.onnx"):
+        (tmp_path / name).write_bytes(data)
+    mine = str(tmp_path / "mine.onnx")
+    assert [m.path.name for m in open_variants(mine, "cpu")] == ["mine.onnx", "mine.int8.onnx"]
+    assert [m.path.name for m in open_variants(mine, "cpu", faster=False)] == ["mine.onnx"]
+    (tmp_path / "mine.int8.onnx").write_bytes(b"not a model")
+    assert [m.path.name for m in open_variants(mine, "cpu")] == ["mine.onnx"]
+    assert "left out the variant" in caplog.text
+    (tmp_path / "mine.int8.onnx").write_bytes(tiny_models["upscale"].read_bytes())  # another task
+    assert len(open_variants(mine, "cpu")) == 1
+
+
+def test_variants_of_an_indexed_model_are_its_int8_and_smaller_sizes(
+    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny_models["denoise"].read_bytes()
+    rows = []
+    for name in ("soft-m", "soft-m.int8", "soft-n", "soft-n.int8", "hard-n"):
+        (tmp_path / f"{name}.onnx").write_bytes(data)
+        row = {"name": name, "file": f"{name}.onnx", "task": "denoise", "scale": 1, "summary": ""}
+        rows.append({**row, "sha256": hashlib.sha256(data).hexdigest(), "default": False})
+    (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
+    monkeypatch.setenv("NITIDO_MODELS", str(tmp_path))
+    found = {m.path.stem for m in open_variants("soft-m", "cpu")}
+    assert found == {"soft-m", "soft-m.int8", "soft-n", "soft-n.int8"}
+    assert {m.path.stem for m in open_variants("soft-m.int8", "cpu")} == {"soft-m.int8", "soft-n.int8"}

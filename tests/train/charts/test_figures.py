@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nitido_train.charts import pca
-from nitido_train.charts.figures import Error, curves, lines_chart, pca_chart, plane_of, scatter
+from nitido_train.charts.figures import Error, curves, labelled_plane, lines_chart, pca_chart, scatter
 from nitido_train.charts.latents import comparison, decoded_figures, net_error, pca_figure, placed_figure
 from nitido_train.charts.pca import ErrorMeter, pca_errors, principal_components
 from nitido_train.data.examples import Examples, Shape, read_examples
@@ -126,11 +126,11 @@ def test_a_network_and_pca_are_measured_on_the_same_held_out_pictures(digits: Pa
 
 def test_two_latents_are_drawn_as_they_are_and_more_by_principal_components() -> None:
     z = np.random.default_rng(2).normal(size=(50, 2)).astype(np.float32)
-    points, titles = plane_of(z)
+    points, titles = labelled_plane(z)
     assert np.array_equal(points, z.astype(np.float64))
     assert titles == ("z_0", "z_1")
     line = np.outer(np.arange(10), [3, 4, 0, 0, 12]).astype(np.float32)  # steps of 13 in one direction
-    points, titles = plane_of(line)
+    points, titles = labelled_plane(line)
     assert np.allclose(np.abs(np.diff(points[:, 0])), 13)
     assert np.allclose(points[:, 1], 0, atol=1e-5)
     assert titles == (

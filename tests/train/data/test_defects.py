@@ -16,13 +16,16 @@ from nitido_export.evaluation.frames import conditions
 from nitido_export.export import export_float
 from nitido_export.proof.certificate import frames_from
 from nitido_train.data.defects import blemish, blemished
-from nitido_train.data.pictures import PatchStream, PictureStore
-from nitido_train.recipe import BlotRecipe, load_recipe, recipe_from_dict
+from nitido_train.data.patches import PatchStream
+from nitido_train.data.pictures import PictureStore
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.files import load_recipe
+from nitido_train.recipe.schema import DefectRecipe
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.tiny_models import tiny_recipe
 
-ALWAYS = BlotRecipe(clean=0.0, foreign=0.0, sigma=(0.0, 0.0))
+ALWAYS = DefectRecipe(clean=0.0, foreign=0.0, sigma=(0.0, 0.0))
 
 
 def bars(height: int = 96, width: int = 96) -> NDArray[np.uint8]:
@@ -40,10 +43,10 @@ def reconstructing(**schedule: object) -> dict[str, object]:
 
 def test_blots_depend_on_the_generator_alone_and_leave_the_picture() -> None:
     picture, kept = bars(), bars()
-    first, again = (blemish(picture, BlotRecipe(), np.random.default_rng(5)) for _ in range(2))
+    first, again = (blemish(picture, DefectRecipe(), np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(first, again) and np.array_equal(picture, kept)
     assert first.shape == picture.shape and first.dtype == np.uint8
-    assert not np.array_equal(first, blemish(picture, BlotRecipe(), np.random.default_rng(6)))
+    assert not np.array_equal(first, blemish(picture, DefectRecipe(), np.random.default_rng(6)))
 
 
 def test_every_patch_that_is_not_clean_shows_a_blot() -> None:
@@ -131,6 +134,7 @@ def test_patches_are_blemished_and_stay_upright_when_asked(tmp_path: Path) -> No
     assert any((np.diff(turned[i][1][:, :, 0].astype(int), axis=0) != 2).any() for i in range(12))
 
 
+@pytest.mark.slow
 def test_a_net_trained_on_good_pictures_finds_what_they_do_not_have(tmp_path: Path) -> None:
     """From recipe to heat map: the exported model takes a blot away and leaves the good picture more or less alone."""
     (tmp_path / "good").mkdir()

@@ -9,8 +9,8 @@ from nitido.errors import CheckpointError
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.grow import is_larger
 from nitido_train.nets.registry import build
-from nitido_train.recipe import recipe_from_dict
-from nitido_train.training.setup import warm_started
+from nitido_train.objectives.warm_start import warm_started
+from nitido_train.recipe.tables import recipe_from_dict
 from support.tiny_models import random_checkpoint, tiny_recipe
 
 WIDER_AND_DEEPER = {"channels": 12, "layers": 5, "grid": 2}

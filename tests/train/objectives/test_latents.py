@@ -16,14 +16,15 @@ import pytest
 import torch
 
 from nitido.errors import RecipeError, SourceUnavailable
-from nitido_train import checkpoint
-from nitido_train.data.examples import Shape, fit, hold_out, read_examples
+from nitido_train.checkpoint import load_checkpoint
+from nitido_train.data.batches import damage
+from nitido_train.data.examples import Shape, fit_to_shape, hold_out, read_examples
+from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import KINDS, LatentNet
-from nitido_train.objectives.latents import LatentJob, damage, reconstruction_nats
-from nitido_train.objectives.losses import kl_nats
-from nitido_train.recipe import LatentRecipe
+from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.schema import LatentRecipe
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.recipes import SIDE, tiny_latent, write_class_folders, write_digits
 from support.resuming import assert_resumes_bit_for_bit
 
@@ -46,6 +47,7 @@ def digits(tmp_path: Path) -> Path:
     return write_digits(tmp_path / "digits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_learns(kind: str, digits: Path, tmp_path: Path) -> None:
     recipe = tiny_latent(kind, steps=160, validate_every=80, lr=1e-2, ema=0.9)
@@ -58,6 +60,7 @@ def test_every_kind_learns(kind: str, digits: Path, tmp_path: Path) -> None:
     assert len(result.facts["mean"]) == 3
 
 
+@pytest.mark.slow
 def test_the_latents_of_an_adversarial_autoencoder_approach_the_prior(digits: Path, tmp_path: Path) -> None:
     spread = []
     for adversary in (0.0, 1.0):
@@ -82,6 +85,7 @@ def test_the_encoder_and_the_discriminator_learn_from_their_own_losses_only() ->
     assert net.encoder.mean.weight.grad is not None
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +93,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
     assert_resumes_bit_for_bit(recipe, options_for(tmp_path / "whole", digits), 6, monkeypatch)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None:
     """Over gloo, as ``torchrun`` starts them."""
     recipe = tiny_latent("vae", steps=6, validate_every=3)
@@ -98,7 +103,7 @@ def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None
         "import json, sys\n"
         "from pathlib import Path\n"
         "from nitido_train.training.loop import train\n"
-        "from nitido_train.recipe import recipe_from_dict\n"
+        "from nitido_train.recipe.tables import recipe_from_dict\n"
         "from nitido_train.training.setup import RunOptions\n"
         "recipe = recipe_from_dict(json.loads(sys.argv[1]))\n"
         "options = RunOptions(out=Path(sys.argv[2]), data=(Path(sys.argv[3]),), workers=0, accelerator='cpu',\n"
@@ -114,7 +119,7 @@ def test_two_processes_learn_what_one_does(digits: Path, tmp_path: Path) -> None
         timeout=240,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    shared = checkpoint.load(together / "last.pt")
+    shared = load_checkpoint(together / "last.pt")
     assert (shared.step, len(shared.history)) == (alone.step, len(alone.history))
     for one, two in zip(alone.history, shared.history, strict=True):
         assert one == pytest.approx(two, rel=1e-4)
@@ -129,7 +134,7 @@ def test_a_training_without_progress_ends_early(digits: Path, tmp_path: Path) ->
     scores = [row["psnr"] for row in result.history]
     assert result.step < 40
     assert len(scores) - 1 - scores.index(max(scores)) == 3
-    assert checkpoint.load(tmp_path / "run" / "last.pt").step == result.step
+    assert load_checkpoint(tmp_path / "run" / "last.pt").step == result.step
 
 
 def test_folders_are_classes_and_broken_pictures_are_counted(tmp_path: Path) -> None:
@@ -139,8 +144,8 @@ def test_folders_are_classes_and_broken_pictures_are_counted(tmp_path: Path) -> 
     blue = examples.where(examples.labels == 0).pictures(range(8))
     assert blue.shape == (8, SIDE, SIDE, 3)
     assert blue[:, -1, 0].tolist() == [[255, 0, 0]] * 8
-    job = LatentJob(tiny_latent("cvae", channels=3), options_for(tmp_path / "run", folder))
-    assert job.recipe.net.options["labels"] == ["blue", "red"]
+    objective = LatentObjective(tiny_latent("cvae", channels=3), options_for(tmp_path / "run", folder))
+    assert objective.recipe.net.options["labels"] == ["blue", "red"]
 
 
 def test_pictures_beyond_the_cache_are_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +161,10 @@ def test_pictures_beyond_the_cache_are_decoded_again(tmp_path: Path, monkeypatch
 
 
 def test_classes_can_be_left_out(digits: Path, tmp_path: Path) -> None:
-    job = LatentJob(tiny_latent(latent={"leave_out": ["1"]}), options_for(tmp_path, digits))
-    assert set(job.examples.labels) == set(job.held_out.labels) == {0}
+    objective = LatentObjective(tiny_latent(latent={"leave_out": ["1"]}), options_for(tmp_path, digits))
+    assert set(objective.examples.labels) == set(objective.held_out.labels) == {0}
     with pytest.raises(RecipeError, match="names '7'; the labels are 0, 1"):
-        LatentJob(tiny_latent(latent={"leave_out": ["7"]}), options_for(tmp_path, digits))
+        LatentObjective(tiny_latent(latent={"leave_out": ["7"]}), options_for(tmp_path, digits))
 
 
 def test_held_out_examples_are_not_trained_on(digits: Path) -> None:
@@ -175,9 +180,10 @@ def test_other_sizes_and_colours_are_brought_to_the_nets_own(digits: Path) -> No
     assert examples.pictures([0]).shape == (1, 20, 12, 3)
     wide = np.zeros((10, 40, 3), np.uint8)
     wide[:, 15:25] = 255  # the middle, which is all that a square keeps
-    assert fit(wide, Shape(8, 8, 1)).mean() == 255
+    assert fit_to_shape(wide, Shape(8, 8, 1)).mean() == 255
 
 
+@pytest.mark.slow
 def test_emoji_come_out_of_a_colour_font(tmp_path: Path) -> None:
     folder = Path("/usr/share/fonts")
     fonts = list(folder.rglob("NotoColorEmoji.ttf")) if folder.is_dir() else []
@@ -209,22 +215,22 @@ def test_senseless_recipes_are_refused(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"\[latent\] reconstruction expects"):
         tiny_latent(latent={"reconstruction": "l7"})
     with pytest.raises(RecipeError, match=r"expects \[latent\] noise or masked above 0"):
-        LatentJob(tiny_latent("denoising-autoencoder", latent={"noise": 0.0}), options_for(tmp_path, digits))
+        LatentObjective(tiny_latent("denoising-autoencoder", latent={"noise": 0.0}), options_for(tmp_path, digits))
     single = tmp_path / "flat"
     shutil.copytree(write_class_folders(tmp_path / "p") / "blue", single)
     with pytest.raises(RecipeError, match="a cvae expects labels"):
-        LatentJob(tiny_latent("cvae", channels=3), options_for(tmp_path, single))
+        LatentObjective(tiny_latent("cvae", channels=3), options_for(tmp_path, single))
 
 
 def test_pictures_are_mirrored_in_training_only(digits: Path, tmp_path: Path) -> None:
-    job = LatentJob(tiny_latent("autoencoder", latent={"mirror": True}), options_for(tmp_path, digits))
-    known = {p.tobytes() for p in job.examples.pictures(range(len(job.examples)))}
-    seen = next(job.batches(0, 0, 1, 0)).target
+    objective = LatentObjective(tiny_latent("autoencoder", latent={"mirror": True}), options_for(tmp_path, digits))
+    known = {p.tobytes() for p in objective.examples.pictures(range(len(objective.examples)))}
+    seen = next(objective.batches(0, 0, 1, 0)).target
     turned = [p for p in seen if p.tobytes() not in known]
     assert turned
     assert all(np.ascontiguousarray(p[:, ::-1]).tobytes() in known for p in turned)
-    held_out = {p.tobytes() for p in job.held_out.pictures(range(len(job.held_out)))}
-    assert all(p.tobytes() in held_out for batch in job.passes(job.held_out) for p in batch.target)
+    held_out = {p.tobytes() for p in objective.held_out.pictures(range(len(objective.held_out)))}
+    assert all(p.tobytes() in held_out for batch in objective.fixed_batches(objective.held_out) for p in batch.target)
 
 
 def test_damage_is_what_the_recipe_says() -> None:

@@ -22,15 +22,18 @@ from nitido.latent.melody import FIRST, HOLD, REST, write_midi
 from nitido_export.draft import ReleaseInfo
 from nitido_export.export import export_parts
 from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph, without_norms
-from nitido_train import checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.data import melodies
+from nitido_train.data.batches import MelodyBatch
 from nitido_train.data.melodies import hold_out, read_melodies
 from nitido_train.data.scores import BAR, Grid
 from nitido_train.nets.melody import MelodyNet
-from nitido_train.objectives.melodies import Batch, MelodyJob, settle
-from nitido_train.recipe import Recipe, load_recipe, recipe_from_dict
+from nitido_train.objectives.melodies import MelodyObjective, settle
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.files import load_recipe
+from nitido_train.recipe.schema import Recipe
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
 from support.resuming import assert_resumes_bit_for_bit
 
@@ -206,6 +209,7 @@ def options_for(out: Path, data: Path, **changes: Any) -> RunOptions:
     return replace(RunOptions(out=out, data=(data,), workers=0, accelerator="cpu", progress=False), **changes)
 
 
+@pytest.mark.slow
 def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     recipe = tiny_recipe(steps=400, validate_every=100, lr=1e-2, ema=0.9)
@@ -221,6 +225,7 @@ def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, ca
     assert 'id="samples"' in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_resumed_training_equals_an_uninterrupted_one(
     tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,20 +233,20 @@ def test_resumed_training_equals_an_uninterrupted_one(
 
 
 def test_half_of_the_phrases_end_as_another_of_their_tune(tunes: Path, tmp_path: Path) -> None:
-    job = MelodyJob(tiny_recipe(steps=40), options_for(tmp_path / "run", tunes))
-    known = {row.tobytes() for row in job.melodies.notes}
-    halves = {row[16:].tobytes() for row in job.melodies.notes}
-    rows = [row for batch in job.batches(0, 0, 1, 0) for row in batch.notes]
+    objective = MelodyObjective(tiny_recipe(steps=40), options_for(tmp_path / "run", tunes))
+    known = {row.tobytes() for row in objective.melodies.notes}
+    halves = {row[16:].tobytes() for row in objective.melodies.notes}
+    rows = [row for batch in objective.batches(0, 0, 1, 0) for row in batch.notes]
     assert all(row[16:].tobytes() in halves for row in rows)
     new = np.mean([row.tobytes() not in known for row in rows])
     assert 0.05 < new < 0.5  # half, less those whose ending is their own, or makes a phrase that there is anyway
-    assert {row.tobytes() for row in job.melodies.notes} == known  # the collection itself stays as it is
+    assert {row.tobytes() for row in objective.melodies.notes} == known  # the collection itself stays as it is
 
 
 def test_processes_share_a_batch(tunes: Path, tmp_path: Path) -> None:
-    job = MelodyJob(tiny_recipe(), options_for(tmp_path / "run", tunes))
-    whole = next(job.batches(3, 0, 1, 0))
-    shares = [next(job.batches(3, rank, 2, 0)) for rank in (0, 1)]
+    objective = MelodyObjective(tiny_recipe(), options_for(tmp_path / "run", tunes))
+    whole = next(objective.batches(3, 0, 1, 0))
+    shares = [next(objective.batches(3, rank, 2, 0)) for rank in (0, 1)]
     assert np.array_equal(whole.notes, np.concatenate([share.notes for share in shares]))
     assert np.array_equal(whole.draw, np.concatenate([share.draw for share in shares]))
 
@@ -249,7 +254,7 @@ def test_processes_share_a_batch(tunes: Path, tmp_path: Path) -> None:
 def test_settling_takes_the_statistics_of_the_weights_as_they_are() -> None:
     net = noisy_net()
     batches = [
-        Batch(np.random.default_rng(i).integers(0, 36, (64, 32), np.uint8), np.zeros((64, 6), np.float32))
+        MelodyBatch(np.random.default_rng(i).integers(0, 36, (64, 32), np.uint8), np.zeros((64, 6), np.float32))
         for i in (0, 1)
     ]
     settle(net, batches, torch.device("cpu"))
@@ -267,10 +272,10 @@ def test_a_recipe_that_makes_no_sense_is_one_line(tunes: Path, tmp_path: Path) -
     recipe = tiny_recipe()
     assert recipe.latent is not None
     with pytest.raises(RecipeError, match="expects beta and beta_warmup"):
-        MelodyJob(replace(recipe, latent=replace(recipe.latent, noise=0.1)), options)
+        MelodyObjective(replace(recipe, latent=replace(recipe.latent, noise=0.1)), options)
     for wrong in ({"steps": 30}, {"pitches": 100}, {"widths": [1]}):
         with pytest.raises(RecipeError, match="make no melody-vae"):
-            MelodyJob(replace(recipe, net=replace(recipe.net, options={**recipe.net.options, **wrong})), options)
+            MelodyObjective(replace(recipe, net=replace(recipe.net, options={**recipe.net.options, **wrong})), options)
 
 
 def noisy_net(latent: int = 6) -> MelodyNet:
@@ -321,7 +326,7 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
         "std": [1.0] * 6,
         "examples": torch.from_numpy(rng.integers(0, 36, (2, 32), np.uint8)),
     }
-    state = checkpoint.Checkpoint(tiny_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
+    state = Checkpoint(tiny_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
     cards = export_parts(state, tmp_path / "tune.onnx", ReleaseInfo("none", "none"), ("encoder", "decoder"))
     assert [card.task for card in cards] == ["encode", "decode"]
     for card in cards:
@@ -335,14 +340,14 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
 
 
 def test_the_recipe_of_the_shipped_model_builds_what_is_shipped() -> None:
-    state = checkpoint.load(SHIPPED)
+    state = load_checkpoint(SHIPPED)
     recipe = load_recipe("vae-melody")
     assert (state.recipe.net, state.recipe.latent) == (recipe.net, recipe.latent)
     assert not state.optimizer
 
 
 def test_the_shipped_model_gives_held_out_phrases_back_and_invents_others_in_key() -> None:
-    state = checkpoint.load(SHIPPED)
+    state = load_checkpoint(SHIPPED)
     net = state.averaged_net()
     assert isinstance(net, MelodyNet)
     given = state.facts["examples"]

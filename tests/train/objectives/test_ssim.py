@@ -13,9 +13,9 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from nitido_train.data.pictures import find_pictures
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.objectives.losses import LOSSES
-from nitido_train.recipe import recipe_from_dict
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.tiny_models import tiny_recipe
 
 
@@ -35,6 +35,7 @@ def test_the_loss_with_ssim_compares_light_with_black_as_zero() -> None:
     assert noisy.grad is not None and noisy.grad.isfinite().all() and noisy.grad.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_a_training_may_minimise_ssim(photos: Path, tmp_path: Path) -> None:
     recipe = recipe_from_dict(tiny_recipe(loss="l1+ssim", steps=3))
     history = train(recipe, options_for(tmp_path / "run", photos)).history

@@ -11,15 +11,12 @@ from torch import Tensor, nn
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.registry import build
-from nitido_train.quantization.concatenation import side_by_side
+from nitido_train.quantization.concatenation import concatenate_instead_of_add
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import (
-    ActivationQuantizer,
-    activations,
-    percentile_ranges,
-    quantize_body,
-    trace,
-)
+from nitido_train.quantization.imitation import quantize_body
+from nitido_train.quantization.layers import ActivationQuantizer
+from nitido_train.quantization.ranges import activations, percentile_ranges
+from nitido_train.quantization.tracing import trace
 
 
 class Skip(nn.Module):
@@ -52,16 +49,16 @@ def kinds(net: nn.Module) -> list[object]:
 def test_a_sum_that_a_narrow_convolution_takes_is_put_side_by_side_and_computes_the_same() -> None:
     net = Skip(12).eval().requires_grad_(False)
     exact = net(given())
-    apart = side_by_side(trace(net))
+    apart = concatenate_instead_of_add(trace(net))
     assert torch.cat in kinds(apart)
     assert apart.get_submodule("last").weight.shape == (12, 48, 3, 3)  # pyright: ignore
     assert (apart(given()) - exact).abs().max() < 1e-6
-    assert kinds(side_by_side(apart)) == kinds(apart)
+    assert kinds(concatenate_instead_of_add(apart)) == kinds(apart)
 
 
 @pytest.mark.parametrize("net", [Skip(13), Skip(24, kept=True)], ids=["wide convolution", "the sum is used twice"])
 def test_other_sums_stay_sums(net: Skip) -> None:
-    assert torch.cat not in kinds(side_by_side(trace(net)))
+    assert torch.cat not in kinds(concatenate_instead_of_add(trace(net)))
 
 
 def test_what_lies_side_by_side_has_one_scale_and_is_not_rounded_again() -> None:

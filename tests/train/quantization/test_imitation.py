@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.registry import build
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import Quantization, activations, percentile_ranges, quantize_body, unquantized
+from nitido_train.quantization.imitation import quantize_body, unquantized
 from nitido_train.quantization.imitation import quantize_net as quantize
+from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
 
 
 def nets() -> list[nn.Module]:
@@ -49,6 +51,7 @@ def _spread(body: nn.Module) -> float:
     return sum(spreads) / len(spreads)
 
 
+@pytest.mark.slow
 def test_imitated_rounding_is_close_finer_ranges_are_closer_and_it_can_be_taken_out_again() -> None:
     for body in nets():
         given = cells()[0]

@@ -17,15 +17,16 @@ from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from nitido_train import checkpoint
+from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 from nitido_train.cli.report import report
-from nitido_train.objectives.latents import LatentJob
-from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.files import as_toml, load_recipe, recipe_names
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.reports.run import duration
-from nitido_train.reports.run_folder import as_toml, read_run, train_command
+from nitido_train.reports.run_folder import read_run, train_command
 from nitido_train.training import log as records
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.recipes import tiny_latent, write_digits
 from support.tiny_models import tiny_recipe
 
@@ -39,6 +40,7 @@ def options_for(out: Path, data: Path) -> RunOptions:
     return RunOptions(out=out, data=(data,), workers=0, accelerator="cpu", progress=False)
 
 
+@pytest.mark.slow
 def test_a_training_ends_with_figures_and_one_page(
     digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,25 +65,33 @@ def test_a_training_ends_with_figures_and_one_page(
     assert set(names) <= set(board.Tags()["images"])
 
 
+@pytest.mark.slow
 def test_a_network_for_frames_has_its_curves_and_pictures(photos: Path, tmp_path: Path) -> None:
     train(recipe_from_dict(tiny_recipe()), options_for(tmp_path / "run", photos))
     html = (tmp_path / "run" / "report.html").read_text()
     assert re.findall(r'id="(\w+)"', html) == ["given_restored_clean", "curve_loss", "curve_psnr", "curve_ssim"]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss = LatentJob.loss
+    loss = LatentObjective.loss
 
-    def loss_then_interrupt(self: LatentJob, net: nn.Module, batch: object, step: int, device: torch.device) -> Tensor:
+    def loss_then_interrupt(
+        self: LatentObjective, net: nn.Module, batch: object, step: int, device: torch.device
+    ) -> Tensor:
         if step == 1:
             signal.raise_signal(signal.SIGINT)
         return loss(self, net, batch, step, device)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(LatentJob, "loss", loss_then_interrupt)
+    monkeypatch.setattr(LatentObjective, "loss", loss_then_interrupt)
     run = tmp_path / "run"
-    assert train(tiny_latent(), options_for(run, digits)).step == 2
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it
+    try:
+        assert train(tiny_latent(), options_for(run, digits)).step == 2
+    finally:
+        signal.signal(signal.SIGINT, handler)
     html = (run / "report.html").read_text()
     assert "Not validated yet" in html
     assert f"nitido train {run}/recipe.toml --data {digits} --out {run} --resume --workers 0" in html
@@ -90,6 +100,7 @@ def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
     assert "Not validated yet" not in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_drawn_takes_nothing_from_the_training(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -104,6 +115,7 @@ def test_a_figure_that_cannot_be_drawn_takes_nothing_from_the_training(
     assert (tmp_path / "run" / "last.pt").is_file()
 
 
+@pytest.mark.slow
 def test_a_report_can_be_drawn_again_and_without_the_data_from_what_is_left(digits: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(tiny_latent(), options_for(run, digits))
@@ -120,6 +132,7 @@ def test_a_report_can_be_drawn_again_and_without_the_data_from_what_is_left(digi
     assert "Drawn without the data" not in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_runs_are_compared_with_each_other_and_with_pca(digits: Path, tmp_path: Path) -> None:
     for latent in (2, 5):
         recipe = tiny_latent("autoencoder")
@@ -149,15 +162,16 @@ def test_a_recipe_is_noted_as_it_is(name: str, tmp_path: Path) -> None:
         assert load_recipe(str(tmp_path / f"{n}.toml")) == noted
 
 
+@pytest.mark.slow
 def test_the_log_holds_each_validation_once_whatever_was_lost(digits: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     recipe = tiny_latent("autoencoder")
     train(recipe, options_for(run, digits))
     # As if it had been killed after its second validation, with a checkpoint of the first, of a version that knew less.
-    state = checkpoint.load(run / "best.pt")
-    last = checkpoint.load(run / "last.pt")
+    state = load_checkpoint(run / "best.pt")
+    last = load_checkpoint(run / "last.pt")
     older = replace(last, step=3, history=[{k: v for k, v in last.history[0].items() if k != "ssim"}], best=0.0)
-    checkpoint.save(older, run / "last.pt")
+    save_checkpoint(older, run / "last.pt")
     assert state.step in (3, 6)
     train(recipe, replace(options_for(run, digits), resume=True))
     with (run / "log.csv").open(newline="") as file:
@@ -166,6 +180,7 @@ def test_the_log_holds_each_validation_once_whatever_was_lost(digits: Path, tmp_
     assert rows[0]["ssim"] == "" and float(rows[1]["ssim"]) > -1
 
 
+@pytest.mark.slow
 def test_the_command_to_repeat_names_what_differs_from_the_defaults(digits: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     options = replace(options_for(run, digits), val=(digits,), precision="bf16-mixed")

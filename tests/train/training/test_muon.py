@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from nitido.errors import RecipeError
-from nitido_train.recipe import Schedule
+from nitido_train.recipe.schema import Schedule
 from nitido_train.training.muon import Muon, orthogonalized
 
 

@@ -10,16 +10,18 @@ import pytest
 import torch
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
-from nitido_train import checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.data import degrade
-from nitido_train.data.pictures import PatchStream, PictureStore, Share, find_pictures
+from nitido_train.data.patches import PatchStream, ProcessSampler
+from nitido_train.data.pictures import PictureStore, find_pictures
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
 from nitido_train.nets.registry import build
-from nitido_train.objectives.frames import FrameJob
-from nitido_train.recipe import load_recipe, recipe_from_dict, recipe_names
+from nitido_train.objectives.frames import FrameObjective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.files import load_recipe, recipe_names
+from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
 from support.resuming import assert_resumes_bit_for_bit
 from support.tiny_models import random_checkpoint, tiny_recipe
@@ -45,6 +47,7 @@ def test_shipped_recipes_build_and_collapse_to_the_same(name: str) -> None:
     assert not torch.equal(net(frames)[..., :32, :16], frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_resumed_training_equals_an_uninterrupted_one(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
@@ -65,53 +68,55 @@ def test_a_run_is_never_overwritten_and_never_resumed_as_another(photos: Path, t
         train(replace(recipe, seed=9), replace(options, resume=True))
 
 
+@pytest.mark.slow
 def test_a_training_may_begin_with_the_body_of_another_scale(photos: Path, tmp_path: Path) -> None:
     options = RunOptions(out=tmp_path / "x2", data=(photos,), workers=0, accelerator="cpu", progress=False)
     raw = tiny_recipe("upscale", steps=2)
     double = train(recipe_from_dict(raw), options)
     net = {"kind": "superres", "options": {"channels": 8, "layers": 3, "grid": 2, "scale": 3}}
     treble = recipe_from_dict(raw | {"net": net, "data": {"patch": 36, "batch": 2}})
-    state = checkpoint.Checkpoint(treble, 0, {}, {})
-    begun = FrameJob(treble, options).first_net(state, replace(options, start=double))
+    state = Checkpoint(treble, 0, {}, {})
+    begun = FrameObjective(treble, options).first_net(state, replace(options, start=double))
     assert torch.equal(begun.state_dict()["body.convs.1.plain"], double.ema["body.convs.1.plain"])
     assert begun.state_dict()["body.convs.2.bias"].shape == (12 * 9,)
     with pytest.raises(CheckpointError, match="the recipe asks for superres"):
-        train(treble, replace(options, out=tmp_path / "x3", start=checkpoint.load(SHIPPED)))
+        train(treble, replace(options, out=tmp_path / "x3", start=load_checkpoint(SHIPPED)))
 
 
 def test_processes_share_every_batch_evenly() -> None:
-    alone = list(Share(3, 5, 4))
-    apart = [list(Share(3, 5, 4, rank, 2)) for rank in (0, 1)]
+    alone = list(ProcessSampler(3, 5, 4))
+    apart = [list(ProcessSampler(3, 5, 4, rank, 2)) for rank in (0, 1)]
     assert alone == [*range(12, 20)]
     assert apart == [[12, 13, 16, 17], [14, 15, 18, 19]]
 
 
 def test_a_training_may_begin_with_a_shipped_model_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert checkpoint.load(Path("denoise-n")).recipe.name == "denoise-n"
+    assert load_checkpoint(Path("denoise-n")).recipe.name == "denoise-n"
     (tmp_path / "denoise-n").mkdir()  # a run of one's own comes first
     with pytest.raises(CheckpointError, match=r"no checkpoint in denoise-n"):
-        checkpoint.load(Path("denoise-n"))
+        load_checkpoint(Path("denoise-n"))
     with pytest.raises(CheckpointError, match=r"one of denoise-camera-n, .*denoise-n,"):
-        checkpoint.load(Path("denoise"))
+        load_checkpoint(Path("denoise"))
 
 
+@pytest.mark.slow
 def test_a_training_says_what_it_began_with(photos: Path, tmp_path: Path) -> None:
     start = replace(random_checkpoint("denoise"), licence="for research only", data="pictures of others")
     options = RunOptions(out=tmp_path / "run", data=(photos,), workers=0, accelerator="cpu", progress=False)
     train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, start=start))
-    found = checkpoint.load(tmp_path / "run" / "last.pt")
+    found = load_checkpoint(tmp_path / "run" / "last.pt")
     assert found.licence == "for research only"
     assert found.data == "not stated; begun with a network that was trained on pictures of others"
     train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, out=tmp_path / "fresh"))
-    fresh = checkpoint.load(tmp_path / "fresh" / "last.pt")
+    fresh = load_checkpoint(tmp_path / "fresh" / "last.pt")
     assert (fresh.licence, fresh.data) == ("", "")
 
 
 def test_unusable_checkpoints_and_recipes_are_named(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_text("hello")
     with pytest.raises(CheckpointError, match="not a checkpoint"):
-        checkpoint.load(tmp_path)
+        load_checkpoint(tmp_path)
     with pytest.raises(RecipeError, match=r"unknown key 'schedule\.stepz'"):
         recipe_from_dict(tiny_recipe(stepz=1))
     with pytest.raises(RecipeError, match=r"'schedule\.steps' expects"):

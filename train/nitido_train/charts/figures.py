@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nitido.frames import Frame
 from nitido.latent import map as latent_map
-from nitido_train.data.degrade import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ class Figure:
     """Something to look at. picture: uint8 H×W×3 BGR. caption: what it shows, unless it says so itself. chart: drawn
     on white, in contrast to pictures as the network makes them. table: the numbers in it."""
 
-    picture: Picture
+    picture: Frame
     caption: str = ""
     chart: bool = False
     table: Table | None = None
@@ -80,7 +80,7 @@ def curves(history: Sequence[Mapping[str, float]], score: str) -> dict[str, Figu
     return found
 
 
-def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, best: float | None = None) -> Picture:
+def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, best: float | None = None) -> Frame:
     """Lines by name. falls: on a logarithmic axis when that shows more. best: a step to mark."""
     canvas, axes = _canvas(5.2, 3.3)
     for i, (name, (steps, values)) in enumerate(lines.items()):
@@ -109,7 +109,7 @@ def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, b
     return as_picture(canvas)
 
 
-def plane_of(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
+def labelled_plane(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
     """N×d latents as N×2 points and what the two axes are: two numbers as they are, one beside nothing, more as their
     first two principal components."""
     plane = latent_map.plane_of(latents)
@@ -119,10 +119,10 @@ def plane_of(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[s
     return plane.points, (f"first principal component ({first})", f"second principal component ({second})")
 
 
-def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str]) -> Picture:
+def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str]) -> Frame:
     """N×d latents on a plane (see :func:`plane_of`), coloured by label: N indices into ``names``. Each label's name
     stands where the middle of its points is."""
-    points, titles = plane_of(latents)
+    points, titles = labelled_plane(latents)
     canvas, axes = _canvas(5.9, 4.7, sharp=True)
     size = float(np.clip(8000 / len(points), 4, 30))
     common = np.bincount(labels, minlength=len(names)).argsort(kind="stable")[::-1]
@@ -151,7 +151,7 @@ def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequ
     return as_picture(canvas)
 
 
-def pca_chart(pca: Sequence[Error], nets: Mapping[str, Sequence[Error]]) -> Picture:
+def pca_chart(pca: Sequence[Error], nets: Mapping[str, Sequence[Error]]) -> Frame:
     """Reconstruction error over latent size of PCA and of networks, a line for each name."""
     canvas, axes = _canvas(5.6, 3.8, sharp=True)
     linear = {e.latent: e.mse for e in pca}
@@ -185,13 +185,22 @@ def pca_chart(pca: Sequence[Error], nets: Mapping[str, Sequence[Error]]) -> Pict
     return as_picture(canvas)
 
 
+def grid(pictures: NDArray[np.uint8], columns: int) -> Frame:
+    """N×H×W×C pictures row by row as one frame. N must be a multiple of ``columns``."""
+    count, height, width, channels = pictures.shape
+    rows = count // columns
+    grid = pictures.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)  # R H N W C
+    whole = grid.reshape(rows * height, columns * width, channels)
+    return np.ascontiguousarray(np.broadcast_to(whole, (*whole.shape[:2], 3)))
+
+
 def plain(name: str) -> str:
     """A name that matplotlib shows as it is: dollars begin no formula, and a legend keeps what begins with ``_``."""
     text = name.replace("$", r"\$") or "(none)"
     return f" {text}" if text.startswith("_") else text
 
 
-def as_picture(canvas: Canvas) -> Picture:
+def as_picture(canvas: Canvas) -> Frame:
     """What a matplotlib figure looks like, uint8 H×W×3 BGR."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nitido_train.charts.figures import Error, Figure, Table, pca_chart, scatter
+from nitido_train.charts.figures import Error, Figure, Table, grid, pca_chart, scatter
 from nitido_train.charts.pca import (
     ErrorMeter,
     affordable,
@@ -20,9 +20,8 @@ from nitido_train.charts.pca import (
     unit,
 )
 from nitido_train.data.examples import Bytes, Examples
-from nitido_train.data.pictures import to_tensor
 from nitido_train.nets.latent import LatentNet
-from nitido_train.tensors import from_logits, page
+from nitido_train.tensors import from_logits, to_tensor
 
 AT_ONCE = 500
 PAGE = 1300  # pixels across a page of pictures, about
@@ -55,7 +54,7 @@ def passed(net: LatentNet, examples: Examples, device: torch.device) -> Iterator
 
 
 @torch.no_grad()
-def decode(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.int64], device: torch.device) -> Bytes:
+def decode_latents(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.int64], device: torch.device) -> Bytes:
     """Pictures uint8 N×H×W×C of latents N×d; labels: N, which a ``cvae`` is told."""
     parts = []
     for start in range(0, len(z), AT_ONCE):
@@ -79,9 +78,9 @@ def decoded_figures(net: LatentNet, examples: Examples, device: torch.device) ->
     latents say where the space is inhabited."""
     latents = latents_of(net, _thinned(examples, INHABITED), device)
     side = max(net.height, net.width)
-    grid = int(np.clip(PAGE // side, 8, 20))
+    steps = int(np.clip(PAGE // side, 8, 20))
     number = int(np.clip(PAGE // side, 5, 10))
-    return {"manifold": _manifold(net, latents, grid, device), "samples": _samples(net, latents, number, device)}
+    return {"manifold": _manifold(net, latents, steps, device), "samples": _samples(net, latents, number, device)}
 
 
 def placed_figure(net: LatentNet, examples: Examples, held_out: Examples, device: torch.device) -> Figure:
@@ -140,28 +139,28 @@ def comparison(pca: list[Error], nets: Mapping[str, list[Error]]) -> Table:
     return table
 
 
-def _manifold(net: LatentNet, latents: NDArray[np.float32], grid: int, device: torch.device) -> Figure:
+def _manifold(net: LatentNet, latents: NDArray[np.float32], steps: int, device: torch.device) -> Figure:
     centre = np.zeros(net.latent) if net.has_prior else latents.mean(0)
     widest = np.argsort(latents.std(0))[::-1]
-    levels = (np.arange(grid) + 0.5) / grid
+    levels = (np.arange(steps) + 0.5) / steps
     if net.kind == "cvae":
         rows = min(len(net.labels), 20)
-        z = np.tile(centre, (rows, grid, 1)).astype(np.float32)
+        z = np.tile(centre, (rows, steps, 1)).astype(np.float32)
         z[:, :, widest[0]] = _quantiles(net, latents, int(widest[0]), levels)
-        labels = np.repeat(np.arange(rows), grid)
+        labels = np.repeat(np.arange(rows), steps)
         caption = f"A row for each label, z_{widest[0]} growing from left to right, all other latents at 0."
-        return Figure(page(decode(net, z.reshape(-1, net.latent), labels, device), grid), caption)
+        return Figure(grid(decode_latents(net, z.reshape(-1, net.latent), labels, device), steps), caption)
     across, up = (0, min(1, net.latent - 1)) if net.latent <= 2 else (int(widest[0]), int(widest[1]))
-    z = np.tile(centre, (grid, grid, 1)).astype(np.float32)
+    z = np.tile(centre, (steps, steps, 1)).astype(np.float32)
     z[:, :, up] = _quantiles(net, latents, up, levels)[::-1, None]
     z[:, :, across] = _quantiles(net, latents, across, levels)[None]
-    pictures = decode(net, z.reshape(-1, net.latent), np.zeros(grid * grid, np.int64), device)
+    pictures = decode_latents(net, z.reshape(-1, net.latent), np.zeros(steps * steps, np.int64), device)
     where = "the prior" if net.has_prior else "the pictures' own latents"
     caption = f"The decoder on a grid of quantiles of {where}: z_{across} grows to the right"
     caption += f", z_{up} upwards" if up != across else ""
     if net.latent > 2:
         caption += f" (the two dimensions that vary the most; the others at {'0' if net.has_prior else 'their mean'})"
-    return Figure(page(pictures, grid), f"{caption}.")
+    return Figure(grid(pictures, steps), f"{caption}.")
 
 
 def _samples(net: LatentNet, latents: NDArray[np.float32], number: int, device: torch.device) -> Figure:
@@ -171,7 +170,7 @@ def _samples(net: LatentNet, latents: NDArray[np.float32], number: int, device: 
     labels = np.repeat(np.arange(number) % max(1, len(net.labels)), number)
     law = "the standard normal prior" if net.has_prior else "a normal distribution as wide as the pictures' latents"
     caption = f"Pictures of latents drawn from {law}" + (", a row for each label." if net.kind == "cvae" else ".")
-    return Figure(page(decode(net, z, labels, device), number), caption)
+    return Figure(grid(decode_latents(net, z, labels, device), number), caption)
 
 
 def _quantiles(net: LatentNet, latents: NDArray[np.float32], axis: int, levels: NDArray[np.float64]) -> NDArray:

@@ -37,7 +37,7 @@ def report(
 
     from nitido.errors import SourceUnavailable
     from nitido_train.reports.run import write_report
-    from nitido_train.reports.run_folder import job_of, read_run
+    from nitido_train.reports.run_folder import objective_of, read_run
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     if threads:
@@ -45,13 +45,13 @@ def report(
     if len(runs) == 1:
         run = read_run(runs[0])
         try:
-            job = job_of(run, data, val)
+            objective = objective_of(run, data, val)
         except SourceUnavailable as error:
             if data:
                 raise
             click.echo(f"without the data: {error}; name them with --data", err=True)
-            job = None
-        write_report(run, job, torch.device(device))
+            objective = None
+        write_report(run, objective, torch.device(device))
         click.echo(f"{runs[0] / 'report.html'}")
         return
 
@@ -63,7 +63,7 @@ def report(
         run = read_run(folder)
         if run.best is None:
             raise CheckpointError(f"{folder} was not validated yet: there is nothing to compare; train it on")
-        compared.append(Compared(run, job_of(run, data, val)))
+        compared.append(Compared(run, objective_of(run, data, val)))
     assert output is not None
     for row in write_comparison(output, compared, torch.device(device)):
         click.echo("  ".join(f"{cell:>10}" for cell in row).rstrip())

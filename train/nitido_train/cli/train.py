@@ -71,7 +71,7 @@ def train(
 
     Ctrl-C stops after the current step and keeps a checkpoint; --resume goes on from there.
     """
-    from nitido_train.recipe import load_recipe, recipe_names
+    from nitido_train.recipe.files import load_recipe, recipe_names
 
     if list_recipes:
         for name in recipe_names():
@@ -83,9 +83,9 @@ def train(
 
     import torch
 
-    from nitido_train.checkpoint import load as load_checkpoint
+    from nitido_train.checkpoint import load_checkpoint
+    from nitido_train.objectives.options import RunOptions
     from nitido_train.training.loop import train as run
-    from nitido_train.training.setup import RunOptions
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     if threads:

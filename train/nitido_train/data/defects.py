@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nitido.frames import Frame
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
-from nitido_train.recipe import BlotRecipe
+from nitido_train.recipe.schema import DefectRecipe
 
 _APART = 48.0  # levels: colours nearer than this would hardly show
 _CORNERS = 12  # of a blot's outline
@@ -32,7 +32,7 @@ Point = NDArray[np.float64]
 """(row, column) or a step of one pixel, float64."""
 
 
-def blemish(picture: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> Picture:
+def blemish(picture: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> Frame:
     """The picture with blots, then noise; the picture itself stays as it is. A share ``recipe.clean`` gets no blot."""
     result = picture.copy()
     if rng.random() >= recipe.clean:
@@ -42,10 +42,10 @@ def blemish(picture: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> P
     return degrade.add_gaussian(result, sigma, rng) if sigma > 0 else result
 
 
-def blemished(pictures: Sequence[Picture], recipe: BlotRecipe = BlotRecipe()) -> list[Picture]:  # noqa: B008
+def blemished(pictures: Sequence[Frame], recipe: DefectRecipe = DefectRecipe()) -> list[Frame]:  # noqa: B008
     """A test set with blots on every picture, more on larger ones: about ``recipe.count`` on each 128×128 pixels.
     Seeded by position, so that every network gets the same pictures."""
-    given: list[Picture] = []
+    given: list[Frame] = []
     for number, picture in enumerate(pictures):
         patches = max(1, round(picture.shape[0] * picture.shape[1] / _PATCH))
         count = recipe.count[0] * patches, recipe.count[1] * patches
@@ -54,7 +54,7 @@ def blemished(pictures: Sequence[Picture], recipe: BlotRecipe = BlotRecipe()) ->
     return given
 
 
-def _blot(result: Picture, picture: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> None:
+def _blot(result: Frame, picture: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> None:
     """Paints one blot onto ``result``, in a colour of ``picture``."""
     low, high = (math.log(side) for side in recipe.size)
     side = math.exp(rng.uniform(low, high))
@@ -73,14 +73,14 @@ def _blot(result: Picture, picture: Picture, recipe: BlotRecipe, rng: np.random.
     _paint(under, mask, paint)
 
 
-def _paint(under: Picture, mask: NDArray[np.uint8], paint: NDArray[np.float32]) -> None:
+def _paint(under: Frame, mask: NDArray[np.uint8], paint: NDArray[np.float32]) -> None:
     left, top, wide, tall = cv2.boundingRect(mask)
     part = slice(top, top + tall), slice(left, left + wide)
     under, mask = under[part], mask[part]
     under[:] = degrade.to_bytes(under + mask[:, :, None].astype(np.float32) / 255 * (paint - under))
 
 
-def _grow(result: Picture, picture: Picture, side: float, rng: np.random.Generator) -> bool:
+def _grow(result: Frame, picture: Frame, side: float, rng: np.random.Generator) -> bool:
     """Paints what begins at an edge, in the colour beyond it: a spur or a bite, or, when it is long enough to reach the
     other side, a bridge or a gap. Returns whether an edge was found within a few tries."""
     height, width = picture.shape[:2]
@@ -110,7 +110,7 @@ def _grow(result: Picture, picture: Picture, side: float, rng: np.random.Generat
     return False
 
 
-def _way_to_edge(picture: Picture, start: tuple[int, int], step: Point, here: NDArray[np.int16]) -> int | None:
+def _way_to_edge(picture: Frame, start: tuple[int, int], step: Point, here: NDArray[np.int16]) -> int | None:
     """Steps from ``start`` to the first pixel of clearly another colour than ``here``; ``None``: none is near."""
     ways = np.arange(1, _FAR)
     rows = np.rint(start[0] + ways * step[0]).astype(int)
@@ -186,7 +186,7 @@ def _spun(points: NDArray[np.float64], middle: float, rng: np.random.Generator) 
     return (points - middle) @ turn + middle
 
 
-def _place(picture: Picture, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
+def _place(picture: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
     """Top and left corner for a shape, its middle inside the picture. Half of them go where, of four places, most is
     to be seen: a fault on an edge is harder to tell from the picture than one on an empty ground."""
     height, width = picture.shape[:2]
@@ -204,7 +204,7 @@ def _place(picture: Picture, shape: tuple[int, ...], rng: np.random.Generator) -
     return best
 
 
-def _colour(picture: Picture, under: Picture, recipe: BlotRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
+def _colour(picture: Frame, under: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
     """What to paint with over ``under`` (n×3): a colour of the picture that shows there, else (where the picture has
     none, and for a share ``recipe.foreign``) any that does."""
     mean = under.mean(axis=0, dtype=np.float64)

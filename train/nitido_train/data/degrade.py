@@ -1,7 +1,7 @@
-"""What happens to a clean picture before the network sees it: noise, compression, shrinking.
+"""What happens to a clean frame before the network sees it: noise, compression, shrinking.
 
-Pictures are uint8 H×W×3, BGR. Every function takes its own random generator and returns uint8, because uint8 is what
-a device sees: noise is rounded and clipped here, in training as in evaluation.
+Every function takes a frame and a random generator and returns a frame. Noise is rounded and clipped to uint8 here, in
+training as in evaluation, because uint8 is what a device sees.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Picture = NDArray[np.uint8]
+from nitido.frames import Frame
 
 BT601_BGR = (0.114, 0.587, 0.299)
 
 SIGMAS = (15, 25, 50)  # the noise levels at which denoisers are compared
 
 
-def add_gaussian(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
+def add_gaussian(frame: Frame, sigma: float, rng: np.random.Generator) -> Frame:
     """Adds white Gaussian noise of standard deviation ``sigma`` (8-bit levels), rounds and clips."""
-    noise = rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(sigma)
-    return to_bytes(picture + noise)
+    noise = rng.standard_normal(frame.shape, dtype=np.float32) * np.float32(sigma)
+    return to_bytes(frame + noise)
 
 
-def noisy(pictures: Sequence[Picture], sigma: int) -> list[Picture]:
-    """A test set with Gaussian noise: seeded by (sigma, position), so that every denoiser gets the same pictures."""
-    return [add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(pictures)]
+def noisy(frames: Sequence[Frame], sigma: int) -> list[Frame]:
+    """A test set with Gaussian noise: seeded by (sigma, position), so that every denoiser gets the same frames."""
+    return [add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(frames)]
 
 
 def _log_read(log_shot: float) -> float:
@@ -77,22 +77,22 @@ CAMERAS = {
 }
 
 
-CAMERA_JPEG = 90  # quality that compared pictures from cameras are compressed with
+CAMERA_JPEG = 90  # quality that compared frames from cameras are compressed with
 
 
-def noisy_from(camera: str, picture: Picture, position: int) -> Picture:
-    """A picture of a test set as a camera of ``CAMERAS`` hands it out, compressed: seeded by (camera, position)."""
+def noisy_from(camera: str, frame: Frame, position: int) -> Frame:
+    """A frame of a test set as a camera of ``CAMERAS`` hands it out, compressed: seeded by (camera, position)."""
     rng = np.random.default_rng([1000 + list(CAMERAS).index(camera), position])
-    return compress(add_camera_noise(picture, CAMERAS[camera], rng), CAMERA_JPEG)
+    return compress(add_camera_noise(frame, CAMERAS[camera], rng), CAMERA_JPEG)
 
 
-def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Generator) -> Picture:
+def add_camera_noise(frame: Frame, camera: CameraNoise, rng: np.random.Generator) -> Frame:
     """Adds signal-dependent noise where a sensor does, in linear light before white balance and gamma.
 
     display → linear (sRGB curve) → ÷ gains → + N(0, shot·x + read) → smear → × gains → clip → display.
     """
-    raw = _LINEAR[picture] / np.asarray(camera.gains, np.float32)
-    noise = rng.standard_normal(picture.shape, dtype=np.float32)
+    raw = _LINEAR[frame] / np.asarray(camera.gains, np.float32)
+    noise = rng.standard_normal(frame.shape, dtype=np.float32)
     noise *= np.sqrt(np.float32(camera.shot) * raw + np.float32(camera.read))
     if camera.smear > 0:
         noise += np.float32(camera.smear) * (cv2.GaussianBlur(noise, (3, 3), 0) - noise)
@@ -102,10 +102,10 @@ def add_camera_noise(picture: Picture, camera: CameraNoise, rng: np.random.Gener
     noisy = _DISPLAY[(linear * np.float32(len(_DISPLAY) - 1)).astype(np.int32)]
     if camera.colour <= 0:
         return noisy
-    added = noisy.astype(np.float32) - picture.astype(np.float32)
+    added = noisy.astype(np.float32) - frame.astype(np.float32)
     grey = np.asarray(added @ np.asarray(BT601_BGR, np.float32), np.float32)  # H W
     colours = added - grey[..., None]
-    return to_bytes(picture + (grey[..., None] + _blurred(colours, camera.colour)))
+    return to_bytes(frame + (grey[..., None] + _blurred(colours, camera.colour)))
 
 
 def _blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = False) -> NDArray[np.float32]:
@@ -116,32 +116,32 @@ def _blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = 
     return np.asarray(cv2.sepFilter2D(noise, -1, kernel, kernel), np.float32)
 
 
-def compress(picture: Picture, quality: int) -> Picture:
-    """The picture after one JPEG round trip (4:2:0, as cameras and OpenCV write it)."""
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+def compress(frame: Frame, quality: int) -> Frame:
+    """The frame after one JPEG round trip (4:2:0, as cameras and OpenCV write it)."""
+    _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def shrink(picture: Picture, scale: int) -> Picture:
+def shrink(frame: Frame, scale: int) -> Frame:
     """Antialiased bicubic (a = -0.5), the field's downscaling: Pillow's ``BICUBIC``, which widens its kernel by the
     scale as MATLAB's ``imresize`` does. H and W must be multiples of ``scale``; see :func:`crop_to_multiple`."""
-    h, w = picture.shape[:2]
-    return np.asarray(Image.fromarray(picture).resize((w // scale, h // scale), Image.Resampling.BICUBIC))
+    h, w = frame.shape[:2]
+    return np.asarray(Image.fromarray(frame).resize((w // scale, h // scale), Image.Resampling.BICUBIC))
 
 
-def enlarge(picture: Picture, scale: int) -> Picture:
+def enlarge(frame: Frame, scale: int) -> Frame:
     """Bicubic enlargement (Pillow ``BICUBIC``): the baseline of every super-resolution table."""
-    h, w = picture.shape[:2]
-    return np.asarray(Image.fromarray(picture).resize((w * scale, h * scale), Image.Resampling.BICUBIC))
+    h, w = frame.shape[:2]
+    return np.asarray(Image.fromarray(frame).resize((w * scale, h * scale), Image.Resampling.BICUBIC))
 
 
-def crop_to_multiple(picture: Picture, multiple: int) -> Picture:
-    """The picture without the last rows and columns that do not fill a multiple ("modcrop")."""
-    h, w = picture.shape[:2]
-    return picture[: h - h % multiple, : w - w % multiple]
+def crop_to_multiple(frame: Frame, multiple: int) -> Frame:
+    """The frame without the last rows and columns that do not fill a multiple ("modcrop")."""
+    h, w = frame.shape[:2]
+    return frame[: h - h % multiple, : w - w % multiple]
 
 
-def to_bytes(values: NDArray[np.floating]) -> Picture:
+def to_bytes(values: NDArray[np.floating]) -> Frame:
     """Rounds (half to even) and clips to 0..255."""
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 

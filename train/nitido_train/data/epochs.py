@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def numbers_by_step(count: int, size: int, seed: int, steps: range) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """(step, numbers of its batch) of a collection of ``count`` in batches of ``size``: each number once an epoch, but
-    for what is left over, in an order of the epoch's own. A pure function of seed and step."""
+def batch_indices(count: int, size: int, seed: int, steps: range) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """(step, indices of its batch) of a collection of ``count`` in batches of ``size``.
+
+    Each index comes once an epoch, in an order of the epoch's own; what does not fill a batch is left out. Depends on
+    seed and step alone.
+    """
     per_epoch = count // size
     epoch, order = -1, np.empty(0, np.int64)
     for step in steps:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import RecipeError, SourceUnavailable
+from nitido.frames import Frame
 from nitido.images.fit import fit_picture
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import decode, find_pictures
+from nitido_train.data.pictures import find_pictures, read_frame
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,10 @@ class Examples:
             return known
         path = self._pictures[number]
         assert isinstance(path, Path)
-        picture = decode(path)
+        picture = read_frame(path)
         if picture is None:
             raise SourceUnavailable(f"{path} was readable when the training began and no longer is")
-        fitted = fit(picture, self._shape)
+        fitted = fit_to_shape(picture, self._shape)
         self._room -= fitted.nbytes
         if self._room >= 0:
             self._cache[number] = fitted
@@ -107,7 +107,7 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
     return merged
 
 
-def fit(picture: Picture, shape: Shape) -> Bytes:
+def fit_to_shape(picture: Frame, shape: Shape) -> Bytes:
     """A BGR picture as uint8 H×W×C of that shape, as the runtime brings pictures to a network's size."""
     fitted = fit_picture(picture, shape.height, shape.width)
     if shape.channels == 1:
@@ -135,7 +135,8 @@ def _read_idx(path: Path, shape: Shape) -> Examples:
     if raw.shape[1:] == (shape.height, shape.width) and shape.channels == 1:
         pictures = raw[..., None]
     else:
-        pictures = np.stack([fit(np.asarray(cv2.cvtColor(p, cv2.COLOR_GRAY2BGR), np.uint8), shape) for p in raw])
+        coloured = (np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8) for picture in raw)
+        pictures = np.stack([fit_to_shape(picture, shape) for picture in coloured])
     return Examples(pictures, labels, [str(i) for i in range(int(labels.max()) + 1)], shape)
 
 
@@ -164,11 +165,11 @@ def _read_font(path: Path, shape: Shape) -> Examples:
         raise SourceUnavailable(
             f"{path} is not a font of colour bitmaps (table CBDT), such as Noto Color Emoji: {error}"
         ) from error
-    pictures = [fit(_on_white(data), shape) for data in unique]
+    pictures = [fit_to_shape(_on_white(data), shape) for data in unique]
     return Examples(np.stack(pictures), np.zeros(len(pictures), np.int64), [""], shape)
 
 
-def _on_white(png: bytes) -> Picture:
+def _on_white(png: bytes) -> Frame:
     """A bitmap with alpha as a square BGR picture."""
     from PIL import Image
 
@@ -184,7 +185,7 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
     skipped = 0
     for path in find_pictures([folder]):
         # Decoded once now, so that a broken file is known before the training and not in its middle.
-        if decode(path) is None:
+        if read_frame(path) is None:
             skipped += 1
             log.warning("left out %s: unreadable", path)
             continue

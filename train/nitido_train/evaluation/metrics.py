@@ -7,15 +7,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nitido_train.data.degrade import Picture
+from nitido.frames import Frame
 
 
-def psnr(a: Picture, b: Picture) -> float:
-    """Peak signal-to-noise ratio over all channels in dB; ``inf`` for equal pictures."""
+def psnr(a: Frame, b: Frame) -> float:
+    """Peak signal-to-noise ratio over all channels in dB; ``inf`` for equal frames."""
     return _psnr(a.astype(np.float64) - b.astype(np.float64))
 
 
-def psnr_y(a: Picture, b: Picture, border: int) -> float:
+def psnr_y(a: Frame, b: Frame, border: int) -> float:
     """PSNR of luma in dB without ``border`` pixels on each side: the super-resolution protocol (border = scale)."""
     difference = luma(a) - luma(b)
     if border:
@@ -23,10 +23,10 @@ def psnr_y(a: Picture, b: Picture, border: int) -> float:
     return _psnr(difference)
 
 
-def luma(picture: Picture) -> NDArray[np.float64]:
+def luma(frame: Frame) -> NDArray[np.float64]:
     """ITU-R BT.601 studio-swing Y (16..235) as MATLAB's ``rgb2ycbcr`` computes it, unrounded, H×W."""
     weights = np.array([24.966, 128.553, 65.481]) / 255  # BGR
-    return picture.astype(np.float64) @ weights + 16.0
+    return frame.astype(np.float64) @ weights + 16.0
 
 
 def spread(latents: NDArray[np.float32]) -> dict[str, list[float]]:

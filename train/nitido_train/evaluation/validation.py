@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from nitido.frames import Frame
 from nitido_train.data import defects as blots
 from nitido_train.data import degrade
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import ZERO_POINT, PictureStore, to_tensor
+from nitido_train.data.pictures import PictureStore
 from nitido_train.evaluation.metrics import luma, psnr, psnr_y
-from nitido_train.recipe import Recipe
+from nitido_train.recipe.schema import Recipe
+from nitido_train.tensors import to_frames, to_tensor
 
 
 class ValidationSet:
@@ -30,7 +31,7 @@ class ValidationSet:
         self.recipe = recipe
         store = PictureStore(list(paths)[:limit], smallest=side)
         self._clean = [degrade.crop_to_multiple(_centre(store[i], side), recipe.scale) for i in range(len(store))]
-        self._given: dict[str, list[Picture]] = {}
+        self._given: dict[str, list[Frame]] = {}
         if recipe.task == "denoise":
             for sigma in degrade.SIGMAS:
                 self._given[f"psnr_s{sigma}"] = degrade.noisy(self._clean, sigma)
@@ -48,7 +49,7 @@ class ValidationSet:
             values: list[float] = []
             for start in range(0, len(given), 4):
                 batch = np.stack(given[start : start + 4])  # n h w 3
-                restored = to_pictures(net(to_tensor(torch.from_numpy(batch)).to(device)))
+                restored = to_frames(net(to_tensor(torch.from_numpy(batch)).to(device)))
                 clean = self._clean[start : start + 4]
                 values += [self._psnr(r, c) for r, c in zip(restored, clean, strict=True)]
                 similar += [self._ssim(r, c) for r, c in zip(restored, clean, strict=True)]
@@ -57,15 +58,15 @@ class ValidationSet:
         scores["ssim"] = float(np.mean(similar))
         return scores
 
-    def examples(self, count: int = 4) -> tuple[Tensor, list[Picture]]:
+    def examples(self, count: int = 4) -> tuple[Tensor, list[Frame]]:
         """Network inputs n×3×h×w and their clean pictures, for a look while training; noise at the middle σ."""
         given = list(self._given.values())[len(self._given) // 2][:count]
         return to_tensor(torch.from_numpy(np.stack(given))), self._clean[:count]
 
-    def _psnr(self, restored: Picture, clean: Picture) -> float:
+    def _psnr(self, restored: Frame, clean: Frame) -> float:
         return psnr(restored, clean) if self.recipe.scale == 1 else psnr_y(restored, clean, self.recipe.scale)
 
-    def _ssim(self, restored: Picture, clean: Picture) -> float:
+    def _ssim(self, restored: Frame, clean: Frame) -> float:
         """Of what :meth:`_psnr` looks at, see :func:`nitido_train.evaluation.metrics.psnr_y`."""
         pair = np.stack([restored, clean]).astype(np.float32)  # 2 h w 3
         if self.recipe.scale > 1:
@@ -76,13 +77,7 @@ class ValidationSet:
         return float(cast(Tensor, structural_similarity_index_measure(a, b, data_range=255.0)))
 
 
-def to_pictures(frames: Tensor) -> list[Picture]:
-    """N×3×H×W float frames → N pictures H×W×3 uint8, rounded and clipped as the exported graph does."""
-    bytes_ = (frames * 255 + ZERO_POINT).round().clamp(0, 255).to(torch.uint8)
-    return list(bytes_.permute(0, 2, 3, 1).cpu().numpy())  # N H W 3
-
-
-def _centre(picture: Picture, side: int) -> Picture:
+def _centre(picture: Frame, side: int) -> Frame:
     h, w = picture.shape[:2]
     top, left = (h - side) // 2, (w - side) // 2
     return picture[top : top + side, left : left + side]

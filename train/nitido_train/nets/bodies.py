@@ -13,7 +13,7 @@ class ConvStack(nn.Module):
     that adds the first features to the last ones.
 
     The skip lets a stack without normalisation start to learn: in short runs six layers left the loss of the identity
-    sooner with it than without (docs/training-log.md). ``last_gain`` shrinks the last kernel at the start,
+    sooner with it than without (docs/development/training-log.md). ``last_gain`` shrinks the last kernel at the start,
     so that a residual network begins close to the identity.
     """
 

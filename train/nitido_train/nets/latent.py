@@ -12,7 +12,7 @@ VARIATIONAL = ("vae", "cvae")
 KINDS = ("autoencoder", "denoising-autoencoder", "aae", *VARIATIONAL)
 
 
-class Passage(NamedTuple):
+class LatentPassage(NamedTuple):
     """What became of a batch on its way. logits: N×C×H×W, before the sigmoid. mean, log_var: N×d, the latter ``None``
     for kinds that are not variational. real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator on
     the prior, on the latents as they are, and on the latents with the discriminator held still."""
@@ -25,7 +25,7 @@ class Passage(NamedTuple):
     fooled: Tensor | None = None
 
 
-class Encoder(nn.Module):
+class LatentEncoder(nn.Module):
     """Convolutions of stride 2 to ``widths`` channels, one hidden layer, and ``heads`` linear ones of size ``latent``.
 
     forward: pictures N×C×H×W, -0.5..0.5, and for a conditional net ``condition`` N×K one-hot → N×d, or (mean N×d,
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
         return self.mean(features) if self.heads == 1 else (self.mean(features), self.log_var(features))
 
 
-class Decoder(nn.Module):
+class LatentDecoder(nn.Module):
     """The way back: two hidden layers and transposed convolutions. forward: z N×d, and for a conditional net
     ``condition`` N×K one-hot → N×C×H×W logits."""
 
@@ -121,8 +121,8 @@ class LatentNet(nn.Module):
         self.height, self.width, self.channels = height, width, channels
         count = len(self.labels) if kind == "cvae" else 0
         shape = (height, width, channels, widths, hidden, latent)
-        self.encoder = Encoder(*shape, 2 if kind in VARIATIONAL else 1, count)
-        self.decoder = Decoder(*shape, count)
+        self.encoder = LatentEncoder(*shape, 2 if kind in VARIATIONAL else 1, count)
+        self.decoder = LatentDecoder(*shape, count)
         self.critic = _critic(latent) if kind == "aae" else None
 
     @property
@@ -136,7 +136,7 @@ class LatentNet(nn.Module):
             return None
         return nn.functional.one_hot(label, len(self.labels)).to(torch.float32)
 
-    def forward(self, pictures: Tensor, label: Tensor, draw: Tensor) -> Passage:
+    def forward(self, pictures: Tensor, label: Tensor, draw: Tensor) -> LatentPassage:
         """pictures: N×C×H×W, -0.5..0.5. label: N int64, used by a ``cvae`` only. draw: N×d from a standard normal
         distribution; it is what a VAE samples with and the prior of an ``aae``; zeros take the mean."""
         condition = self.condition(label)
@@ -144,15 +144,15 @@ class LatentNet(nn.Module):
         if isinstance(encoded, tuple):
             mean, log_var = encoded
             z = mean + draw * torch.exp(0.5 * log_var)
-            return Passage(self.decoder(z, condition), mean, log_var)
+            return LatentPassage(self.decoder(z, condition), mean, log_var)
         logits = self.decoder(encoded, condition)
         if self.critic is None:
-            return Passage(logits, encoded, None)
+            return LatentPassage(logits, encoded, None)
         # One backward pass for both players: the discriminator learns from latents without a past, the encoder from a
         # discriminator whose weights are constants.
         still = {name: value.detach() for name, value in self.critic.named_parameters()}
         fooled = functional_call(self.critic, still, (encoded,))
-        return Passage(logits, encoded, None, self.critic(draw), self.critic(encoded.detach()), fooled)
+        return LatentPassage(logits, encoded, None, self.critic(draw), self.critic(encoded.detach()), fooled)
 
 
 def _critic(latent: int, hidden: int = 256) -> nn.Module:

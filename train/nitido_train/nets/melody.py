@@ -11,7 +11,7 @@ from nitido.latent.melody import FIRST, LOWEST, PITCHES
 from nitido_train.data.scores import BAR, BEAT, Grid
 
 
-class Passage(NamedTuple):
+class MelodyPassage(NamedTuple):
     """logits: N×K×T×1 of the K codes. mean, log_var: N×d."""
 
     logits: Tensor
@@ -19,7 +19,7 @@ class Passage(NamedTuple):
     log_var: Tensor
 
 
-class Encoder(nn.Module):
+class MelodyEncoder(nn.Module):
     """Beats to bars to one vector. forward: one-hot notes N×K×T×1 → (mean N×d, log-variance N×d)."""
 
     def __init__(self, codes: int, steps: int, beat: int, bar: int, hidden: int, latent: int) -> None:
@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         return self.mean(features), self.log_var(features)
 
 
-class Decoder(nn.Module):
+class MelodyDecoder(nn.Module):
     """The way back, every bar by the same layers. forward: z N×d → logits N×K×T×1."""
 
     def __init__(self, codes: int, steps: int, beat: int, bar: int, hidden: int, latent: int) -> None:
@@ -90,18 +90,18 @@ class MelodyNet(nn.Module):
             raise TypeError(f"expected whole bars of {BAR} steps and notes among MIDI's 128")
         self.grid = Grid(steps, lowest, pitches)
         self.codes, self.latent = FIRST + pitches, latent
-        self.encoder = Encoder(self.codes, steps, beat, bar, hidden, latent)
-        self.decoder = Decoder(self.codes, steps, beat, bar, hidden, latent)
+        self.encoder = MelodyEncoder(self.codes, steps, beat, bar, hidden, latent)
+        self.decoder = MelodyDecoder(self.codes, steps, beat, bar, hidden, latent)
 
     def one_hot(self, notes: Tensor) -> Tensor:
         """Note codes N×T of any integer type as float32 N×K×T×1."""
         rows = nn.functional.one_hot(notes.long(), self.codes)  # N T K
         return rows.transpose(1, 2)[..., None].to(torch.float32)
 
-    def forward(self, notes: Tensor, draw: Tensor) -> Passage:
+    def forward(self, notes: Tensor, draw: Tensor) -> MelodyPassage:
         """notes: codes N×T. draw: N×d from a standard normal distribution; zeros take the mean."""
         mean, log_var = self.encoder(self.one_hot(notes))
-        return Passage(self.decoder(mean + draw * torch.exp(0.5 * log_var)), mean, log_var)
+        return MelodyPassage(self.decoder(mean + draw * torch.exp(0.5 * log_var)), mean, log_var)
 
     def card(self) -> dict[str, Any]:
         """What the cards of both halves say of a melody."""

@@ -1,4 +1,4 @@
-"""Training networks from frame to frame: patches of pictures, degraded, to be restored."""
+"""Networks from frame to frame, trained to restore degraded patches of pictures."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from nitido.errors import CheckpointError, RecipeError
+from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
-from nitido_train.data.pictures import PatchStream, PictureStore, Share, find_pictures, to_tensor
-from nitido_train.evaluation.validation import ValidationSet, to_pictures
+from nitido_train.data.patches import PatchStream, ProcessSampler
+from nitido_train.data.pictures import PictureStore, find_pictures
+from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.objectives.losses import LOSSES
+from nitido_train.objectives.options import RunOptions
+from nitido_train.objectives.warm_start import first_weights, other_network
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import percentile_ranges, quantize_net
-from nitido_train.recipe import Recipe
-from nitido_train.training.setup import RunOptions, first_weights, other_network
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.ranges import percentile_ranges
+from nitido_train.recipe.schema import Recipe
+from nitido_train.tensors import to_frames, to_tensor
 
 HELD_OUT = 16  # pictures kept for validation when no validation folder is given
 CALIBRATION_BATCHES = 8
 
 
-class FrameJob:
-    """See :class:`nitido_train.objectives.objective.Job`. Scored by PSNR in dB."""
+class FrameObjective:
+    """An :class:`~nitido_train.objectives.objective.Objective`. The score is the PSNR in dB."""
 
     score, unit = "psnr", "dB"
 
@@ -47,8 +51,8 @@ class FrameJob:
         self.summary = f"{len(self._store)} pictures, {self._store.skipped} left out, {len(held_out)} for validation"
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
-        """Drawn, or with the weights of ``options.start``. A quantization-aware training measures the ranges of
-        activations on its first patches and notes them in ``state``.
+        """Random weights, or those of ``options.start``. A quantization-aware training measures the ranges of
+        activations on its first patches and stores them in ``state``.
 
         Raises ``CheckpointError`` when the two networks have too little in common, ``RecipeError`` when patches do not
         fit the network's grid.
@@ -78,7 +82,7 @@ class FrameJob:
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:
         stream = PatchStream(self._store, self.recipe)
-        share = Share(first, self.recipe.schedule.steps, self.recipe.data.batch, rank, world)
+        share = ProcessSampler(first, self.recipe.schedule.steps, self.recipe.data.batch, rank, world)
         loader = DataLoader(
             stream,
             batch_size=self.recipe.data.batch // world,
@@ -98,11 +102,11 @@ class FrameJob:
         return self._validation.score(net, device)
 
     @torch.no_grad()
-    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
         """Rows of given, restored and clean pictures."""
         given, clean = self._validation.examples()
-        restored = to_pictures(net(given.to(device)))
-        shown = [np.repeat(np.repeat(p, self.recipe.scale, 0), self.recipe.scale, 1) for p in to_pictures(given)]
+        restored = to_frames(net(given.to(device)))
+        shown = [np.repeat(np.repeat(p, self.recipe.scale, 0), self.recipe.scale, 1) for p in to_frames(given)]
         rows = [np.hstack(row) for row in zip(shown, restored, clean, strict=True)]  # H 3W 3
         return {"given_restored_clean": np.vstack(rows)}
 
@@ -114,7 +118,7 @@ class FrameJob:
 
 
 def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
-    """Training and validation files; without a validation folder, evenly spaced training files are held out."""
+    """Files for training and for validation. Without a validation folder, evenly spaced files are held out."""
     paths = find_pictures(options.data)
     if options.val:
         return paths, find_pictures(options.val)

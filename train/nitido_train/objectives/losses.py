@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nitido_train.data.degrade import BT601_BGR
-from nitido_train.data.pictures import ZERO_POINT
+from nitido_train.tensors import ZERO_POINT
 
 SSIM_SHARE = 0.84
 CHANNEL_SHARE = 0.1
@@ -51,11 +51,6 @@ def rmse_luma(output: Tensor, target: Tensor) -> Tensor:
 
 def _root(squared_errors: Tensor) -> Tensor:
     return torch.sqrt(squared_errors + 1 / 255**2).mean()
-
-
-def kl_nats(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL divergence from N(mean, exp(log_var)), each N×d, to the standard normal prior: N values in nats."""
-    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -1,4 +1,4 @@
-"""What the training loop asks of a kind of training; everything else is the loop's own."""
+"""What the training loop asks of a kind of training, and which kind a recipe names. The rest is the loop's own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
-from nitido_train.recipe import Recipe
-from nitido_train.training.setup import RunOptions
+from nitido_train.objectives.frames import FrameObjective
+from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.melodies import MelodyObjective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.schema import Recipe
 
 
-class Job(Protocol):
-    """recipe: the given one, completed by what only the data tell. score: which of the validation's figures, the higher
-    the better, chooses the best checkpoint. unit: of that figure. summary: the data in a line."""
+class Objective(Protocol):
+    """What a training run optimises and measures.
+
+    recipe: the given one, completed with what only the data can tell.
+    score: name of the validation figure that chooses the best checkpoint. Higher is better.
+    unit: unit of that figure.
+    summary: the data in a line.
+    """
 
     recipe: Recipe
     score: str
@@ -29,8 +37,11 @@ class Job(Protocol):
         ...
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:
-        """From step ``first`` on, this process's share of each step's batch: a pure function of seed and step, so that
-        resumed and distributed trainings see what a single uninterrupted one sees."""
+        """This process's share of each step's batch, from step ``first`` on.
+
+        It depends on seed and step alone. So resumed and distributed trainings see what a single uninterrupted one
+        sees.
+        """
         ...
 
     def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
@@ -38,32 +49,27 @@ class Job(Protocol):
         ...
 
     def validate(self, net: nn.Module, device: torch.device) -> dict[str, float]:
-        """Figures of the averaged network on data it does not see in training."""
+        """Figures of the averaged network on data that it does not see in training."""
         ...
 
-    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Picture]:
-        """Something to look at, uint8 H×W×3 BGR by name."""
+    def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
+        """Pictures to look at, by name."""
         ...
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
-        """What is drawn only once, of the network to be kept; a name that ``pictures`` has too replaces that one."""
+        """What is drawn only once, of the network that is kept. It replaces a picture of the same name."""
         ...
 
     def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """What the exported file should know of the data, for ``Checkpoint.facts``."""
+        """What the exported file should say of the data, for ``Checkpoint.facts``."""
         ...
 
 
-def open_job(recipe: Recipe, options: RunOptions) -> Job:
-    """The job of a recipe's task and network, its data read. Raises ``SourceUnavailable`` or ``RecipeError``."""
+def open_objective(recipe: Recipe, options: RunOptions) -> Objective:
+    """The objective of a recipe's task and network, with its data read. Raises ``SourceUnavailable`` or
+    ``RecipeError``."""
     if recipe.net.kind == "melody-vae":
-        from nitido_train.objectives.melodies import MelodyJob
-
-        return MelodyJob(recipe, options)
+        return MelodyObjective(recipe, options)
     if recipe.task == "autoencode":
-        from nitido_train.objectives.latents import LatentJob
-
-        return LatentJob(recipe, options)
-    from nitido_train.objectives.frames import FrameJob
-
-    return FrameJob(recipe, options)
+        return LatentObjective(recipe, options)
+    return FrameObjective(recipe, options)

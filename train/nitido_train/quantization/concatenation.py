@@ -1,8 +1,8 @@
-"""Sums that 8 bits need not round: a convolution of a sum is one of both terms side by side.
+"""Concatenations in place of sums, which 8-bit arithmetic would have to round.
 
-A sum of two 8-bit activations has to be rounded to 8 bits once more before a convolution can take it. With the kernel
-written twice, ``conv(a + b)`` is ``conv(cat(a, b))``, where nothing is rounded; the two halves of the kernel can then
-be settled each for itself.
+A sum of two 8-bit activations must be rounded to 8 bits again before a convolution can take it. With the kernel written
+twice, ``conv(a + b)`` is ``conv(cat(a, b))``, and nothing is rounded. The two halves of the kernel can then be
+quantized separately.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ NARROW = 0.5  # outputs for each input: of a wider convolution the second kernel
 
 
 @torch.no_grad()
-def side_by_side(traced: fx.GraphModule) -> fx.GraphModule:
-    """The same network, changed in place, where every sum that nothing but one narrow convolution takes is a
-    concatenation."""
+def concatenate_instead_of_add(traced: fx.GraphModule) -> fx.GraphModule:
+    """Replaces, in place, every sum that only one narrow convolution takes by a concatenation. Returns the network."""
     modules = dict(traced.named_modules())
     for node in list(traced.graph.nodes):
         if node.op != "call_function" or node.target is not operator.add or len(node.all_input_nodes) != 2:

@@ -1,7 +1,7 @@
-"""Channels brought to like ranges before quantization, without changing what the network computes.
+"""Equal ranges for all channels before quantization, without changing what the network computes.
 
-One scale serves all channels of an activation, so a channel that stays small gets few of its 256 levels. ReLU lets a
-factor through: what a convolution's output channel is multiplied by, its consumers can divide by (Nagel et al.,
+One scale serves all channels of an activation, so a channel with small values gets few of the 256 levels. ReLU lets a
+factor through: if a convolution's output channel is multiplied by it, the next layers can divide by it (Nagel et al.,
 "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019; here with measured ranges).
 """
 
@@ -14,7 +14,8 @@ from typing import cast
 import torch
 from torch import Tensor, fx, nn
 
-from nitido_train.quantization.imitation import activations, plainly_traced
+from nitido_train.quantization.ranges import activations
+from nitido_train.quantization.tracing import plainly_traced
 
 SMALLEST = 0.05  # of the largest channel's range: what is less is as good as dead and stays as it is
 PERCENTILE = 0.9999

@@ -15,8 +15,8 @@ from nitido.system.files import write_whole
 from nitido_train.charts.figures import TITLES, Error, Figure, lines_chart
 from nitido_train.charts.latents import net_error, pca_figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.objectives.latents import LatentJob
-from nitido_train.objectives.objective import Job
+from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.objective import Objective
 from nitido_train.reports import html as report_page
 from nitido_train.reports.run import amount, pictures_of
 from nitido_train.reports.run_folder import Run
@@ -26,10 +26,10 @@ RECONSTRUCTIONS = {"given_restored", "given_restored_clean"}
 
 @dataclass(frozen=True)
 class Compared:
-    """A run that has a best checkpoint, and its job with the data read."""
+    """A run that has a best checkpoint, and its objective with the data read."""
 
     run: Run
-    job: Job
+    objective: Objective
 
     @property
     def latent_size(self) -> int:
@@ -40,11 +40,13 @@ def write_comparison(path: Path, compared: Sequence[Compared], device: torch.dev
     """Writes the page and returns the table of autoencoders against PCA, its head first (empty without autoencoders).
     Raises ``RecipeError`` when runs were trained on different data, ``SinkUnavailable``."""
     names = _names([one.run for one in compared])
-    latents = {name: one for name, one in zip(names, compared, strict=True) if isinstance(one.job, LatentJob)}
+    latents = {
+        name: one for name, one in zip(names, compared, strict=True) if isinstance(one.objective, LatentObjective)
+    }
     linear = _against_pca(latents, device)
     grids: dict[str, Figure] = {}
     for name, one in zip(names, compared, strict=True):
-        found = pictures_of(_best(one.run), one.job, device)
+        found = pictures_of(_best(one.run), one.objective, device)
         for kind in RECONSTRUCTIONS & found.keys():
             grids[name] = replace(found[kind], caption=f"{name}: {found[kind].caption}")
     table = linear.table if linear and linear.table else []
@@ -75,22 +77,22 @@ def _against_pca(latents: Mapping[str, Compared], device: torch.device) -> Figur
     lines: dict[str, list[Error]] = {}
     kinds = Counter((one.run.recipe.net.kind, one.latent_size) for one in latents.values())
     for name, one in latents.items():
-        job, kind = one.job, one.run.recipe.net.kind
-        assert isinstance(job, LatentJob)
+        objective, kind = one.objective, one.run.recipe.net.kind
+        assert isinstance(objective, LatentObjective)
         line = kind if kinds[kind, one.latent_size] == 1 else name
         net = _best(one.run).latent_net().to(device)
-        lines.setdefault(line, []).append(net_error(net, job.held_out, device))
-    job = first.job
-    assert isinstance(job, LatentJob)
-    return pca_figure(lines, job.examples, job.held_out)
+        lines.setdefault(line, []).append(net_error(net, objective.held_out, device))
+    objective = first.objective
+    assert isinstance(objective, LatentObjective)
+    return pca_figure(lines, objective.examples, objective.held_out)
 
 
 def _data(one: Compared) -> tuple[object, ...]:
     """What says whether two autoencoders saw the same pictures, in training and after."""
-    job = one.job
-    assert isinstance(job, LatentJob)
-    ends = [part.pictures([0, len(part) - 1]).tobytes() for part in (job.examples, job.held_out)]
-    return len(job.examples), len(job.held_out), *ends
+    objective = one.objective
+    assert isinstance(objective, LatentObjective)
+    ends = [part.pictures([0, len(part) - 1]).tobytes() for part in (objective.examples, objective.held_out)]
+    return len(objective.examples), len(objective.held_out), *ends
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

@@ -9,9 +9,9 @@ from importlib.resources import files
 
 import cv2
 
+from nitido.frames import Frame
 from nitido.web.server import pages
 from nitido_train.charts.figures import Figure, Table
-from nitido_train.data.degrade import Picture
 
 WIDE, HALF = 900, 480  # pixels that small pictures are enlarged to, about, by whole steps: in a row of their own or not
 ENLARGED = 4  # times, at most
@@ -87,7 +87,7 @@ def command(what: str, text: str) -> str:
     return f"<h3>{escape(what)}</h3><pre>{escape(text)}</pre>"
 
 
-def png(picture: Picture) -> bytes:
+def png(picture: Frame) -> bytes:
     """uint8 H×W×3 BGR as a PNG file."""
     return cv2.imencode(".png", picture)[1].tobytes()
 

@@ -15,7 +15,7 @@ import torch
 from nitido.system.files import write_whole
 from nitido_train.charts.figures import Figure, curves
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.objectives.objective import Job
+from nitido_train.objectives.objective import Objective
 from nitido_train.reports import html as report_page
 from nitido_train.reports.run_folder import Run, train_command
 
@@ -29,33 +29,34 @@ LINEAR = "pca"
 UNITS = {"psnr": "dB", "elbo": "nats", "reconstruction": "nats", "kl": "nats"}
 
 
-def write_report(run: Run, job: Job | None, device: torch.device) -> dict[str, Figure]:
+def write_report(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
     """Draws the final figures of a run's best checkpoint into ``figures/`` and all of it into ``report.html``.
 
-    job: of the run, with its data read; without it pictures are those that the last validation left in the folder.
+    objective: that of the run, with its data read. Without it the pictures are those that the last validation left in
+    the folder.
     Raises ``SinkUnavailable``, and whatever goes wrong in drawing.
     """
-    shown = {**drawn(run, job, device), **curves(run.history, run.score)}
+    shown = {**drawn(run, objective, device), **curves(run.history, run.score)}
     for name, figure in shown.items():
         write_whole(run.folder / "figures" / f"{name}.png", report_page.png(figure.picture))
-    summary = job.summary if job else run.setting.summary if run.setting else ""
-    write_whole(run.folder / "report.html", _page(run, shown, summary, complete=job is not None))
+    summary = objective.summary if objective else run.settings.summary if run.settings else ""
+    write_whole(run.folder / "report.html", _page(run, shown, summary, complete=objective is not None))
     return shown
 
 
-def drawn(run: Run, job: Job | None, device: torch.device) -> dict[str, Figure]:
+def drawn(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
     """The figures of the best checkpoint, by name, that need a network or its data."""
     if run.best is None:
         return {}
-    if job is None:
+    if objective is None:
         return _left_behind(run.folder / "figures")
-    return {**pictures_of(run.best, job, device), **job.figures(run.best.averaged_net().to(device), device)}
+    return {**pictures_of(run.best, objective, device), **objective.figures(run.best.averaged_net().to(device), device)}
 
 
-def pictures_of(best: Checkpoint, job: Job, device: torch.device) -> dict[str, Figure]:
-    """What a job shows of its network at each validation, of a checkpoint."""
+def pictures_of(best: Checkpoint, objective: Objective, device: torch.device) -> dict[str, Figure]:
+    """What an objective shows of its network at each validation, here of a checkpoint."""
     net = best.averaged_net().to(device)
-    return {name: Figure(picture, _caption(name)) for name, picture in job.pictures(net, device).items()}
+    return {name: Figure(picture, _caption(name)) for name, picture in objective.pictures(net, device).items()}
 
 
 def amount(name: str, value: float) -> str:
@@ -107,8 +108,8 @@ def _tiles(run: Run) -> dict[str, str]:
         found["step of the best checkpoint"] = f"{run.best.step:,}"
     found["steps done" + _ending(run)] = f"{run.last.step:,}"
     found["parameters in training"] = f"{_parameters(run):,}"
-    if run.setting and run.setting.seconds:
-        found["time"] = duration(run.setting.seconds)
+    if run.settings and run.settings.seconds:
+        found["time"] = duration(run.settings.seconds)
     return found
 
 
@@ -167,23 +168,23 @@ def _shown(value: Any) -> str:
 
 
 def _surroundings(run: Run, summary: str) -> dict[str, dict[str, str]]:
-    setting = run.setting
+    settings = run.settings
     data = {"found": summary} if summary else {}
-    if setting is None:
+    if settings is None:
         named = ", ".join(run.last.provenance.get("data", []))
         return {"data": {**({"sources": named} if named else {}), **data}}
-    data["sources"] = ", ".join(setting.data)
-    data["validation"] = ", ".join(setting.val) or "held out of the sources, evenly spaced"
-    if setting.start:
-        data["began with the weights of"] = setting.start
+    data["sources"] = ", ".join(settings.data)
+    data["validation"] = ", ".join(settings.val) or "held out of the sources, evenly spaced"
+    if settings.start:
+        data["began with the weights of"] = settings.start
     machine = {
-        "machine": setting.machine,
-        "accelerator": setting.accelerator,
-        "precision": setting.precision,
-        "processes": str(setting.devices),
-        "threads": str(setting.threads),
+        "machine": settings.machine,
+        "accelerator": settings.accelerator,
+        "precision": settings.precision,
+        "processes": str(settings.devices),
+        "threads": str(settings.threads),
     }
-    return {"data": data, "machine": machine, "versions": setting.versions}
+    return {"data": data, "machine": machine, "versions": settings.versions}
 
 
 def _commands(run: Run) -> list[str]:

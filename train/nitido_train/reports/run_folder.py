@@ -1,7 +1,7 @@
-"""A run's folder: what is noted in it about how it came to be, and what can be read of it later.
+"""A run's folder: what is written into it about how it came to be, and reading it again.
 
-``recipe.toml`` is the recipe as it was trained, with every override; ``run.json`` what belongs to this run on this
-machine: where the data lay, versions, and the time it took.
+``recipe.toml`` is the recipe as it was trained, with every override. ``run.json`` holds what belongs to this run on
+this machine: where the data were, versions, and the time it took.
 """
 
 from __future__ import annotations
@@ -9,32 +9,36 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from nitido import __version__
 from nitido.errors import SourceUnavailable
 from nitido.system.files import write_whole
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
-from nitido_train.objectives.objective import Job, open_job
-from nitido_train.recipe import Recipe
-from nitido_train.training.setup import RunOptions
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
+from nitido_train.objectives.objective import Objective, open_objective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.files import as_toml
+from nitido_train.recipe.schema import Recipe
 
 _PACKAGES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "opencv-python")
 
 
 @dataclass(frozen=True)
-class Setting:
-    """data, val: sources as the command named them. start: the run whose weights it began with, by name and steps.
-    seconds: of training so far. summary: the data in a line."""
+class RunSettings:
+    """What belongs to one run on one machine, as ``run.json`` keeps it.
+
+    data, val: sources as the command named them.
+    start: the run whose weights it began with, by name and steps.
+    versions: of nitido, Python and the packages that matter, by name.
+    seconds: of training so far.
+    summary: the data in a line.
+    """
 
     data: list[str] = field(default_factory=list)
     val: list[str] = field(default_factory=list)
@@ -53,13 +57,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Run:
-    """best: the checkpoint with the best score; ``None`` before the first validation. last: the furthest one.
-    setting: ``None`` for a run of a version that noted none."""
+    """A run as its folder holds it.
+
+    last: the furthest checkpoint.
+    best: the checkpoint with the best score. ``None`` before the first validation.
+    settings: ``None`` for a run of a version that wrote none.
+    """
 
     folder: Path
     last: Checkpoint
     best: Checkpoint | None
-    setting: Setting | None
+    settings: RunSettings | None
 
     @property
     def recipe(self) -> Recipe:
@@ -67,12 +75,12 @@ class Run:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        # ``last.pt`` is written every few minutes; while a training goes on, ``best.pt`` may know more.
+        # last.pt is written every few minutes only, so best.pt may know more while a training goes on.
         return max((c.history for c in (self.last, self.best) if c), key=len)
 
     @property
     def score(self) -> str:
-        """Which figure of the validations chose the best checkpoint."""
+        """Name of the validation figure that chose the best checkpoint."""
         if self.best is None:
             return ""
         return next((name for name, value in self.best.history[-1].items() if value == self.best.best), "psnr")
@@ -81,29 +89,28 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Raises ``CheckpointError``."""
     best, last = (
-        checkpoints.load(folder / name) if (folder / name).is_file() else None for name in ("best.pt", "last.pt")
+        load_checkpoint(folder / name) if (folder / name).is_file() else None for name in ("best.pt", "last.pt")
     )
-    known = [state for state in (last, best) if state] or [checkpoints.load(folder)]
-    return Run(folder, max(known, key=lambda state: state.step), best, _setting(folder))
+    known = [state for state in (last, best) if state] or [load_checkpoint(folder)]
+    return Run(folder, max(known, key=lambda state: state.step), best, _settings(folder))
 
 
-def job_of(run: Run, data: Sequence[Path] = (), val: Sequence[Path] = ()) -> Job:
-    """The run's job with its data read, from where they were or from other places. Raises ``SourceUnavailable``,
+def objective_of(run: Run, data: Sequence[Path] = (), val: Sequence[Path] = ()) -> Objective:
+    """The run's objective with its data read, from the original places or from others. Raises ``SourceUnavailable``,
     ``RecipeError``."""
-    setting = run.setting or Setting()
-    sources = tuple(data) or tuple(map(Path, setting.data))
+    settings = run.settings or RunSettings()
+    sources = tuple(data) or tuple(map(Path, settings.data))
     if not sources:
         raise SourceUnavailable(f"{run.folder} does not say where its data were")
-    options = RunOptions(out=run.folder, data=sources, val=tuple(val) or tuple(map(Path, setting.val)))
-    return open_job(run.recipe, options)
+    options = RunOptions(out=run.folder, data=sources, val=tuple(val) or tuple(map(Path, settings.val)))
+    return open_objective(run.recipe, options)
 
 
 def note_run(recipe: Recipe, options: RunOptions) -> None:
-    """Writes ``recipe.toml`` and ``run.json`` at the beginning of a run, or when it goes on. Raises
-    ``SinkUnavailable``."""
-    before = _setting(options.out) if options.resume else None
+    """Writes ``recipe.toml`` and ``run.json`` when a run begins or is resumed. Raises ``SinkUnavailable``."""
+    before = _settings(options.out) if options.resume else None
     start = options.start
-    setting = Setting(
+    settings = RunSettings(
         data=[str(path) for path in options.data],
         val=[str(path) for path in options.val],
         workers=options.workers,
@@ -118,69 +125,42 @@ def note_run(recipe: Recipe, options: RunOptions) -> None:
         seconds=before.seconds if before else 0.0,
     )
     write_whole(options.out / "recipe.toml", as_toml(recipe).encode())
-    _write(options.out, setting)
+    _write(options.out, settings)
 
 
 def note_end(folder: Path, seconds: float, summary: str) -> None:
-    """Adds the time of this part of the training and the job's summary of its data. Raises ``SinkUnavailable``."""
-    setting = _setting(folder) or Setting()
-    _write(folder, replace(setting, seconds=setting.seconds + seconds, summary=summary))
+    """Adds the time of this part of the training and the summary of its data. Raises ``SinkUnavailable``."""
+    settings = _settings(folder) or RunSettings()
+    _write(folder, replace(settings, seconds=settings.seconds + seconds, summary=summary))
 
 
 def train_command(run: Run, *, resume: bool = False) -> str:
-    """The command that goes on with a run, or trains the same again into another folder."""
-    setting = run.setting or Setting()
+    """The command that resumes a run, or trains the same again into another folder."""
+    settings = run.settings or RunSettings()
     words = ["nitido", "train", str(run.folder / "recipe.toml")]
-    for option, sources in (("--data", setting.data or ["DATA"]), ("--val", setting.val)):
+    for option, sources in (("--data", settings.data or ["DATA"]), ("--val", settings.val)):
         words += [word for source in sources for word in (option, source)]
     words += ["--out", str(run.folder), "--resume"] if resume else ["--out", f"{run.folder}-again"]
-    if setting.start and not resume:
-        words += ["--from", f"RUN-OF-{setting.start.partition(',')[0]}"]
-    words += ["--qat"] if setting.qat else []
-    standard = Setting()
+    if settings.start and not resume:
+        words += ["--from", f"RUN-OF-{settings.start.partition(',')[0]}"]
+    words += ["--qat"] if settings.qat else []
+    standard = RunSettings()
     for name in ("workers", "devices", "accelerator", "precision"):
-        if getattr(setting, name) != getattr(standard, name):
-            words += [f"--{name}", str(getattr(setting, name))]
+        if getattr(settings, name) != getattr(standard, name):
+            words += [f"--{name}", str(getattr(settings, name))]
     return shlex.join(words)
 
 
-def as_toml(recipe: Recipe) -> str:
-    """A recipe as the file that :func:`nitido_train.recipe.load_recipe` reads it from."""
-    return "\n".join(_table(asdict(recipe), "")).strip() + "\n"
-
-
-def _table(values: dict[str, Any], name: str) -> list[str]:
-    plain = {k: v for k, v in values.items() if v is not None and not isinstance(v, dict)}
-    lines = ["", f"[{name}]"] if name and (plain or not values) else []
-    lines += [f"{_key(key)} = {_value(value)}" for key, value in plain.items()]
-    for key, value in values.items():
-        if isinstance(value, dict):
-            lines += _table(value, f"{name}.{_key(key)}" if name else _key(key))
-    return lines
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def _setting(folder: Path) -> Setting | None:
+def _settings(folder: Path) -> RunSettings | None:
     try:
         noted = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return Setting(**{key: noted[key] for key in Setting.__dataclass_fields__ if key in noted})
+        return RunSettings(**{key: noted[key] for key in RunSettings.__dataclass_fields__ if key in noted})
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _write(folder: Path, setting: Setting) -> None:
-    write_whole(folder / "run.json", (json.dumps(asdict(setting), indent=2, ensure_ascii=False) + "\n").encode())
+def _write(folder: Path, settings: RunSettings) -> None:
+    write_whole(folder / "run.json", (json.dumps(asdict(settings), indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _versions() -> dict[str, str]:

@@ -14,14 +14,14 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from nitido.frames import Frame
 from nitido.system.files import write_whole
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.degrade import Picture
-from nitido_train.objectives.objective import Job
-from nitido_train.recipe import Schedule
+from nitido_train.objectives.objective import Objective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.schema import Schedule
 from nitido_train.reports.run import write_report
 from nitido_train.reports.run_folder import note_end, note_run, read_run
-from nitido_train.training.setup import RunOptions
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Records:
         best = "" if self._best == float("-inf") else f"{self._best:.2f} {self._unit}"
         self._bar.set_postfix(loss=f"{mean:.5f}", best=best or "none yet", refresh=False)
 
-    def validated(self, state: Checkpoint, pictures: dict[str, Picture]) -> None:
+    def validated(self, state: Checkpoint, pictures: dict[str, Frame]) -> None:
         """After a validation, whose figures are the last of ``state.history``. Raises ``SinkUnavailable``."""
         self._best = state.best
         if self._board is None:
@@ -99,16 +99,16 @@ class Records:
             write_whole(folder / f"{name}.png", cv2.imencode(".png", picture)[1].tobytes())
         write_whole(self._out / "log.csv", _as_csv(state.history))
 
-    def finished(self, job: Job, device: torch.device) -> None:
+    def finished(self, objective: Objective, device: torch.device) -> None:
         """When the training ends, however that comes, and its last checkpoint is written: draws the report. What goes
         wrong in that is said in one line; it takes nothing from the training."""
         self._bar.close()
         if self._board is None:
             return
         try:
-            note_end(self._out, time.monotonic() - self._began, job.summary)
+            note_end(self._out, time.monotonic() - self._began, objective.summary)
             run = read_run(self._out)
-            for name, figure in write_report(run, job, device).items():
+            for name, figure in write_report(run, objective, device).items():
                 self._board.add_image(name, figure.picture[..., ::-1].copy(), run.last.step, dataformats="HWC")
             log.info("report: %s", self._out / "report.html")
         except Exception as error:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,13 +13,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from nitido.errors import RecipeError
-from nitido_train import checkpoint as checkpoints
-from nitido_train.checkpoint import Checkpoint
-from nitido_train.objectives.objective import open_job
-from nitido_train.recipe import Recipe, Schedule
+from nitido.system.process import stop_on_signal
+from nitido_train.checkpoint import Checkpoint, save_checkpoint
+from nitido_train.objectives.objective import open_objective
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.schema import Recipe, Schedule
 from nitido_train.training.log import Records
 from nitido_train.training.muon import Muon
-from nitido_train.training.setup import RunOptions, begin, claim, scheduled
+from nitido_train.training.setup import effective_recipe, initial_state, prepare_folder
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +34,21 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     ``CheckpointError``.
     """
     fabric = _launched(options)
-    recipe = scheduled(recipe, options)
+    recipe = effective_recipe(recipe, options)
     if fabric.is_global_zero:
-        claim(options)
+        prepare_folder(options)
     fabric.barrier()
-    job = open_job(recipe, options)
-    state = begin(job.recipe, options)
+    objective = open_objective(recipe, options)
+    state = initial_state(objective.recipe, options)
     recipe, schedule = state.recipe, state.recipe.schedule
     if recipe.data.batch % fabric.world_size:
         raise RecipeError(
             f"[data] batch expects a multiple of {fabric.world_size} processes; found {recipe.data.batch}"
         )
-    log.info("%s", job.summary)
+    log.info("%s", objective.summary)
 
     torch.manual_seed(recipe.seed)
-    raw_net = job.first_net(state, options).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    raw_net = objective.first_net(state, options).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     averaged = state.fresh_net().requires_grad_(False)
     averaged.load_state_dict(raw_net.state_dict())
     raw_optimizer = _optimizer(raw_net, schedule, options)
@@ -62,12 +59,15 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     net, optimizer = fabric.setup(raw_net, raw_optimizer)
     averaged.to(fabric.device)
 
-    with Records(options, state, schedule, job.unit, fabric.is_global_zero) as records, _stop_on_signal() as stop:
-        for batch in job.batches(state.step, fabric.global_rank, fabric.world_size, options.workers):
+    with (
+        Records(options, state, schedule, objective.unit, fabric.is_global_zero) as records,
+        stop_on_signal(second="interrupt") as stop,
+    ):
+        for batch in objective.batches(state.step, fabric.global_rank, fabric.world_size, options.workers):
             lr = learning_rate(schedule, state.step)
             for group in raw_optimizer.param_groups:
                 group["lr"] = lr
-            loss = job.loss(net, batch, state.step, fabric.device)
+            loss = objective.loss(net, batch, state.step, fabric.device)
             fabric.backward(loss)
             fabric.clip_gradients(net, optimizer, max_norm=schedule.clip, error_if_nonfinite=False)
             optimizer.step()
@@ -82,30 +82,33 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
             best = False
             if state.step % schedule.validate_every == 0 or over:
                 since = state.step - int(state.history[-1]["step"] if state.history else 0)
-                scores = {"loss": _mean(fabric, state.loss_sum / since), **job.validate(averaged.eval(), fabric.device)}
+                scores = {
+                    "loss": _mean(fabric, state.loss_sum / since),
+                    **objective.validate(averaged.eval(), fabric.device),
+                }
                 state.loss_sum = 0.0
                 state.history.append({"step": float(state.step), "lr": lr, **scores})
-                best = scores[job.score] > state.best
-                state.best = max(state.best, scores[job.score])
-                state.facts = job.describe(averaged, fabric.device)
-                records.validated(state, job.pictures(averaged, fabric.device))
-                over = over or _out_of_patience(state.history, job.score, schedule.patience)
+                best = scores[objective.score] > state.best
+                state.best = max(state.best, scores[objective.score])
+                state.facts = objective.describe(averaged, fabric.device)
+                records.validated(state, objective.pictures(averaged, fabric.device))
+                over = over or _out_of_patience(state.history, objective.score, schedule.patience)
             asked = _any(fabric, stop.is_set())
             if fabric.is_global_zero and (best or over or asked or records.save_is_due):
                 now = replace(
                     state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict()
                 )
                 if best:
-                    checkpoints.save(replace(now, net=now.ema, optimizer={}), options.out / "best.pt")
+                    save_checkpoint(replace(now, net=now.ema, optimizer={}), options.out / "best.pt")
                 if over or asked or records.save_is_due:
-                    checkpoints.save(now, options.out / "last.pt")
+                    save_checkpoint(now, options.out / "last.pt")
                     records.saved()
             if over:
                 break
             if asked:
                 log.warning("stopped at step %d; go on with --resume", state.step)
                 break
-        records.finished(job, fabric.device)
+        records.finished(objective, fabric.device)
     return replace(state, net=raw_net.state_dict(), ema=averaged.state_dict(), optimizer=raw_optimizer.state_dict())
 
 
@@ -158,24 +161,3 @@ def _average(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> No
     decay = min(decay, (1 + step) / (10 + step))
     for kept, new in zip(averaged.parameters(), net.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Turns the first SIGINT or SIGTERM into a request to stop after the current step; a second one interrupts."""
-    stop = threading.Event()
-
-    def ask(number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

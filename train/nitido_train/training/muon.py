@@ -21,7 +21,7 @@ class Muon(torch.optim.Optimizer):
     that is the step. Parameters of fewer dimensions follow Adam at a tenth of the rate.
 
     Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). There, the first and last
-    layers are left to Adam; for these small stacks of convolutions all kernels gain (docs/training-log.md).
+    layers are left to Adam; for these small stacks of convolutions all kernels gain (docs/development/training-log.md).
     ``torch.optim.Muon`` takes matrices only.
     """
 

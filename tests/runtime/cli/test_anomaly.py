@@ -1,0 +1,94 @@
+"""``nitido anomaly`` as it is typed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+
+from nitido.video.writer import VideoSink
+from support.anomaly_models import faulty_picture, good_picture
+from support.commands import nitido, nitido_process
+
+
+def test_fit_and_check_from_the_command_line(smoothing_model: Path, good: Path, tmp_path: Path) -> None:
+    part, out = tmp_path / "part.onnx", tmp_path / "heat"
+    (good / "text.png").write_text("not a picture")
+    fitted = nitido("anomaly", "fit", good, "--model", smoothing_model, "-o", part, "--device", "cpu")
+    assert fitted.returncode == 0, fitted.stderr
+    assert "10 good pictures" in fitted.stdout and "too few" not in fitted.stdout
+    assert "left out" in fitted.stderr and "better are 100" in fitted.stderr
+    assert "exists" in nitido("anomaly", "fit", good, "--model", smoothing_model, "-o", part).stderr
+
+    (good / "text.png").unlink()
+    checked = nitido("anomaly", "check", good, "--model", part, "--device", "cpu")
+    assert checked.returncode == 0 and "10 ok" in checked.stderr
+    cv2.imwrite(str(good / "85.png"), faulty_picture(85))
+    checked = nitido("anomaly", "check", good, "--model", part, "-o", out, "--anomalies-only", "--json")
+    assert checked.returncode == 3
+    rows = [json.loads(line) for line in checked.stdout.splitlines()]
+    assert [row["verdict"] for row in rows].count("anomaly") == 1 and len(rows) == 11
+    (bad,) = (row for row in rows if row["verdict"] == "anomaly")
+    assert bad["file"] == str(good / "85.png") and bad["heatmap"] == str(out / "85.png.png")
+    assert bad["score"] > bad["threshold"] and bad["regions"][0]["x"] in range(44, 54)
+    assert [path.name for path in out.iterdir()] == ["85.png.png"]
+
+
+def test_what_cannot_be_checked_is_told_and_the_rest_checked(part: Path, good: Path, tmp_path: Path) -> None:
+    (good / "cut.png").write_bytes((good / "40.png").read_bytes()[:60])
+    table, named = tmp_path / "table.csv", tmp_path / "heat.png"
+    cv2.imwrite(str(good / "bad.png"), faulty_picture())
+    checked = nitido("anomaly", "check", good, tmp_path / "missing.png", "--model", part, "--csv", table)
+    assert checked.returncode == 1 and "10 ok, 1 anomalies, 2 failed" in checked.stderr
+    assert checked.stdout.count("ANOMALY") == 1 and "no such file" in checked.stderr
+    with table.open(newline="") as file:
+        rows = {Path(row["file"]).name: row for row in csv.DictReader(file)}
+    assert len(rows) == 13 and rows["cut.png"]["verdict"] == "failed" and "decoded" in rows["cut.png"]["error"]
+    assert rows["bad.png"]["x"].isdecimal() and rows["40.png"]["x"] == ""
+    again = nitido("anomaly", "check", good / "bad.png", "--model", part, "--csv", table)
+    assert again.returncode == 1 and "exists" in again.stderr
+    one = nitido("anomaly", "check", good / "bad.png", "--model", part, "-o", named, "--csv", table, "--overwrite")
+    assert one.returncode == 3 and cv2.imread(str(named)) is not None
+
+
+def test_a_clip_is_watched_frame_by_frame(part: Path, tmp_path: Path) -> None:
+    clip, view = tmp_path / "clip.avi", tmp_path / "view.mp4"
+    with VideoSink(clip, 10) as sink:
+        for number in range(9):
+            sink.write(faulty_picture() if 3 <= number < 6 or number == 7 else good_picture())
+    common = ("anomaly", "live", "--source", clip, "--model", part, "--every-frame", "--device", "cpu")
+    watched = nitido(*common, "--sink", view, "--json")
+    rows = [json.loads(line) for line in watched.stdout.splitlines()]
+    assert watched.returncode == 3, watched.stderr
+    assert [row["frame"] for row in rows] == list(range(9))
+    assert [row["frame"] for row in rows if row["verdict"] == "anomaly"] == [3, 4, 5, 7]
+    assert "9 frames inspected, 4 of them anomalies" in watched.stderr and view.stat().st_size > 0
+    steady = nitido(*common, "--sink", "none", "--steady", "2", "--json", "--changes")
+    rows = [json.loads(line) for line in steady.stdout.splitlines()]
+    assert [(row["frame"], row["steady"]) for row in rows] == [(1, "ok"), (4, "anomaly")]
+    first = nitido(*common, "--sink", "none", "--until-anomaly")
+    assert first.returncode == 3 and "ANOMALY" in first.stdout and "frames inspected" in first.stderr
+    assert int(first.stderr.split(" frames inspected")[0].split()[-1]) < 9
+
+
+def test_a_clip_without_faults_is_all_good(part: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.avi"
+    with VideoSink(clip, 10) as sink:
+        for _ in range(4):
+            sink.write(good_picture())
+    watched = nitido("anomaly", "live", "--source", clip, "--model", part, "--every-frame", "--sink", "none")
+    assert watched.returncode == 0, watched.stderr
+    assert watched.stdout.count("ok") == 1  # the first verdict; none changes it
+
+
+def test_a_clip_in_a_pipe_has_no_black_frame_before_it(part: Path, tmp_path: Path) -> None:
+    frames = [good_picture(), good_picture()]
+    (tmp_path / "raw").write_bytes(b"".join(frame.tobytes() for frame in frames))
+    size = f"{frames[0].shape[1]}x{frames[0].shape[0]}"
+    common = ("anomaly", "live", "--source", "-", "--size", size, "--model", part, "--sink", "none", "--json")
+    with (tmp_path / "raw").open("rb") as given:
+        watched = nitido_process(*common, "--every-frame", stdin=given)
+    assert [json.loads(line)["frame"] for line in watched.stdout.splitlines()] == [0, 1], watched.stderr
+    assert watched.returncode == 0

@@ -1,0 +1,114 @@
+"""``nitido doctor`` as it is typed, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+
+import click
+import onnxruntime as ort
+import pytest
+from click.testing import CliRunner
+
+from nitido.cli.doctor import _showable, render
+from nitido.cli.main import cli
+from nitido.doctor.checks import (
+    CertificateCheck,
+    ProviderTrial,
+    Speed,
+    recommend,
+)
+from nitido.doctor.report import DoctorReport, Version
+from nitido.system.machine import Camera, Display, Machine
+from nitido.system.wheels import Clash
+from support.commands import HANG, command
+
+
+def speed(model: str, fps: float, quality: float | None, scale: int = 1, on: str = "one") -> Speed:
+    known = None if quality is None else on
+    return Speed(model, "denoise", scale, "cpu", 640, 480, 1000 / fps, fps, 9, known, quality)
+
+
+WELL = DoctorReport(
+    versions=[Version("nitido", "1")],
+    clashes=[],
+    machine=Machine("Board OS", "Board", {"NEON": None}, None, 4, 4),
+    display=Display(False, "none"),
+    windows="none",
+    cameras=None,
+    providers=[ProviderTrial("cpu", "CPU", True, nodes=(2, 3)), ProviderTrial("cuda", "CUDA", False, "no driver")],
+    certificates=[CertificateCheck("a", "a.onnx", "cpu", True, "identical")],
+    speeds=[speed("a", 50, 30.0)],
+    recommendations=recommend([speed("a", 50, 30.0)]),
+)
+ILL = replace(
+    WELL,
+    versions=[Version("numpy", "", "no numpy", "install it")],
+    clashes=[Clash("cv2", ["one", "two"], "one", "pip do it")],
+    machine=replace(WELL.machine, physical_cores=4, usable_cpus=2),
+    cameras=[Camera("Desk", "/dev/video0", False, "no permission")],
+    certificates=[CertificateCheck("a", "a.onnx", "cpu", False, "off by 9")],
+    providers=[ProviderTrial("cpu", "CPU", False, "no")],
+    model_error="no index",
+)
+
+
+def test_a_report_says_what_is_well_and_what_to_mend() -> None:
+    well, ill = "\n".join(render(WELL)), "\n".join(render(ILL))
+    assert "All is well." in well and "NEON: unknown" in well and "no driver" in well
+    assert "takes 2 of 3 nodes" in well and "a: holds 30 fps" in well
+    assert "5 things to mend" in ill
+    for part in (
+        "one and two overwrite",
+        "pip do it",
+        "install it",
+        "off by 9",
+        "no index",
+        "no permission",
+        "--threads 2",
+    ):
+        assert part in ill
+
+
+def test_columns_stand_under_each_other() -> None:
+    lines = [click.unstyle(line) for line in render(WELL)]
+    (cpu,), (cuda,) = ([line for line in lines if text in line] for text in ("computes", "no driver"))
+    assert cpu.index("computes") == cuda.index("no driver")
+
+
+def test_terminals_without_the_signs_get_plain_ones() -> None:
+    line = "  ✓ denoise-n  640×480 → ✗ 🎥"
+    assert _showable(line, "utf-8") == line
+    assert _showable(line, "ascii") == "  + denoise-n  640x480 > x ?"
+    assert _showable("  ! 640×480", "cp1252") == "  ! 640×480"
+    assert _showable("✓", "no such encoding") == "+"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_the_command_reports_on_this_machine(encoding: str) -> None:
+    done = subprocess.run(
+        command("doctor", "--seconds", 0.1),
+        capture_output=True,
+        timeout=HANG,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout.decode(encoding)
+    assert done.stderr == b""
+    assert "All is well." in text and ort.__version__ in text and "denoise-n" in text
+    assert ("✓ cpu" if encoding == "utf-8" else "+ cpu") in text
+
+
+def test_json_and_exit_code_tell_of_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    for report, code in ((WELL, 0), (ILL, 1)):
+        monkeypatch.setattr("nitido.doctor.report.examine", lambda report=report, **_: report)
+        run = CliRunner().invoke(cli, ["doctor", "--json"])
+        assert run.exit_code == code
+        found = json.loads(run.output)
+        assert found["healthy"] is (code == 0)
+        assert len(found["problems"]) == len(report.problems)
+        assert CliRunner().invoke(cli, ["doctor"]).exit_code == code

@@ -1,0 +1,52 @@
+"""Models and pictures that the tests of several packages of the runtime take."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nitido.web import onnxruntime_web as web_engine
+from nitido.web.onnxruntime_web import BINARY, SCRIPT
+from support.anomaly_models import write_good_pictures, write_part, write_smoothing_model
+from support.paths import ROOT
+
+
+@pytest.fixture
+def smoothing_model(tmp_path: Path) -> Path:
+    """A model for anomalies, without a threshold."""
+    return write_smoothing_model(tmp_path / "models" / "smooth.onnx")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A folder of pictures without anomalies."""
+    return write_good_pictures(tmp_path / "good")
+
+
+@pytest.fixture
+def part(smoothing_model: Path, tmp_path: Path) -> Path:
+    """A model for anomalies, with a threshold."""
+    return write_part(smoothing_model, tmp_path / "part.onnx")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user without an engine, whose package has none either."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(web_engine, "pages", lambda: tmp_path / "pages")
+    shutil.copytree(ROOT / "runtime/nitido/web/pages", tmp_path / "pages", ignore=shutil.ignore_patterns("engine"))
+    return tmp_path
+
+
+@pytest.fixture
+def pretended(tmp_path: Path) -> Path:
+    """A folder with files of the engine's names, for what only hands them on."""
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    (folder / SCRIPT).write_text("export const version = 1;")
+    (folder / BINARY).write_bytes(b"\0asm")
+    return folder

@@ -1,0 +1,134 @@
+"""An endless, reproducible stream of training patches: cut from pictures, then degraded for the recipe's task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from nitido.frames import Frame
+from nitido_train.data import defects as blots
+from nitido_train.data import degrade
+from nitido_train.data.pictures import PictureStore
+from nitido_train.recipe.schema import DataRecipe, Recipe
+
+
+class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
+    """The i-th (input, target) pair of patches of a training, as frames.
+
+    It depends on the recipe's seed and on i alone. That is why a resumed run sees exactly what an uninterrupted one
+    sees.
+    """
+
+    def __init__(self, store: PictureStore, recipe: Recipe) -> None:
+        self.store, self.recipe = store, recipe
+
+    def __len__(self) -> int:
+        return self.recipe.schedule.steps * self.recipe.data.batch
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        rng = np.random.default_rng([self.recipe.seed, index])
+        side = self.recipe.data.patch
+        target = _zoomed(self.store.draw(rng), side + 2 * self._margin, self.recipe.data, rng)
+        if self.recipe.data.turn:
+            target = _turn(target, rng)
+        target = _compressed(target, self.recipe.data, rng)
+        given, target = degrade_for_task(self.recipe, target, rng)
+        trim = self._margin
+        if trim:
+            target = target[trim:-trim, trim:-trim]
+            given = given[
+                trim // self.recipe.scale : -trim // self.recipe.scale,
+                trim // self.recipe.scale : -trim // self.recipe.scale,
+            ]
+        return np.ascontiguousarray(given), np.ascontiguousarray(target)
+
+    @property
+    def _margin(self) -> int:
+        """Pixels that are cut away after shrinking, so that no patch shows how the kernel behaves at an edge."""
+        return 4 * self.recipe.scale if self.recipe.scale > 1 else 0
+
+
+class ProcessSampler(Sampler[int]):
+    """The patches of one process among several. Together all processes see what a single one would see.
+
+    first: the step to begin with.
+    steps: the step to end before.
+    batch: patches of one step, over all processes.
+    rank, world: this process, and how many there are.
+    """
+
+    def __init__(self, first: int, steps: int, batch: int, rank: int = 0, world: int = 1) -> None:
+        self._steps, self._batch = range(first, steps), batch
+        self._own = range(rank * (batch // world), (rank + 1) * (batch // world))
+
+    def __iter__(self) -> Iterator[int]:
+        return (step * self._batch + i for step in self._steps for i in self._own)
+
+    def __len__(self) -> int:
+        return len(self._steps) * len(self._own)
+
+
+def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) -> tuple[Frame, Frame]:
+    """(what the network is given, what it should return) for one clean frame, as the recipe's task asks."""
+    if recipe.blots is not None:
+        return blots.blemish(target, recipe.blots, rng), target
+    if recipe.noise is None:
+        return degrade.shrink(target, recipe.scale), target
+    noise = recipe.noise
+    if rng.random() >= noise.camera:
+        return degrade.add_gaussian(target, rng.uniform(*noise.sigma), rng), target
+    given = degrade.add_camera_noise(target, degrade.CameraNoise.draw(rng), rng)
+    if rng.random() < noise.jpeg:
+        given = degrade.compress(given, int(rng.integers(noise.jpeg_quality[0], noise.jpeg_quality[1] + 1)))
+    return given, target
+
+
+def _compressed(picture: Frame, data: DataRecipe, rng: np.random.Generator) -> Frame:
+    """JPEG compression of a share of the patches, with colour at half the size, as most pictures have it."""
+    if not data.jpeg or rng.random() >= data.jpeg:
+        return picture
+    return degrade.compress(picture, int(rng.integers(data.jpeg_quality[0], data.jpeg_quality[1] + 1)))
+
+
+def _zoomed(picture: Frame, side: int, data: DataRecipe, rng: np.random.Generator) -> Frame:
+    """A patch ``side`` pixels wide and high of the picture at one of the sizes of ``data.zoom``."""
+    if data.zoom == (1.0, 1.0) or rng.random() >= data.zoomed:
+        return _cut(picture, side, data.edges, rng)
+    wanted = min(round(side / rng.uniform(*data.zoom)), *picture.shape[:2])
+    patch = _cut(picture, wanted, data.edges, rng)
+    way = cv2.INTER_AREA if wanted > side else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(patch, (side, side), interpolation=way), np.uint8)
+
+
+def _cut(picture: Frame, side: int, edges: float, rng: np.random.Generator) -> Frame:
+    """A random square; with probability ``edges`` the one of three with the strongest gradients."""
+    h, w = picture.shape[:2]
+    tries = 3 if rng.random() < edges else 1
+    best, best_detail = None, -1.0
+    for _ in range(tries):
+        top, left = int(rng.integers(h - side + 1)), int(rng.integers(w - side + 1))
+        patch = picture[top : top + side, left : left + side]
+        if tries == 1:
+            return patch
+        green = patch[::2, ::2, 1].astype(np.int16)  # every second pixel tells enough
+        detail = float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
+        if detail > best_detail:
+            best, best_detail = patch, detail
+    assert best is not None
+    return best
+
+
+def _turn(patch: Frame, rng: np.random.Generator) -> Frame:
+    """One of the eight flips and quarter turns."""
+    way = int(rng.integers(8))
+    if way & 1:
+        patch = patch[:, ::-1]
+    if way & 2:
+        patch = patch[::-1]
+    if way & 4:
+        patch = patch.transpose(1, 0, 2)
+    return np.ascontiguousarray(patch)

@@ -1,0 +1,1 @@
+"""Training recipes: what they may say, and reading and writing them."""

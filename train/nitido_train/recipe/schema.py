@@ -1,0 +1,236 @@
+"""What a recipe may say. Each class is a table of the TOML file, each field a key in it.
+
+The same names are in checkpoints and in the cards of models, so a key must not be renamed. Values are checked when a
+recipe is made, before the first picture is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nitido.errors import RecipeError
+
+OPTIMIZERS = ("adam", "muon")
+TASKS = ("denoise", "upscale", "reconstruct", "autoencode")
+
+
+@dataclass(frozen=True)
+class NetRecipe:
+    """The network.
+
+    kind: its name in :data:`nitido_train.nets.registry.NETS`.
+    options: its constructor's options.
+    """
+
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """How patches are cut from pictures.
+
+    patch: side of the target patch in pixels.
+    batch: patches per step.
+    edges: share of patches, 0..1, that are the most detailed of three random ones.
+    turn: flip and turn patches at random. Not for pictures that have an up and a down.
+    zoom: range of factors by which pictures are scaled before a patch is cut. Below 1 they get sharper, with more
+    detail per pixel; above 1 softer, as a camera's pictures are at full size.
+    zoomed: share of patches, 0..1, that ``zoom`` applies to.
+    jpeg: share of patches, 0..1, that are JPEG-compressed before anything else, with colour at half the size, as most
+    pictures that people have.
+    jpeg_quality: range of the quality of these.
+    """
+
+    patch: int = 96
+    batch: int = 16
+    edges: float = 0.5
+    turn: bool = True
+    zoom: tuple[float, float] = (1.0, 1.0)
+    zoomed: float = 1.0
+    jpeg: float = 0.0
+    jpeg_quality: tuple[int, int] = (80, 98)
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.jpeg <= 1 and 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100):
+            raise RecipeError(
+                f"[data] expects 0 <= jpeg <= 1 and jpeg_quality [low, high] in 1..100; found jpeg={self.jpeg}, "
+                f"jpeg_quality={list(self.jpeg_quality)}"
+            )
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise RecipeError(f"[data] zoom expects [low, high] with 0 < low <= high; found {list(self.zoom)}")
+        if self.patch < 16 or self.batch < 1 or not 0 <= self.edges <= 1 or not 0 <= self.zoomed <= 1:
+            raise RecipeError(
+                f"[data] expects patch >= 16, batch >= 1, 0 <= edges <= 1, 0 <= zoomed <= 1; found patch={self.patch}, "
+                f"batch={self.batch}, edges={self.edges}, zoomed={self.zoomed}"
+            )
+
+
+@dataclass(frozen=True)
+class NoiseRecipe:
+    """The noise that a denoiser learns to remove.
+
+    sigma: range of the standard deviation of Gaussian noise in 8-bit levels, drawn uniformly.
+    camera: share of patches, 0..1, that get camera-like noise instead.
+    jpeg: share of the camera patches, 0..1, that are JPEG-compressed afterwards.
+    jpeg_quality: range of the quality of these.
+    """
+
+    sigma: tuple[float, float] = (0.0, 55.0)
+    camera: float = 0.25
+    jpeg: float = 0.5
+    jpeg_quality: tuple[int, int] = (60, 98)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma[0] <= self.sigma[1]:
+            raise RecipeError(f"[noise] sigma expects [low, high] with 0 <= low <= high; found {list(self.sigma)}")
+        if not (0 <= self.camera <= 1 and 0 <= self.jpeg <= 1):
+            raise RecipeError(f"[noise] camera and jpeg are shares in 0..1; found {self.camera} and {self.jpeg}")
+        if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
+            raise RecipeError(f"[noise] jpeg_quality expects [low, high] in 1..100; found {list(self.jpeg_quality)}")
+
+
+@dataclass(frozen=True)
+class DefectRecipe:
+    """The defects that a network for finding anomalies learns to remove, see :mod:`nitido_train.data.defects`.
+
+    count: range of the number of defects on a patch.
+    size: range of their length in pixels.
+    clean: share of patches, 0..1, without any.
+    rooted: share of defects, 0..1, that grow from an edge in the picture: spurs, bites, bridges, gaps.
+    foreign: share of defects, 0..1, in a random colour instead of one of the picture.
+    sigma: range of the standard deviation of Gaussian noise on the whole patch, in 8-bit levels.
+    """
+
+    count: tuple[int, int] = (1, 4)
+    size: tuple[float, float] = (4.0, 48.0)
+    clean: float = 0.1
+    rooted: float = 0.4
+    foreign: float = 0.1
+    sigma: tuple[float, float] = (0.0, 4.0)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count[0] <= self.count[1]:
+            raise RecipeError(f"[blots] count expects [low, high] with 1 <= low <= high; found {list(self.count)}")
+        if not 2 <= self.size[0] <= self.size[1]:
+            raise RecipeError(f"[blots] size expects [low, high] with 2 <= low <= high; found {list(self.size)}")
+        if not (0 <= self.clean < 1 and 0 <= self.rooted <= 1 and 0 <= self.foreign <= 1):
+            raise RecipeError(
+                f"[blots] clean, rooted and foreign are shares in 0..1, not all clean; found {self.clean}, "
+                f"{self.rooted} and {self.foreign}"
+            )
+        if not 0 <= self.sigma[0] <= self.sigma[1]:
+            raise RecipeError(f"[blots] sigma expects [low, high] with 0 <= low <= high; found {list(self.sigma)}")
+
+
+@dataclass(frozen=True)
+class LatentRecipe:
+    """What an autoencoder is trained for, see :mod:`nitido_train.objectives.latents`.
+
+    reconstruction: ``bce`` (pixels as probabilities) or ``mse``.
+    beta: weight of the KL divergence (Higgins et al., beta-VAE, 2017).
+    beta_warmup: steps over which ``beta`` grows linearly from 0.
+    binarize: draw each pixel black or white at every step, with its brightness as the probability (Salakhutdinov and
+    Murray, 2008). It makes the likelihood of a VAE a proper one.
+    noise: standard deviation of Gaussian noise on the input of a denoising autoencoder, of full scale 1.
+    masked: largest share of the picture that a random rectangle hides.
+    adversary: weight of the discriminator in an adversarial autoencoder.
+    mirror: mirror half of the pictures left to right, at random, in input and target.
+    leave_out: labels whose examples are not trained on.
+    """
+
+    reconstruction: str = "bce"
+    beta: float = 1.0
+    beta_warmup: int = 0
+    binarize: bool = False
+    noise: float = 0.0
+    masked: float = 0.0
+    adversary: float = 0.05
+    mirror: bool = False
+    leave_out: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.reconstruction not in ("bce", "mse"):
+            raise RecipeError(f"[latent] reconstruction expects 'bce' or 'mse'; found '{self.reconstruction}'")
+        if min(self.beta, self.beta_warmup, self.noise, self.adversary) < 0 or not 0 <= self.masked < 1:
+            raise RecipeError("[latent] expects beta, beta_warmup, noise, adversary >= 0 and 0 <= masked < 1")
+
+    def warmup_factor(self, step: int) -> float:
+        """How much of ``beta`` and of the adversary counts at a step: 0..1."""
+        return min(1.0, (step + 1) / self.beta_warmup) if self.beta_warmup else 1.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a training runs, and how fast.
+
+    lr, final_lr, warmup: the learning rate grows linearly over ``warmup`` steps, then follows a cosine from ``lr`` to
+    ``final_lr``.
+    optimizer: ``adam``, or ``muon`` (:mod:`nitido_train.training.muon`) for convolutions without normalisation, at
+    about ten times Adam's rate.
+    loss: a name in :data:`nitido_train.objectives.losses.LOSSES`.
+    ema: decay of the averaged weights, which are the ones that are kept.
+    clip: largest norm of the gradient.
+    validate_every: steps between validations.
+    patience: validations without a better score after which the training ends early. 0 means never.
+    """
+
+    steps: int
+    lr: float = 1e-3
+    final_lr: float = 1e-6
+    warmup: int = 500
+    optimizer: str = "adam"
+    loss: str = "charbonnier"
+    ema: float = 0.999
+    clip: float = 1.0
+    validate_every: int = 2000
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.validate_every < 1 or min(self.warmup, self.patience) < 0:
+            raise RecipeError("[schedule] expects steps, validate_every >= 1 and warmup, patience >= 0")
+        if self.optimizer not in OPTIMIZERS:
+            raise RecipeError(f"[schedule] optimizer expects one of {', '.join(OPTIMIZERS)}; found '{self.optimizer}'")
+        if not 0 < self.final_lr <= self.lr:
+            raise RecipeError(f"[schedule] expects 0 < final_lr <= lr; found lr={self.lr}, final_lr={self.final_lr}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    name: becomes the model's name.
+    task: ``denoise``, ``upscale``, ``reconstruct``, or ``autoencode`` for everything with a latent space.
+    blots: the defects of ``reconstruct``. A file may call the table ``[defects]``; cards and older files call it
+    ``[blots]``.
+    qat: the schedule of quantization-aware fine-tuning (``nitido train --qat``).
+    """
+
+    name: str
+    task: str
+    summary: str
+    net: NetRecipe
+    schedule: Schedule
+    seed: int = 0
+    data: DataRecipe = field(default_factory=DataRecipe)
+    noise: NoiseRecipe | None = None
+    blots: DefectRecipe | None = None
+    latent: LatentRecipe | None = None
+    qat: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise RecipeError(f"task expects one of {', '.join(TASKS)}; found '{self.task}'")
+        for table, task in (("noise", "denoise"), ("blots", "reconstruct"), ("latent", "autoencode")):
+            if (self.task == task) != (getattr(self, table) is not None):
+                raise RecipeError(f"a recipe has a [{table}] table exactly when its task is '{task}'")
+
+    @property
+    def scale(self) -> int:
+        return int(self.net.options.get("scale", 2 if self.task == "upscale" else 1))
+
+    @property
+    def for_cameras(self) -> bool:
+        """Whether it is a denoiser for cameras, not for white noise."""
+        return self.noise is not None and self.noise.camera >= 0.5
