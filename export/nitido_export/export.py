@@ -13,7 +13,6 @@ from pathlib import Path
 from nitido.errors import ExportError
 from nitido.model_file.card import Card
 from nitido_export.draft import ReleaseInfo, draft, draft_part
-from nitido_export.evaluation.frames import conditions_of, read_pictures
 from nitido_export.evaluation.latents import evaluate_network
 from nitido_export.publishing.publish import publish
 from nitido_export.quantization.fp16 import to_fp16
@@ -22,6 +21,7 @@ from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import quantize
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.evaluation.conditions import conditions_of, read_pictures
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _export_frames(checkpoint: Checkpoint, info: ReleaseInfo, options: ExportOpt
 def _release_info(checkpoint: Checkpoint, options: ExportOptions) -> ReleaseInfo:
     """What the options say, or else the checkpoint."""
     from nitido_export.draft import ReleaseInfo
-    from nitido_export.evaluation.frames import read_pictures
+    from nitido_train.evaluation.conditions import read_pictures
 
     # The parts of an autoencoder carry examples of its training in place of pictures.
     shown = None if checkpoint.recipe.task == "autoencode" else options.vectors or next(iter(options.folders), None)

@@ -21,7 +21,6 @@ from nitido.inference.model import Model
 from nitido.inference.verify import verify
 from nitido_export.cli import export as cli
 from nitido_export.draft import ReleaseInfo, draft
-from nitido_export.evaluation.frames import conditions, read_pictures
 from nitido_export.export import export_float
 from nitido_export.graph.frames import frame_graph
 from nitido_export.proof.parity import check_parity
@@ -37,6 +36,7 @@ from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import Outcome, quantize
 from nitido_export.quantization.timing import Comparison
 from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nitido_train.evaluation.conditions import conditions, read_pictures
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.imitation import QuantizedConv2d, quantize_net

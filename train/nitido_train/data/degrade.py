@@ -6,7 +6,6 @@ training as in evaluation, because uint8 is what a device sees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -27,9 +26,12 @@ def add_gaussian(frame: Frame, sigma: float, rng: np.random.Generator) -> Frame:
     return to_bytes(frame + noise)
 
 
-def noisy(frames: Sequence[Frame], sigma: int) -> list[Frame]:
-    """A test set with Gaussian noise: seeded by (sigma, position), so that every denoiser gets the same frames."""
-    return [add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(frames)]
+def gaussian_at(frame: Frame, position: int, sigma: int) -> Frame:
+    """The frame at ``position`` of a test set, with Gaussian noise.
+
+    It is seeded by sigma and position, so that every denoiser gets the same frames.
+    """
+    return add_gaussian(frame, sigma, np.random.default_rng([sigma, position]))
 
 
 def _log_read(log_shot: float) -> float:
@@ -80,8 +82,11 @@ CAMERAS = {
 CAMERA_JPEG = 90  # quality that compared frames from cameras are compressed with
 
 
-def noisy_from(camera: str, frame: Frame, position: int) -> Frame:
-    """A frame of a test set as a camera of ``CAMERAS`` hands it out, compressed: seeded by (camera, position)."""
+def camera_noise_at(frame: Frame, position: int, camera: str) -> Frame:
+    """The frame at ``position`` of a test set, as a camera of ``CAMERAS`` returns it, compressed.
+
+    It is seeded by camera and position.
+    """
     rng = np.random.default_rng([1000 + list(CAMERAS).index(camera), position])
     return compress(add_camera_noise(frame, CAMERAS[camera], rng), CAMERA_JPEG)
 

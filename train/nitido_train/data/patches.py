@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from nitido.frames import Frame
-from nitido_train.data import defects as blots
-from nitido_train.data import degrade
+from nitido_train.data import defects, degrade
 from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe.schema import DataRecipe, Recipe
 
@@ -75,7 +74,7 @@ class ProcessSampler(Sampler[int]):
 def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) -> tuple[Frame, Frame]:
     """(what the network is given, what it should return) for one clean frame, as the recipe's task asks."""
     if recipe.blots is not None:
-        return blots.blemish(target, recipe.blots, rng), target
+        return defects.add_defects(target, recipe.blots, rng), target
     if recipe.noise is None:
         return degrade.shrink(target, recipe.scale), target
     noise = recipe.noise
