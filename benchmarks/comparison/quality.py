@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.methods import Method, Restore
-from bench.results import Quality, Results
-from bench.trials import FEW, Trial
+from comparison.datasets import FEW, Trial
+from comparison.methods import Method, Restore
+from comparison.results import Quality, Results
 from nitido_train.evaluation import metrics
 
 STEP = 1.25  # from one strength that is tried to the next
