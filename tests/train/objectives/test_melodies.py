@@ -31,9 +31,8 @@ from nitido_train.nets.melody import MelodyNet
 from nitido_train.objectives.melodies import MelodyObjective, settle
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.files import load_recipe
-from nitido_train.recipe.schema import Recipe
-from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
+from support.melodies import abc_of, noisy_net, tiny_melody_recipe, write_tunes
 from support.paths import ROOT
 from support.resuming import assert_resumes_bit_for_bit
 
@@ -48,13 +47,9 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def abc(*tunes: str) -> str:
-    return "\n\n".join(f"X:{number}\nT:Tune {number}\n{tune}" for number, tune in enumerate(tunes, 1))
-
-
 def phrases_of(tmp_path: Path, *tunes: str, grid: Grid = GRID) -> list[list[int]]:
     path = tmp_path / "tunes.abc"
-    path.write_text(abc(*tunes))
+    path.write_text(abc_of(*tunes))
     return read_melodies([path], grid).notes.tolist()
 
 
@@ -95,7 +90,7 @@ def test_a_triplet_is_rounded_and_too_many_are_left_out(tmp_path: Path) -> None:
     (row,) = phrases_of(tmp_path, "M:4/4\nL:1/8\nK:C\n(3cde cccc cc|c2c2c2c2|")
     assert row[:4] == [C, C + 2, HOLD, C + 4]
     path = tmp_path / "triplets.abc"
-    path.write_text(abc("M:4/4\nL:1/8\nK:C\n(3cde(3cde(3cde(3cde|(3cde(3cde(3cde(3cde|"))
+    path.write_text(abc_of("M:4/4\nL:1/8\nK:C\n(3cde(3cde(3cde(3cde|(3cde(3cde(3cde(3cde|"))
     with pytest.raises(SourceUnavailable, match="1 with too many notes between the steps"):
         read_melodies([path], GRID)
 
@@ -104,7 +99,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     good = "M:4/4\nL:1/4\nK:C\ncdef|gfed|"
     path = tmp_path / "tunes.abc"
     path.write_text(
-        abc(
+        abc_of(
             good,
             "M:6/8\nL:1/8\nK:C\ncdefga|cdefga|cdefga|cdefga|",
             good.replace("K:C\nc", "K:D\nd").replace("def|gfed", "efg|agfe"),  # the first again, a tone higher
@@ -137,14 +132,14 @@ def test_midi_files_are_read_too_and_what_is_none_is_counted(tmp_path: Path) -> 
 
 def test_tunes_are_read_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "tunes.abc"
-    path.write_text(abc("M:4/4\nL:1/4\nK:C\ncdef|gfed|"))
+    path.write_text(abc_of("M:4/4\nL:1/4\nK:C\ncdef|gfed|"))
     first = read_melodies([path], GRID)
     monkeypatch.setitem(sys.modules, "music21", None)
     again = read_melodies([path], GRID)
     assert np.array_equal(first.notes, again.notes) and (first.used, first.left_out) == (again.used, again.left_out)
     with pytest.raises(SourceUnavailable, match=r"pip install 'nitido\[melodies\]'"):
         read_melodies([path], replace(GRID, pitches=30))
-    path.write_text(abc("M:4/4\nL:1/4\nK:C\ncdef|gfec|"))
+    path.write_text(abc_of("M:4/4\nL:1/4\nK:C\ncdef|gfec|"))
     with pytest.raises(SourceUnavailable, match="music21 is not installed"):
         read_melodies([path], GRID)
 
@@ -175,34 +170,9 @@ def test_whole_tunes_are_held_out() -> None:
     assert (kept.used, apart.used) == (1, 1)
 
 
-def tiny_recipe(**schedule: Any) -> Recipe:
-    return recipe_from_dict(
-        {
-            "name": "tiny-melody",
-            "task": "autoencode",
-            "summary": "for tests",
-            "net": {
-                "kind": "melody-vae",
-                "options": {"steps": 32, "latent": 6, "beat": 8, "bar": 12, "hidden": 16},
-            },
-            "data": {"batch": 16},
-            "latent": {"beta": 0.2, "beta_warmup": 4},
-            "schedule": {"steps": 8, "warmup": 2, "validate_every": 4, **schedule},
-        }
-    )
-
-
 @pytest.fixture
 def tunes(tmp_path: Path) -> Path:
-    """Thirty tunes of four phrases: runs and broken chords up and down."""
-    rng = np.random.default_rng(0)
-    bars = ["cdef gfed", "cege cege", "g2e2 c2e2", "agfe d2c2", "c4 g4", "efga gfed", "d2f2 a2f2", "c'bag e2c2"]
-    folder = tmp_path / "tunes"
-    folder.mkdir()
-    for number in range(30):
-        strain = "|".join(bars[i] for i in rng.integers(0, len(bars), 8))
-        (folder / f"{number:02}.abc").write_text(abc(f"M:C|\nL:1/8\nK:C\n{strain}|]"))
-    return folder
+    return write_tunes(tmp_path / "tunes")
 
 
 def options_for(out: Path, data: Path, **changes: Any) -> RunOptions:
@@ -212,7 +182,7 @@ def options_for(out: Path, data: Path, **changes: Any) -> RunOptions:
 @pytest.mark.slow
 def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    recipe = tiny_recipe(steps=400, validate_every=100, lr=1e-2, ema=0.9)
+    recipe = tiny_melody_recipe(steps=400, validate_every=100, lr=1e-2, ema=0.9)
     result = train(recipe, options_for(tmp_path / "run", tunes))
     last = result.history[-1]
     assert last["accuracy"] > result.facts["baseline"] + 0.1
@@ -229,11 +199,11 @@ def test_a_network_learns_tunes_it_was_not_shown(tunes: Path, tmp_path: Path, ca
 def test_resumed_training_equals_an_uninterrupted_one(
     tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_resumes_bit_for_bit(tiny_recipe(), options_for(tmp_path / "whole", tunes), 6, monkeypatch)
+    assert_resumes_bit_for_bit(tiny_melody_recipe(), options_for(tmp_path / "whole", tunes), 6, monkeypatch)
 
 
 def test_half_of_the_phrases_end_as_another_of_their_tune(tunes: Path, tmp_path: Path) -> None:
-    objective = MelodyObjective(tiny_recipe(steps=40), options_for(tmp_path / "run", tunes))
+    objective = MelodyObjective(tiny_melody_recipe(steps=40), options_for(tmp_path / "run", tunes))
     known = {row.tobytes() for row in objective.melodies.notes}
     halves = {row[16:].tobytes() for row in objective.melodies.notes}
     rows = [row for batch in objective.batches(0, 0, 1, 0) for row in batch.notes]
@@ -244,7 +214,7 @@ def test_half_of_the_phrases_end_as_another_of_their_tune(tunes: Path, tmp_path:
 
 
 def test_processes_share_a_batch(tunes: Path, tmp_path: Path) -> None:
-    objective = MelodyObjective(tiny_recipe(), options_for(tmp_path / "run", tunes))
+    objective = MelodyObjective(tiny_melody_recipe(), options_for(tmp_path / "run", tunes))
     whole = next(objective.batches(3, 0, 1, 0))
     shares = [next(objective.batches(3, rank, 2, 0)) for rank in (0, 1)]
     assert np.array_equal(whole.notes, np.concatenate([share.notes for share in shares]))
@@ -269,28 +239,13 @@ def test_settling_takes_the_statistics_of_the_weights_as_they_are() -> None:
 
 def test_a_recipe_that_makes_no_sense_is_one_line(tunes: Path, tmp_path: Path) -> None:
     options = options_for(tmp_path / "run", tunes)
-    recipe = tiny_recipe()
+    recipe = tiny_melody_recipe()
     assert recipe.latent is not None
     with pytest.raises(RecipeError, match="expects beta and beta_warmup"):
         MelodyObjective(replace(recipe, latent=replace(recipe.latent, noise=0.1)), options)
     for wrong in ({"steps": 30}, {"pitches": 100}, {"widths": [1]}):
         with pytest.raises(RecipeError, match="make no melody-vae"):
             MelodyObjective(replace(recipe, net=replace(recipe.net, options={**recipe.net.options, **wrong})), options)
-
-
-def noisy_net(latent: int = 6) -> MelodyNet:
-    """Untrained, with statistics and weights that show in the output."""
-    torch.manual_seed(4)
-    net = MelodyNet(steps=32, latent=latent, beat=8, bar=12, hidden=16)
-    with torch.no_grad():
-        for module in net.modules():
-            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-                module.weight.uniform_(0.5, 2.0)
-                module.bias.normal_()
-                assert module.running_mean is not None and module.running_var is not None
-                module.running_mean.normal_()
-                module.running_var.uniform_(0.5, 2.0)
-    return net.eval()
 
 
 def test_normalization_goes_into_the_layers_before_it() -> None:
@@ -326,7 +281,7 @@ def test_both_files_carry_their_proof_and_open_as_a_latent_model(tmp_path: Path)
         "std": [1.0] * 6,
         "examples": torch.from_numpy(rng.integers(0, 36, (2, 32), np.uint8)),
     }
-    state = Checkpoint(tiny_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
+    state = Checkpoint(tiny_melody_recipe(), 4, net.state_dict(), net.state_dict(), facts=facts)
     cards = export_parts(state, tmp_path / "tune.onnx", ReleaseInfo("none", "none"), ("encoder", "decoder"))
     assert [card.task for card in cards] == ["encode", "decode"]
     for card in cards:
