@@ -1,6 +1,8 @@
+"""Defects drawn onto good pictures."""
+
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,16 +12,12 @@ from numpy.typing import NDArray
 
 from nitido.anomaly.reconstruction import Reconstruction
 from nitido.anomaly.threshold import Measure
-from nitido.errors import RecipeError
 from nitido_export.draft import ReleaseInfo
 from nitido_export.export import export_float
-from nitido_export.proof.certificate import frames_from
 from nitido_train.data.defects import add_defects, defects_at
 from nitido_train.data.patches import PatchStream
 from nitido_train.data.pictures import PictureStore
-from nitido_train.evaluation.conditions import conditions
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe.files import as_toml, load_recipe
 from nitido_train.recipe.schema import DefectRecipe
 from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
@@ -101,46 +99,6 @@ def test_a_test_set_is_the_same_every_time_and_has_defects_by_area() -> None:
     assert (first[1] != large).any(axis=2).sum() > 4 * (first[0] != small).any(axis=2).sum()
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ({"count": [0, 2]}, "count expects"),
-        ({"size": [1, 4]}, "size expects"),
-        ({"clean": 1.0}, "shares"),
-        ({"rooted": 1.5}, "shares"),
-        ({"sigma": [3, 1]}, "sigma expects"),
-        ({"colour": 3}, "unknown key 'blots.colour'"),
-    ],
-)
-def test_defects_that_make_no_sense_are_refused(table: dict[str, object], message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
-        recipe_from_dict(reconstructing() | {"blots": table})
-
-
-def test_the_table_of_defects_has_two_names(tmp_path: Path) -> None:
-    table = {"size": [6, 16], "count": [2, 3]}
-    older = reconstructing() | {"blots": table}
-    newer = {key: value for key, value in older.items() if key != "blots"} | {"defects": table}
-    recipe = recipe_from_dict(older)
-    assert recipe == recipe_from_dict(newer) and recipe.blots == DefectRecipe(size=(6, 16), count=(2, 3))
-    assert recipe_from_dict(asdict(recipe)) == recipe and "blots" in asdict(recipe)  # as checkpoints and cards have it
-    with pytest.raises(RecipeError, match=r"\[defects\] and \[blots\] are the same table"):
-        recipe_from_dict(older | newer)
-    for name, text in {"older": as_toml(recipe), "newer": as_toml(recipe).replace("[blots]", "[defects]")}.items():
-        (tmp_path / f"{name}.toml").write_text(text)
-        for key in ("blots", "defects"):
-            changed = load_recipe(str(tmp_path / f"{name}.toml"), {f"{key}.count": [1, 9]})
-            assert changed.blots == DefectRecipe(size=(6, 16), count=(1, 9))
-
-
-def test_a_recipe_for_reconstruction_needs_its_defects() -> None:
-    without = reconstructing()
-    del without["blots"]
-    with pytest.raises(RecipeError, match=r"\[blots\] table exactly when"):
-        recipe_from_dict(without)
-    assert load_recipe("parts-n").task == "reconstruct"
-
-
 def test_patches_get_defects_and_stay_upright_when_asked(tmp_path: Path) -> None:
     ramp = np.repeat(np.repeat(np.arange(0, 240, 2, dtype=np.uint8)[:, None, None], 120, axis=1), 3, axis=2)
     cv2.imwrite(str(tmp_path / "ramp.png"), ramp)
@@ -175,11 +133,3 @@ def test_a_net_trained_on_good_pictures_finds_what_they_do_not_have(tmp_path: Pa
     faulty[70:78, 100:106] = 230 if faulty[74, 103, 0] < 100 else 20
     clean, spotted = (Measure().heat(reconstruction(picture)) for picture in (bars(160, 160), faulty))
     assert spotted[66:82, 96:110].max() > 1.5 * clean.max()
-
-
-def test_vectors_and_conditions_of_the_task_are_seeded() -> None:
-    frames = frames_from([bars(128, 160)], "reconstruct", 1)
-    assert [f.shape for f in frames] == [(1, 37, 45, 3)] * 2
-    assert np.array_equal(frames[0], frames_from([bars(128, 160)], "reconstruct", 1)[0])
-    (one,), (two,) = (conditions("reconstruct", 1, [bars()]) for _ in range(2))
-    assert np.array_equal(one.given[0], two.given[0]) and one.measure(one.baseline) < 30
