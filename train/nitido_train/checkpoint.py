@@ -107,8 +107,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or what a model of that name was exported
-    from, where that is at hand. Raises ``CheckpointError``."""
+    """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or, by the name of a model, the one that
+    it was exported from. Raises ``CheckpointError``."""
     path = _of_model(path) or path
     if path.is_dir():
         found = [path / name for name in ("best.pt", "last.pt") if (path / name).is_file()]
@@ -153,8 +153,8 @@ def _missing(path: Path) -> CheckpointError:
     if str(path) in models and not path.suffix:
         return CheckpointError(
             f"no checkpoint of {path}: expected {FOLDER}/{path}.pt, found none in {', '.join(map(str, folders()))}; "
-            f"wheels have no checkpoints, get the source of nitido {__version__} (a checkout, or 'pip download --no-deps "
-            f"--no-binary nitido nitido=={__version__}'), unpack it and name its models/{FOLDER}/{path}.pt"
+            f"wheels have no checkpoints: get the source of nitido {__version__} (a checkout, or "
+            f"'pip download --no-deps --no-binary nitido nitido=={__version__}') and name its models/{FOLDER}/{path}.pt"
         )
     others = [file.stem for file in _at_hand()]
     known = f", a .pt file or one of {', '.join(others)}" if others else " or a .pt file"

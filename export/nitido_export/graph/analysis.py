@@ -68,7 +68,7 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
             step *= _ints(node, "blocksize", [1])[0]
         elif kind == "DepthToSpace":
             step /= _ints(node, "blocksize", [1])[0]
-        elif kind == "DequantizeLinear" and node.input[0] in shapes:
+        elif kind in ("DequantizeLinear", "Cast", "Mul") and node.input[0] in shapes:
             shapes[node.output[0]] = shapes[node.input[0]]  # an integer weight
         if "cells" in node.output:
             step, seen = float(cell), 0.0
