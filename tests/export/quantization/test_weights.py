@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
 
-from nitido.cli.models import summary
+from nitido.cli.models import card_text
 from nitido.errors import ExportError
 from nitido.inference.verify import verify
 from nitido_export.cli.export import export
@@ -113,7 +113,7 @@ def test_files_are_smaller_prove_themselves_and_say_what_they_lost(tmp_path: Pat
         assert report["loss"] <= MAX_LOSS == report["max_loss"]
         assert {row["metric"] for row in report["scores"]} == {"PSNR", "SSIM", "ELBO"}
         assert [row["value"] for row in report["scores"]] == [row["value"] for row in card.evaluation]
-        assert card.evaluation[0]["pictures"] == 6 and "weights in 8 bits" in summary(card)
+        assert card.evaluation[0]["pictures"] == 6 and "weights in 8 bits" in card_text(card)
         sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in (card.name, plain.name)]
         assert sizes[0] < sizes[1] - 2 * LEAST
 

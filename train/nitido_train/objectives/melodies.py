@@ -154,7 +154,9 @@ class MelodyObjective:
 
     def _encode(self, net: nn.Module, notes: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
         """Latent means N×d."""
-        return np.concatenate([melody_passage(net, batch, device).mean.cpu().numpy() for batch in self.fixed_batches(notes)])
+        return np.concatenate(
+            [melody_passage(net, batch, device).mean.cpu().numpy() for batch in self.fixed_batches(notes)]
+        )
 
 
 @torch.no_grad()
