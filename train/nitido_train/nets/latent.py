@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from nitido_train.nets.thin import linear
+
 VARIATIONAL = ("vae", "cvae")
 KINDS = ("autoencoder", "denoising-autoencoder", "aae", *VARIATIONAL)
 
@@ -27,6 +29,7 @@ class LatentPassage(NamedTuple):
 
 class LatentEncoder(nn.Module):
     """Convolutions of stride 2 to ``widths`` channels, one hidden layer, and ``heads`` linear ones of size ``latent``.
+    rank: see :class:`LatentNet`.
 
     forward: pictures N×C×H×W, -0.5..0.5, and for a conditional net ``condition`` N×K one-hot → N×d, or (mean N×d,
     log-variance N×d).
@@ -42,6 +45,7 @@ class LatentEncoder(nn.Module):
         latent: int,
         heads: int,
         labels: int,
+        rank: int,
     ) -> None:
         super().__init__()
         self.heads, self.labels = heads, labels
@@ -51,7 +55,7 @@ class LatentEncoder(nn.Module):
             layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU()]
         self.features = nn.Sequential(*layers, nn.Flatten())
         cells = (height >> len(widths)) * (width >> len(widths))
-        self.hidden = nn.Sequential(nn.Linear(widths[-1] * cells + labels, hidden), nn.ReLU())
+        self.hidden = nn.Sequential(linear(widths[-1] * cells + labels, hidden, rank), nn.ReLU())
         self.mean = nn.Linear(hidden, latent)
         if heads == 2:
             self.log_var = nn.Linear(hidden, latent)
@@ -66,10 +70,18 @@ class LatentEncoder(nn.Module):
 
 class LatentDecoder(nn.Module):
     """The way back: two hidden layers and transposed convolutions. forward: z N×d, and for a conditional net
-    ``condition`` N×K one-hot → N×C×H×W logits."""
+    ``condition`` N×K one-hot → N×C×H×W logits. rank: see :class:`LatentNet`."""
 
     def __init__(
-        self, height: int, width: int, channels: int, widths: list[int], hidden: int, latent: int, labels: int
+        self,
+        height: int,
+        width: int,
+        channels: int,
+        widths: list[int],
+        hidden: int,
+        latent: int,
+        labels: int,
+        rank: int,
     ) -> None:
         super().__init__()
         self.labels = labels
@@ -77,7 +89,7 @@ class LatentDecoder(nn.Module):
         self.hidden = nn.Sequential(
             nn.Linear(latent + labels, hidden),
             nn.ReLU(),
-            nn.Linear(hidden, grid[0] * grid[1] * grid[2]),
+            linear(hidden, grid[0] * grid[1] * grid[2], rank),
             nn.ReLU(),
             nn.Unflatten(1, grid),  # N C' h w
         )
@@ -98,7 +110,8 @@ class LatentNet(nn.Module):
     kind: ``autoencoder``; ``denoising-autoencoder`` (Vincent et al., 2008: given a damaged picture, asked for the clean
     one); ``vae`` (Kingma and Welling, Auto-Encoding Variational Bayes, 2014); ``cvae`` (Sohn, Lee, Yan, 2015: both
     halves are told the label); ``aae`` (Makhzani et al., Adversarial Autoencoders, 2015). Pictures are N×C×H×W, H and W
-    multiples of 2^len(widths). labels: what the label numbers of a ``cvae`` mean.
+    multiples of 2^len(widths). labels: what the label numbers of a ``cvae`` mean. rank: 0, or through how many numbers
+    the two layers between convolutions and hidden units pass, which hold most of the weights; see ``nets.thin``.
     """
 
     def __init__(
@@ -111,18 +124,21 @@ class LatentNet(nn.Module):
         widths: list[int] | None = None,
         hidden: int = 256,
         labels: list[str] | None = None,
+        rank: int = 0,
     ) -> None:
         super().__init__()
         widths = widths or [32, 64, 128]
         cell = 2 ** len(widths)
         if height % cell or width % cell or channels not in (1, 3):
             raise TypeError(f"sides must be multiples of {cell} and channels 1 or 3")
+        if not 0 <= rank < min(hidden, widths[-1] * (height // cell) * (width // cell)):
+            raise TypeError("rank must be below hidden and below the number of features")
         self.kind, self.latent, self.labels = kind, latent, list(labels or [])
         self.height, self.width, self.channels = height, width, channels
         count = len(self.labels) if kind == "cvae" else 0
         shape = (height, width, channels, widths, hidden, latent)
-        self.encoder = LatentEncoder(*shape, 2 if kind in VARIATIONAL else 1, count)
-        self.decoder = LatentDecoder(*shape, count)
+        self.encoder = LatentEncoder(*shape, 2 if kind in VARIATIONAL else 1, count, rank)
+        self.decoder = LatentDecoder(*shape, count, rank)
         self.critic = _critic(latent) if kind == "aae" else None
 
     @property
