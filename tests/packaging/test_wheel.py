@@ -54,6 +54,7 @@ def test_the_wheel_holds_packages_and_models_and_is_small(wheel: Path) -> None:
     files = {info.filename: info.file_size for info in zipfile.ZipFile(wheel).infolist()}
     assert sum(files.values()) < LARGEST
     assert {"nitido/cli/main.py", "nitido_train/recipes/denoise-n.toml", "nitido_export/cli/export.py"} <= set(files)
+    assert {"nitido_train/reports/templates/run.html.j2", "nitido_train/reports/report.css"} <= set(files)
     models = {Path(name).name for name in files if name.startswith("nitido/models/")}
     assert models == {zoo.INDEX, *(entry.path.name for entry in zoo.entries())}
     assert not [name for name in files if name.endswith(".pt")]

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to go on, in one file written whole or not at all."""
+"""Checkpoints: everything a training needs to continue, in one file. It is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes atomically: a crash or full disk leaves the previous file as it was."""
+    """Writes atomically: a crash or a full disk leaves the previous file as it was. Raises ``CheckpointError``."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
     try:
@@ -107,8 +107,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or, by the name of a model, the one that
-    it was exported from. Raises ``CheckpointError``."""
+    """Reads a checkpoint. Raises ``CheckpointError``.
+
+    path: a checkpoint file, a run folder (its ``best.pt``, or else its ``last.pt``), or the name of a shipped model,
+    for the checkpoint it was exported from.
+    """
     path = _of_model(path) or path
     if path.is_dir():
         found = [path / name for name in ("best.pt", "last.pt") if (path / name).is_file()]
@@ -120,7 +123,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise _missing(path)
     try:
-        # weights_only: a checkpoint from a stranger must not run code.
+        # weights_only: a checkpoint from somebody else must not run code.
         plain = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
