@@ -22,6 +22,7 @@ def test_the_wheel_runs_without_torch(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"nitido/cli/main.py", "nitido_train/recipes/denoise-n.toml", "nitido_export/graph/frames.py"} <= names
+    assert {"nitido_train/reports/templates/run.html.j2", "nitido_train/reports/report.css"} <= names
     assert "nitido/models/checkpoints/denoise-n.pt" in names
     assert {f"nitido/models/{entry.path.name}" for entry in zoo.entries()} <= names
     assert not [name for name in names if "research" in name]  # not under the wheel's licence

@@ -12,12 +12,12 @@ import torch
 
 from nitido.errors import RecipeError
 from nitido.system.files import write_whole
-from nitido_train.charts.figures import TITLES, Error, Figure, lines_chart
+from nitido_train.charts.figures import TITLES, Error, Figure, Table, lines_chart
 from nitido_train.charts.latents import net_error, pca_figure
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.objective import Objective
-from nitido_train.reports import html as report_page
+from nitido_train.reports import html
 from nitido_train.reports.run import amount, pictures_of
 from nitido_train.reports.run_folder import Run
 
@@ -50,18 +50,16 @@ def write_comparison(path: Path, compared: Sequence[Compared], device: torch.dev
         for kind in RECONSTRUCTIONS & found.keys():
             grids[name] = replace(found[kind], caption=f"{name}: {found[kind].caption}")
     table = linear.table if linear and linear.table else []
-    body = (
-        report_page.heading("Runs compared", ", ".join(names)),
-        report_page.section(
-            "Against PCA",
-            report_page.figures({"pca": linear}) if linear else "",
-            report_page.number_table(table, text=(0, 6), gain=3) if table else "",
-        ),
-        report_page.section("Runs", _runs(names, compared)),
-        report_page.section("Course of the trainings", report_page.figures(_courses(names, compared))),
-        report_page.section("Pictures", report_page.figures(grids)),
+    page = html.render(
+        "comparison",
+        names=names,
+        linear=html.images({"pca": linear} if linear else {}),
+        linear_table=html.cells(table, text=(0, 6), gain=3),
+        runs=html.cells(_runs(names, compared), text=(0, 1)),
+        courses=html.images(_courses(names, compared)),
+        pictures=html.images(grids),
     )
-    write_whole(path, report_page.document("Runs compared · Nítido", body))
+    write_whole(path, page)
     return table
 
 
@@ -101,7 +99,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
 
 
-def _runs(names: Sequence[str], compared: Sequence[Compared]) -> str:
+def _runs(names: Sequence[str], compared: Sequence[Compared]) -> Table:
     scores = list(dict.fromkeys(key for one in compared for key in _scores(one.run)))
     table = [["run", "network", "steps", "best at", *scores]]
     for name, one in zip(names, compared, strict=True):
@@ -116,7 +114,7 @@ def _runs(names: Sequence[str], compared: Sequence[Compared]) -> str:
                 *(amount(score, found[score]) if score in found else "" for score in scores),
             ]
         )
-    return report_page.number_table(table, text=(0, 1))
+    return table
 
 
 def _best(run: Run) -> Checkpoint:
