@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nitido_train.charts.figures import Error, Figure, Table, grid, pca_chart, scatter
+from nitido_train.charts.figures import Figure, Table, grid
 from nitido_train.charts.pca import (
+    Error,
     ErrorMeter,
     affordable,
     pca_errors,
@@ -19,6 +20,7 @@ from nitido_train.charts.pca import (
     sizes_up_to,
     unit,
 )
+from nitido_train.charts.plots import pca_chart, scatter
 from nitido_train.data.examples import Bytes, Examples
 from nitido_train.nets.latent import LatentNet
 from nitido_train.tensors import from_logits, to_tensor

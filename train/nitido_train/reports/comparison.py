@@ -12,8 +12,10 @@ import torch
 
 from nitido.errors import RecipeError
 from nitido.system.files import write_whole
-from nitido_train.charts.figures import TITLES, Error, Figure, Table, lines_chart
+from nitido_train.charts.figures import Figure, Table
 from nitido_train.charts.latents import net_error, pca_figure
+from nitido_train.charts.pca import Error
+from nitido_train.charts.plots import TITLES, lines_chart
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.objective import Objective
@@ -50,7 +52,7 @@ def write_comparison(path: Path, compared: Sequence[Compared], device: torch.dev
         for kind in RECONSTRUCTIONS & found.keys():
             grids[name] = replace(found[kind], caption=f"{name}: {found[kind].caption}")
     table = linear.table if linear and linear.table else []
-    page = html.render(
+    page = html.render_page(
         "comparison",
         names=names,
         linear=html.images({"pca": linear} if linear else {}),

@@ -48,7 +48,7 @@ class Cell:
     kind: str = ""
 
 
-def render(template: str, **values: object) -> bytes:
+def render_page(template: str, **values: object) -> bytes:
     """A page from a template of this package. Everything in ``values`` is escaped."""
     return _environment().get_template(f"{template}.html.j2").render(values).encode()
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from nitido.system.files import write_whole
-from nitido_train.charts.figures import Figure, Table, curves
+from nitido_train.charts.figures import Figure, Table
+from nitido_train.charts.plots import curves
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.objective import Objective
 from nitido_train.reports import html
@@ -76,7 +77,7 @@ def _page(run: Run, shown: Mapping[str, Figure], summary: str, *, complete: bool
     charts = {name: figure for name, figure in shown.items() if name.startswith("curve_")}
     apart = {*SPACE, LINEAR, *charts}
     linear = shown.get(LINEAR)
-    return html.render(
+    return html.render_page(
         "run",
         recipe=run.recipe,
         folder=str(run.folder),
