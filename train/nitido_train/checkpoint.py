@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to go on, in one file written whole or not at all."""
+"""Checkpoints: everything a training needs to continue, in one file. It is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes atomically: a crash or full disk leaves the previous file as it was."""
+    """Writes atomically: a crash or a full disk leaves the previous file as it was. Raises ``CheckpointError``."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
     try:
@@ -105,8 +105,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or what a shipped model of that name was
-    exported from. Raises ``CheckpointError``."""
+    """Reads a checkpoint. Raises ``CheckpointError``.
+
+    path: a checkpoint file, a run folder (its ``best.pt``, or else its ``last.pt``), or the name of a shipped model,
+    for the checkpoint it was exported from.
+    """
     path = _shipped(path) or path
     if path.is_dir():
         found = [path / name for name in ("best.pt", "last.pt") if (path / name).is_file()]
@@ -118,7 +121,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"no such checkpoint: {path}; expected a run, a .pt file or one of {_shipped_names()}")
     try:
-        # weights_only: a checkpoint from a stranger must not run code.
+        # weights_only: a checkpoint from somebody else must not run code.
         plain = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -135,7 +138,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _shipped(path: Path) -> Path | None:
-    """The checkpoint of the shipped model that ``path`` names, unless there is something under that path."""
+    """The checkpoint of the shipped model that ``path`` names, unless a file or folder has that path."""
     folder = shipped_folder()
     if folder is None or path.exists() or path.suffix or path.name != str(path):
         return None

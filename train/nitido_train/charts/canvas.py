@@ -1,4 +1,4 @@
-"""How all charts look: their canvas, their colours, and texts as matplotlib must get them."""
+"""What all charts share: canvas, colours, axes and texts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 BLUE, ORANGE, INK, FAINT = "#2f7f9f", "#d98032", "#2b2f33", "#dedede"
-# Apart from each other also for most people who see colours differently (Okabe and Ito, 2008).
+# Distinguishable also with most kinds of colour blindness (Okabe and Ito, 2008).
 FEW = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#a89a00", "#3c3c3c")
-# For up to twice ten, the second time paler. None is light or dark, so that they stay visible on an inverted page.
+# For up to twenty labels, the second ten paler. None is light or dark, so that all stay visible on an inverted page.
 MORE = (
     "#1f77b4", "#e06c00", "#2a9134", "#d62728", "#8a5cc2", "#8c564b", "#d45fb0", "#6f6f6f", "#8a8a00", "#0097a8",
 )  # fmt: skip
@@ -37,25 +37,26 @@ def new_canvas(width: float, height: float, *, sharp: bool = False) -> tuple[Can
 
 
 def as_frame(canvas: Canvas) -> Frame:
-    """What a matplotlib figure looks like, uint8 H×W×3 BGR."""
+    """A drawn matplotlib figure as a frame."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     agg = FigureCanvasAgg(canvas)
     with warnings.catch_warnings():
-        # Folder names may be in any script; what the font lacks is drawn as a box.
+        # Folder names may be in any script. Characters that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         agg.draw()
     return np.ascontiguousarray(np.asarray(agg.buffer_rgba())[..., 2::-1])
 
 
 def plain(name: str) -> str:
-    """A name that matplotlib shows as it is: dollars begin no formula, and a legend keeps what begins with ``_``."""
+    """The name, changed so that matplotlib shows it as it is: no formula for dollars, and no legend entry is dropped
+    because it begins with ``_``."""
     text = name.replace("$", r"\$") or "(none)"
     return f" {text}" if text.startswith("_") else text
 
 
 def make_logarithmic(axes: Axes) -> None:
-    """The upright axis, with numbers as people write them."""
+    """Makes the vertical axis logarithmic, with plain numbers instead of powers of ten."""
     from matplotlib.ticker import LogLocator
 
     axes.set_yscale("log")

@@ -1,4 +1,4 @@
-"""What there is to look at: figures with their captions, and small pictures on a grid."""
+"""Figures with captions, and small pictures on a grid."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Table = list[list[str]]  # the first row is its head
 
 @dataclass(frozen=True)
 class Figure:
-    """Something to look at.
+    """A picture or a chart, with what belongs to it.
 
-    picture: what is seen.
+    picture: the picture or the drawn chart.
     caption: what it shows, unless the picture says so itself.
-    chart: whether it is drawn on white, in contrast to pictures from a network.
+    chart: whether it is a chart, black on white.
     table: the numbers in it.
     """
 

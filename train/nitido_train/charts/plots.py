@@ -24,8 +24,8 @@ from nitido_train.charts.canvas import (
 from nitido_train.charts.figures import Figure
 from nitido_train.charts.pca import Error
 
-MOST_LABELS = 20  # that get a colour of their own; the others share a grey
-LOG_FROM = 4.0  # what has fallen to less than one in so many is drawn on a logarithmic axis
+MOST_LABELS = 20  # labels that get a colour of their own; the others share a grey
+LOG_FROM = 4.0  # ratio of the largest to the smallest value from which on an axis is logarithmic
 TITLES = {
     "loss": "Training loss",
     "psnr": "PSNR in dB",
@@ -39,8 +39,10 @@ Line = tuple[Sequence[float], Sequence[float]]  # steps and values
 
 
 def curves(history: Sequence[Mapping[str, float]], score: str) -> dict[str, Figure]:
-    """A chart for each figure of the validations, by its name; all PSNRs share one. ``score`` chose the best step,
-    which is marked. Empty for a training that was not validated yet."""
+    """A chart for each validation figure, by its name. All PSNRs share one chart.
+
+    score: the figure that chose the best step, which is marked. Empty for a training that was not validated yet.
+    """
     if not history:
         return {}
     steps = [row["step"] for row in history]
@@ -59,7 +61,7 @@ def curves(history: Sequence[Mapping[str, float]], score: str) -> dict[str, Figu
 
 
 def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, best: float | None = None) -> Frame:
-    """Lines by name. falls: on a logarithmic axis when that shows more. best: a step to mark."""
+    """Lines by name. falls: use a logarithmic axis when that shows more. best: a step to mark."""
     canvas, axes = new_canvas(5.2, 3.3)
     for i, (name, (steps, values)) in enumerate(lines.items()):
         axes.plot(
@@ -88,8 +90,11 @@ def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, b
 
 
 def labelled_plane(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    """N×d latents as N×2 points and what the two axes are: two numbers as they are, one beside nothing, more as their
-    first two principal components."""
+    """N×d latents as N×2 points, and the titles of the two axes.
+
+    Two dimensions are taken as they are, a single one is spread along one axis, and more are reduced to their first two
+    principal components.
+    """
     plane = latent_map.plane_of(latents)
     if plane.shares is None:
         return plane.points, plane.titles
@@ -98,15 +103,17 @@ def labelled_plane(latents: NDArray[np.float32]) -> tuple[NDArray[np.float64], t
 
 
 def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str]) -> Frame:
-    """N×d latents on a plane (see :func:`plane_of`), coloured by label: N indices into ``names``. Each label's name
-    stands where the middle of its points is."""
+    """N×d latents on a plane (see :func:`labelled_plane`), coloured by label.
+
+    labels: N indices into ``names``. Each label's name is written at the median of its points.
+    """
     points, titles = labelled_plane(latents)
     canvas, axes = new_canvas(5.9, 4.7, sharp=True)
     size = float(np.clip(8000 / len(points), 4, 30))
     common = np.bincount(labels, minlength=len(names)).argsort(kind="stable")[::-1]
     coloured = sorted(int(i) for i in common[:MOST_LABELS] if (labels == i).any()) if len(names) > 1 else []
     colours = label_colours(len(coloured))
-    # In one call and in their random order: drawn label by label, the last would hide the others.
+    # In one call and in random order: drawn label by label, the last label would hide the others.
     by_label = dict(zip(coloured, colours, strict=True))
     rest = "#a0a0a0" if coloured else BLUE
     order = np.random.default_rng(0).permutation(len(points))
@@ -130,7 +137,7 @@ def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequ
 
 
 def pca_chart(pca: Sequence[Error], nets: Mapping[str, Sequence[Error]]) -> Frame:
-    """Reconstruction error over latent size of PCA and of networks, a line for each name."""
+    """Reconstruction error over latent size, of PCA and of networks: a line for each name."""
     canvas, axes = new_canvas(5.6, 3.8, sharp=True)
     linear = {e.latent: e.mse for e in pca}
     axes.plot([e.latent for e in pca], [e.mse for e in pca], color=ORANGE, marker="s", markersize=4, label="PCA")

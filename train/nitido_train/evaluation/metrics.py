@@ -11,7 +11,7 @@ from nitido.frames import Frame
 
 
 def psnr(a: Frame, b: Frame) -> float:
-    """Peak signal-to-noise ratio over all channels in dB; ``inf`` for equal frames."""
+    """Peak signal-to-noise ratio in dB over all channels. ``inf`` for equal frames."""
     return _psnr(a.astype(np.float64) - b.astype(np.float64))
 
 

@@ -13,9 +13,13 @@ KINDS = ("autoencoder", "denoising-autoencoder", "aae", *VARIATIONAL)
 
 
 class LatentPassage(NamedTuple):
-    """What became of a batch on its way. logits: N×C×H×W, before the sigmoid. mean, log_var: N×d, the latter ``None``
-    for kinds that are not variational. real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator on
-    the prior, on the latents as they are, and on the latents with the discriminator held still."""
+    """A batch after it passed through an autoencoder.
+
+    logits: N×C×H×W, before the sigmoid.
+    mean, log_var: N×d. ``log_var`` is ``None`` for kinds that are not variational.
+    real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator: on the prior, on the latents, and on
+    the latents with the discriminator's weights as constants.
+    """
 
     logits: Tensor
     mean: Tensor
@@ -28,7 +32,7 @@ class LatentPassage(NamedTuple):
 class LatentEncoder(nn.Module):
     """Convolutions of stride 2 to ``widths`` channels, one hidden layer, and ``heads`` linear ones of size ``latent``.
 
-    forward: pictures N×C×H×W, -0.5..0.5, and for a conditional net ``condition`` N×K one-hot → N×d, or (mean N×d,
+    forward: pictures N×C×H×W, -0.5..0.5, and for a conditional network ``condition`` N×K one-hot → N×d, or (mean N×d,
     log-variance N×d).
     """
 
@@ -65,8 +69,10 @@ class LatentEncoder(nn.Module):
 
 
 class LatentDecoder(nn.Module):
-    """The way back: two hidden layers and transposed convolutions. forward: z N×d, and for a conditional net
-    ``condition`` N×K one-hot → N×C×H×W logits."""
+    """Two hidden layers and transposed convolutions.
+
+    forward: z N×d, and for a conditional network ``condition`` N×K one-hot → logits N×C×H×W.
+    """
 
     def __init__(
         self, height: int, width: int, channels: int, widths: list[int], hidden: int, latent: int, labels: int
@@ -95,10 +101,16 @@ class LatentDecoder(nn.Module):
 class LatentNet(nn.Module):
     """An encoder and a decoder, and for an adversarial autoencoder the discriminator of its latents.
 
-    kind: ``autoencoder``; ``denoising-autoencoder`` (Vincent et al., 2008: given a damaged picture, asked for the clean
-    one); ``vae`` (Kingma and Welling, Auto-Encoding Variational Bayes, 2014); ``cvae`` (Sohn, Lee, Yan, 2015: both
-    halves are told the label); ``aae`` (Makhzani et al., Adversarial Autoencoders, 2015). Pictures are N×C×H×W, H and W
-    multiples of 2^len(widths). labels: what the label numbers of a ``cvae`` mean.
+    kind: one of these:
+
+    - ``autoencoder``;
+    - ``denoising-autoencoder``: from a damaged picture to the clean one (Vincent et al., 2008);
+    - ``vae`` (Kingma and Welling, Auto-Encoding Variational Bayes, 2014);
+    - ``cvae``: both halves get the label (Sohn, Lee, Yan, 2015);
+    - ``aae`` (Makhzani et al., Adversarial Autoencoders, 2015).
+
+    height, width, channels: of the pictures. Height and width are multiples of 2^len(widths).
+    labels: names of the label numbers of a ``cvae``.
     """
 
     def __init__(
@@ -131,14 +143,19 @@ class LatentNet(nn.Module):
         return self.kind in (*VARIATIONAL, "aae")
 
     def condition(self, label: Tensor) -> Tensor | None:
-        """Label numbers N as one-hot N×K float32; ``None`` for a net that is not told."""
+        """Label numbers N as one-hot N×K float32. ``None`` for a network that is not conditional."""
         if self.kind != "cvae":
             return None
         return nn.functional.one_hot(label, len(self.labels)).to(torch.float32)
 
     def forward(self, pictures: Tensor, label: Tensor, draw: Tensor) -> LatentPassage:
-        """pictures: N×C×H×W, -0.5..0.5. label: N int64, used by a ``cvae`` only. draw: N×d from a standard normal
-        distribution; it is what a VAE samples with and the prior of an ``aae``; zeros take the mean."""
+        """One pass, with all that the losses need.
+
+        pictures: N×C×H×W, -0.5..0.5.
+        label: N int64, used by a ``cvae`` only.
+        draw: N×d from a standard normal distribution. A VAE samples with it, and for an ``aae`` it is the prior. Zeros
+        take the mean.
+        """
         condition = self.condition(label)
         encoded = self.encoder(pictures, condition)
         if isinstance(encoded, tuple):
@@ -148,8 +165,8 @@ class LatentNet(nn.Module):
         logits = self.decoder(encoded, condition)
         if self.critic is None:
             return LatentPassage(logits, encoded, None)
-        # One backward pass for both players: the discriminator learns from latents without a past, the encoder from a
-        # discriminator whose weights are constants.
+        # One backward pass for both: the discriminator learns from detached latents, the encoder from a discriminator
+        # whose weights are constants.
         still = {name: value.detach() for name, value in self.critic.named_parameters()}
         fooled = functional_call(self.critic, still, (encoded,))
         return LatentPassage(logits, encoded, None, self.critic(draw), self.critic(encoded.detach()), fooled)

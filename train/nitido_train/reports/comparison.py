@@ -1,4 +1,4 @@
-"""Several runs on one page: their scores side by side, and autoencoders against PCA over the latent size."""
+"""Several runs on one page: their scores side by side, and autoencoders compared with PCA over the latent size."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ class Compared:
 
 
 def write_comparison(path: Path, compared: Sequence[Compared], device: torch.device) -> list[list[str]]:
-    """Writes the page and returns the table of autoencoders against PCA, its head first (empty without autoencoders).
-    Raises ``RecipeError`` when runs were trained on different data, ``SinkUnavailable``."""
+    """Writes the page and returns the table of autoencoders compared with PCA, which is empty without autoencoders.
+
+    Raises ``RecipeError`` when runs were trained on different data, ``SinkUnavailable``.
+    """
     names = _names([one.run for one in compared])
     latents = {
         name: one for name, one in zip(names, compared, strict=True) if isinstance(one.objective, LatentObjective)
@@ -88,7 +90,7 @@ def _against_pca(latents: Mapping[str, Compared], device: torch.device) -> Figur
 
 
 def _data(one: Compared) -> tuple[object, ...]:
-    """What says whether two autoencoders saw the same pictures, in training and after."""
+    """What is equal for two autoencoders with the same pictures, in training and in validation."""
     objective = one.objective
     assert isinstance(objective, LatentObjective)
     ends = [part.pictures([0, len(part) - 1]).tobytes() for part in (objective.examples, objective.held_out)]
@@ -96,7 +98,7 @@ def _data(one: Compared) -> tuple[object, ...]:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """The folders' names, as far as they tell the runs apart, or else their paths."""
+    """The names of the folders if they are all different, else their paths."""
     short = [run.folder.resolve().name for run in runs]
     return short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
 
@@ -129,7 +131,7 @@ def _scores(run: Run) -> dict[str, float]:
 
 
 def _courses(names: Sequence[str], compared: Sequence[Compared]) -> dict[str, Figure]:
-    """A chart for each figure that all runs have, a line for each run."""
+    """A chart for each validation figure that all runs have, with a line for each run."""
     found = {}
     for key in _scores(compared[0].run):
         if all(key in _scores(one.run) for one in compared):

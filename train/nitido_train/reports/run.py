@@ -1,4 +1,4 @@
-"""``report.html``: one run on one page, with what it shows, how it went, and how to do it again."""
+"""``report.html``: one run on one page, with its pictures, its course, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CAPTIONS = {
     "given_restored": "Held-out examples: above as they are, below what the network makes of them.",
     "given_restored_clean": "Held-out examples: as given, restored, and as they should be.",
 }
-# Which figures belong together; those of any other name come first.
+# Figures that have a section of their own. All others come first.
 SPACE = ("latents", "manifold", "samples")
 LINEAR = "pca"
 UNITS = {"psnr": "dB", "elbo": "nats", "reconstruction": "nats", "kl": "nats"}
 
 
 def write_report(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
-    """Draws the final figures of a run's best checkpoint into ``figures/`` and all of it into ``report.html``.
+    """Draws the final figures of a run's best checkpoint. Writes them to ``figures/`` and the page to ``report.html``.
 
     objective: that of the run, with its data read. Without it the pictures are those that the last validation left in
     the folder.
@@ -46,7 +46,7 @@ def write_report(run: Run, objective: Objective | None, device: torch.device) ->
 
 
 def drawn(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
-    """The figures of the best checkpoint, by name, that need a network or its data."""
+    """The figures of the best checkpoint that need the network or its data, by name."""
     if run.best is None:
         return {}
     if objective is None:
@@ -61,7 +61,7 @@ def pictures_of(best: Checkpoint, objective: Objective, device: torch.device) ->
 
 
 def amount(name: str, value: float) -> str:
-    """A figure of a validation as people read it."""
+    """A validation figure with its unit."""
     unit = UNITS.get("psnr" if name.startswith("psnr") else name, "")
     return f"{value:,.2f} {unit}" if unit else f"{value:.4g}"
 
@@ -141,7 +141,7 @@ def _scores(run: Run) -> Table:
 
 
 def recipe_facts(run: Run) -> dict[str, dict[str, str]]:
-    """Every value of the recipe, by table."""
+    """Every value of the recipe as text, by table."""
     groups: dict[str, dict[str, str]] = {"recipe": {}}
     for key, value in asdict(run.recipe).items():
         if isinstance(value, dict):
@@ -206,7 +206,7 @@ def _caption(name: str) -> str:
 
 
 def _left_behind(folder: Path) -> dict[str, Figure]:
-    """What validations have drawn, in alphabetical order."""
+    """The pictures that validations have written, in alphabetical order."""
     found = {}
     for path in sorted(folder.glob("*.png")):
         picture = cv2.imread(str(path))
