@@ -28,12 +28,12 @@ docs: .venv/.installed
 	.venv/bin/python docs/command_line.py
 
 # Compares every model with other tools: docs/reference/benchmarks.md. DATA: folder of the test sets, see
-# benchmarks/run.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it
+# benchmarks/compare.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it
 # stopped. Do nothing else on the machine meanwhile.
 bench: .venv/.installed
 	@test -n "$(DATA)" || { echo "expected: make bench DATA=folder-of-test-sets"; exit 2; }
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
-	.venv/bin/python benchmarks/run.py --data "$(DATA)" $(ARGS)
+	.venv/bin/python benchmarks/compare.py --data "$(DATA)" $(ARGS)
 
 # ONNX Runtime for browsers, into the package: a wheel that is built afterwards carries it.
 explorer: .venv/.installed

@@ -27,9 +27,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import nitido
 from nitido.model_file import zoo
-from nitido_export.evaluation.frames import Condition, conditions_of, read_pictures
 from nitido_export.quantization.calibration import degraded_crops
 from nitido_train.checkpoint import load_checkpoint
+from nitido_train.evaluation.conditions import Condition, conditions_of, read_pictures
 from nitido_train.tensors import to_frames
 
 ROUNDS = 15

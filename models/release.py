@@ -2,11 +2,7 @@
 
     python models/release.py DATA [NAME...] [--dry-run]
 
-DATA holds the sets that release.toml names, such as val/cid22 and eval/CBSD68. Without names, every model that has a
-checkpoint is made. The others, which train in minutes, are made by name after their training:
-
-    nitido train vae-digits --data DATA/digits --out runs/vae-digits
-    python models/release.py DATA vae-digits
+DATA holds the sets that release.toml names, such as val/cid22 and eval/CBSD68. Without names, every model is made.
 """
 
 from __future__ import annotations
@@ -30,18 +26,19 @@ NITIDO = (sys.executable, "-c", "from nitido.cli.main import main; main()")
 
 @dataclass(frozen=True)
 class Release:
-    """A row of release.toml, which says what the fields are. Either ``checkpoint`` or ``run`` is given."""
+    """A row of release.toml, which says what the fields are."""
 
     name: str
     folder: str
+    checkpoint: str
     licence: str
     data: str
-    checkpoint: str = ""
-    run: str = ""
     failures: str = ""
     vectors: str = ""
     tests: Sequence[str] = ()
     calibration: str = ""
+    int8_weights: bool = False
+    held_out_of: Sequence[str] = ()
 
     def exports(self, sets: Path) -> list[list[str]]:
         """The arguments of each ``nitido export``, one for each file or pair of files. sets: the folder DATA."""
@@ -52,11 +49,15 @@ class Release:
             words += ["--vectors", self.vectors]
         for test in self.tests:
             words += ["--eval", str(sets / test)]
-        weights, file = self.checkpoint or self.run, f"{self.folder}/{self.name}.onnx"
-        commands = [["export", weights, "-o", file, *words]]
+        for source in self.held_out_of:
+            words += ["--holdout", source]
+        if self.int8_weights:
+            words.append("--int8-weights")
+        file = f"{self.folder}/{self.name}.onnx"
+        commands = [["export", self.checkpoint, "-o", file, *words]]
         if self.calibration:
             lower = ["--int8", "--against", file, "--calib", str(sets / self.calibration)]
-            commands.append(["export", weights, "-o", f"{self.folder}/{self.name}.int8.onnx", *words, *lower])
+            commands.append(["export", self.checkpoint, "-o", f"{self.folder}/{self.name}.int8.onnx", *words, *lower])
         return commands
 
 
@@ -75,16 +76,15 @@ def read_releases(path: Path = TABLE) -> dict[str, Release]:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--dry-run", is_flag=True, help="Print the steps and do none of them.")
 def release(data: Path, names: tuple[str, ...], dry_run: bool) -> None:
-    """Make the model files NAME, or all that have a checkpoint, measured on the sets below DATA."""
+    """Make the model files NAME, or all, measured on the sets below DATA."""
     releases = read_releases()
     unknown = sorted(set(names) - set(releases))
     if unknown:
         raise click.UsageError(f"no model {', '.join(unknown)} in {TABLE.name}; it has {', '.join(releases)}")
-    for row in [releases[name] for name in names] or [row for row in releases.values() if row.checkpoint]:
-        if row.checkpoint:
-            click.echo(f"# licence and data are recorded in {row.checkpoint}")
-            if not dry_run:
-                record_licence(ROOT / row.checkpoint, row.licence, row.data)
+    for row in [releases[name] for name in names] or releases.values():
+        click.echo(f"# licence and data are recorded in {row.checkpoint}")
+        if not dry_run:
+            record_licence(ROOT / row.checkpoint, row.licence, row.data)
         for arguments in row.exports(data.resolve()):
             click.echo(shlex.join(["nitido", *arguments]))
             if not dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
 from nitido.model_file.properties import SEAL, UNSEALED, seal
 from nitido_export.graph.analysis import oldest_runtime, read_facts
 from nitido_export.graph.frames import frame_graph
+from nitido_export.graph.weights import INT8_WEIGHTS, with_int8_weights
 from nitido_export.graph.writer import IR_VERSION, OPSET
 from nitido_export.parts.latents import latent_part
 from nitido_export.parts.melodies import melody_part
@@ -100,15 +101,18 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
     return Draft(graph, card, vectors)
 
 
-def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo) -> Draft:
+def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo, precision: str = "fp32") -> Draft:
     """Builds the graph of a part of an autoencoder and proves it.
 
     part: ``encoder``, ``decoder`` or ``whole``.
     name: of the whole model; the card's name is made from it.
+    precision: ``fp32``, or ``INT8_WEIGHTS`` for a checkpoint with rounded weights.
     Raises ``ExportError`` when the graph does not equal the network.
     """
     is_melody = checkpoint.recipe.net.kind == "melody-vae"
     made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part)
+    if precision == INT8_WEIGHTS:
+        made = replace(made, graph=with_int8_weights(made.graph))
     vectors, certificate = certify(made.graph.SerializeToString(), made.feeds, "fp32")
     card = _card(
         made.graph,
@@ -119,6 +123,7 @@ def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo) 
         summary=f"{checkpoint.recipe.summary} ({part})",
         colour_order="bgr" if made.latent["medium"] == "picture" else "",
         parity=check_part(made),
+        precision=precision,
         certificate=certificate,
         latent=made.latent,
     )

@@ -9,19 +9,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from nitido.errors import ExportError
 from nitido.model_file.card import Card
-from nitido_export.draft import ReleaseInfo, draft, draft_part
-from nitido_export.evaluation.frames import conditions_of, read_pictures
+from nitido_export.draft import Draft, ReleaseInfo, draft, draft_part
+from nitido_export.evaluation.held_out import HeldOut
 from nitido_export.evaluation.latents import evaluate_network
+from nitido_export.graph.weights import INT8_WEIGHTS
 from nitido_export.publishing.publish import publish
 from nitido_export.quantization.fp16 import to_fp16
 from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import quantize
+from nitido_export.quantization.weights import round_weights
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.evaluation.conditions import conditions_of, read_pictures
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,37 @@ def export_parts(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts:
     Raises ``ExportError`` or ``SinkUnavailable``.
     """
     drafts = [draft_part(checkpoint, part, target.stem, info) for part in parts]
-    rows = evaluate_network(checkpoint, info.evaluation)
+    return _publish_parts(drafts, target, info, evaluation=evaluate_network(checkpoint, info.evaluation))
+
+
+def export_parts_int8_weights(
+    checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str], data: Sequence[Path] = ()
+) -> list[Card]:
+    """:func:`export_parts` with weights stored in 8 bits.
+
+    data: of the training, whose held-out part the loss is measured on, besides the test sets of ``info``.
+    Raises ``ExportError`` also when a score loses more than ``MAX_LOSS``, or there is nothing to measure it on;
+    ``SourceUnavailable``.
+    """
+    tests = () if checkpoint.recipe.net.kind == "melody-vae" else info.evaluation  # there are no test sets of melodies
+    if not tests and not data:
+        raise ExportError("weights in 8 bits expect --holdout, the data of the training, to measure the loss on")
+    held_out = HeldOut(checkpoint.recipe, data) if data else None
+
+    def measure(state: Checkpoint) -> list[dict[str, Any]]:
+        rows = evaluate_network(state, tests) if tests else []
+        return [*rows, *(held_out.evaluate(state) if held_out else [])]
+
+    rounded = round_weights(checkpoint, measure)
+    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS) for part in parts]
+    return _publish_parts(drafts, target, info, evaluation=rounded.evaluation, quantization=rounded.report)
+
+
+def _publish_parts(drafts: Sequence[Draft], target: Path, info: ReleaseInfo, **facts: Any) -> list[Card]:
+    """facts: more of their cards."""
     return [
         publish(
-            replace(finished, card=replace(finished.card, evaluation=rows)),
+            replace(finished, card=replace(finished.card, **facts)),
             target.with_name(f"{finished.card.name}.onnx"),
             info,
         )

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench import ffmpeg, methods, page, plot, quality, speed, trials
-from bench.methods import Method
-from bench.results import Quality, Results
-from bench.trials import Trial
+from comparison import datasets, ffmpeg, methods, page, plot, quality, speed
+from comparison.datasets import Trial
+from comparison.methods import Method
+from comparison.results import Quality, Results
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nitido.frames import Frame
 from nitido_train.data import degrade
+from nitido_train.evaluation.conditions import conditions
 from nitido_train.evaluation.metrics import psnr
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program")
@@ -33,7 +34,7 @@ def photo(seed: int = 0, side: int = 48) -> Frame:
 @pytest.fixture
 def trial() -> Trial:
     clean = [photo(i) for i in range(9)]
-    given = [trials.add_noise(p, "σ 25", i) for i, p in enumerate(clean)]
+    given = [datasets.add_noise(p, "σ 25", i) for i, p in enumerate(clean)]
     return Trial("denoise", "photos", "σ 25", tuple(map(str, range(9))), given, clean, level=25.0)
 
 
@@ -42,10 +43,10 @@ def row(method: str, psnr_db: float, pictures: tuple[int, ...] = (0, 1), digest:
     return Quality(method, "CBSD68", "σ 25", "id", digest, None, pictures, scores, similarities)
 
 
-@pytest.mark.parametrize("condition", trials.CONDITIONS)
+@pytest.mark.parametrize("condition", datasets.NOISES)
 def test_noise_is_the_same_in_every_run_and_differs_from_picture_to_picture(condition: str) -> None:
     clean = photo()
-    once, again, other = (trials.add_noise(clean, condition, position) for position in (0, 0, 1))
+    once, again, other = (datasets.add_noise(clean, condition, position) for position in (0, 0, 1))
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
 
@@ -53,14 +54,14 @@ def test_noise_is_the_same_in_every_run_and_differs_from_picture_to_picture(cond
 def test_gaussian_noise_is_that_of_evaluate() -> None:
     clean = [photo(0), photo(1)]
     assert all(
-        np.array_equal(trials.add_noise(c, "σ 15", i), expected)
-        for i, (c, expected) in enumerate(zip(clean, degrade.noisy(clean, 15), strict=True))
+        np.array_equal(datasets.add_noise(c, "σ 15", i), expected)
+        for i, (c, expected) in enumerate(zip(clean, conditions("denoise", 1, clean)[0].given, strict=True))
     )
 
 
 def test_camera_noise_grows_with_the_exposure_and_with_light() -> None:
     grey = np.full((96, 96, 3), 120, np.uint8)
-    spreads = [float(np.std(trials.add_noise(grey, name, 0).astype(float) - 120)) for name in trials.CAMERAS]
+    spreads = [float(np.std(datasets.add_noise(grey, name, 0).astype(float) - 120)) for name in datasets.CAMERAS]
     assert spreads == sorted(spreads)
     assert spreads[0] < 0.6 * spreads[-1]
 
@@ -130,7 +131,7 @@ def test_the_best_strength_is_found_on_either_side_of_the_start() -> None:
 
 
 def test_ssim_is_that_of_torchmetrics_where_windows_lie_inside() -> None:
-    a, b = photo(0)[..., 0], trials.add_noise(photo(0), "σ 25", 0)[..., 0]
+    a, b = photo(0)[..., 0], datasets.add_noise(photo(0), "σ 25", 0)[..., 0]
     tensors = [torch.from_numpy(p.astype(np.float64))[None, None] for p in (a, b)]
     _, whole = structural_similarity_index_measure(*tensors, data_range=255.0, return_full_image=True)
     assert quality.ssim(a, b) == pytest.approx(float(whole[..., 5:-5, 5:-5].mean()), abs=1e-9)
@@ -206,7 +207,7 @@ def test_methods_take_turns_and_a_slow_one_drops_out(monkeypatch: pytest.MonkeyP
 
 @needs_ffmpeg
 def test_ffmpeg_gives_back_what_it_is_given_and_tells_its_time() -> None:
-    picture = trials.add_noise(photo(side=64), "σ 25", 0)[:, :50]
+    picture = datasets.add_noise(photo(side=64), "σ 25", 0)[:, :50]
     through = ffmpeg.FfmpegFilter("null")
     assert np.array_equal(through(picture), picture)
     assert ffmpeg.FfmpegFilter("format=gbrp,dctdnoiz=20").seconds(picture) > 0

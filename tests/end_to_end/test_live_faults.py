@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.writer import VideoSink
-from support.commands import HANG, command, opened_by_signal, running
+from nitido.video.io import VideoSink
+from support.commands import HANG, command, opened_by_signal, running, send
 from support.frames import frames_in
 from support.waiting import until
 
@@ -250,6 +250,5 @@ def test_a_reader_that_stalls_is_broken_off_by_a_second_signal(
     with Run(*arguments, before=opened_by_signal(dealt_with)) as run:
         run.wait_for("raw frames on stdout")  # nobody reads them: the pipe is full with the second frame
         time.sleep(0.5)
-        run.process.send_signal(signal.SIGTERM)
-        until(dealt_with.exists)  # two that come too close together would count as one
+        send(run.process, signal.SIGTERM, gate=dealt_with)  # two that come too close together would count as one
         assert run.end(signal.SIGTERM) == 130, run.said

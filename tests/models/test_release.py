@@ -52,8 +52,7 @@ def test_every_row_is_of_a_shipped_model_and_names_weights(script: ModuleType) -
     releases = script.read_releases()
     assert set(releases) == {path.stem.partition(".")[0] for path in SHIPPED}
     for row in releases.values():
-        assert bool(row.checkpoint) != bool(row.run)
-        assert not row.checkpoint or (ROOT / row.checkpoint).is_file()
+        assert (ROOT / row.checkpoint).is_file()
 
 
 def test_a_dry_run_prints_commands_that_nitido_export_takes(script: ModuleType, tmp_path: Path) -> None:
@@ -63,7 +62,7 @@ def test_a_dry_run_prints_commands_that_nitido_export_takes(script: ModuleType, 
     assert [command[:5] for command in commands] == [
         ["nitido", "export", "models/checkpoints/denoise-n.pt", "-o", "models/denoise-n.onnx"],
         ["nitido", "export", "models/checkpoints/denoise-n.pt", "-o", "models/denoise-n.int8.onnx"],
-        ["nitido", "export", "runs/vae-digits", "-o", "models/vae-digits.onnx"],
+        ["nitido", "export", "models/checkpoints/vae-digits.pt", "-o", "models/vae-digits.onnx"],
     ]
     for command in commands:
         values = export.make_context("export", command[2:]).params
@@ -72,10 +71,10 @@ def test_a_dry_run_prints_commands_that_nitido_export_takes(script: ModuleType, 
     assert values["data_note"].startswith("MNIST")
 
 
-def test_without_names_every_model_with_a_checkpoint_is_made(script: ModuleType, tmp_path: Path) -> None:
+def test_without_names_every_model_is_made(script: ModuleType, tmp_path: Path) -> None:
     result = CliRunner().invoke(script.release, [str(tmp_path), "--dry-run"])
     made = {shlex.split(line)[2] for line in result.stdout.splitlines() if line.startswith("nitido")}
-    assert made == {row.checkpoint for row in script.read_releases().values() if row.checkpoint}
+    assert made == {row.checkpoint for row in script.read_releases().values()}
 
 
 def test_an_unknown_name_is_a_usage_error(script: ModuleType, tmp_path: Path) -> None:

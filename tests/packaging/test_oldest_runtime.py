@@ -45,7 +45,7 @@ print(json.dumps({"onnxruntime": onnxruntime.__version__, "found": found}))
 def test_shipped_models_pass_in_the_oldest_runtime_they_name(tmp_path: Path) -> None:
     if sys.version_info >= (3, 13):
         pytest.skip(f"onnxruntime {OLDEST} has no wheel for Python {sys.version_info.major}.{sys.version_info.minor}")
-    entries = [entry for entry in zoo.entries() if read_card(entry.name).min_onnxruntime == "1.17"]
+    entries = [entry for entry in zoo.entries() if read_card(entry.path).min_onnxruntime == "1.17"]
     assert entries
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nitido.cli.main import main
+from support.waiting import until
 
 HANG = 300.0  # seconds after which a process is taken for one that hangs, however busy the machine is
 
@@ -21,6 +23,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("SIGTERM", "SIGHUP"):
     if hasattr(signal, name):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+if hasattr(signal, "SIGWINCH"):
+    signal.signal(signal.SIGWINCH, lambda *_: None)
 """
 _MAIN = """
 from nitido.cli.main import main
@@ -72,6 +76,17 @@ def running(words: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[A
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def send(process: subprocess.Popen[Any], number: int, *, gate: Path) -> None:
+    """Sends a signal and returns when the command has dealt with it, as :func:`opened_by_signal` tells.
+
+    Python calls handlers between two steps of the main thread. One that began to wait just before the signal came is
+    woken by another signal, which does nothing else.
+    """
+    process.send_signal(number)
+    wake = getattr(signal, "SIGWINCH", None)
+    until(lambda: gate.exists() or process.poll() is not None or (wake and process.send_signal(wake)))
 
 
 def nitido(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -1,2 +1,5 @@
-"""Training of Nítido models. Import the modules you need: this package imports nothing by itself, so that
-its torch-free parts (``data.degrade``, ``evaluation.metrics``) also serve where torch is not installed."""
+"""Training of Nítido models.
+
+This package imports nothing by itself, so that its parts without torch (``data.degrade``, ``evaluation.metrics``,
+``evaluation.conditions``) can also be used where torch is not installed.
+"""

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to go on, in one file written whole or not at all."""
+"""Checkpoints: everything a training needs to continue, in one file. It is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from nitido import __version__
 from nitido.errors import CheckpointError, RecipeError, SinkUnavailable
-from nitido.model_file.zoo import shipped_folder
+from nitido.model_file.zoo import entries, folders
 from nitido.system.files import replacing
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import LatentNet
@@ -22,6 +23,7 @@ from nitido_train.recipe.schema import Recipe
 from nitido_train.recipe.tables import recipe_from_dict
 
 FORMAT = 1
+FOLDER = "checkpoints"  # beside the models that were exported from them; in the source of nitido, not in its wheel
 
 
 @dataclass
@@ -94,7 +96,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes atomically: a crash or full disk leaves the previous file as it was."""
+    """Writes atomically: a crash or a full disk leaves the previous file as it was. Raises ``CheckpointError``."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
     try:
@@ -105,9 +107,12 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint file, a run folder's ``best.pt`` or else ``last.pt``, or what a shipped model of that name was
-    exported from. Raises ``CheckpointError``."""
-    path = _shipped(path) or path
+    """Reads a checkpoint. Raises ``CheckpointError``.
+
+    path: a checkpoint file, a run folder (its ``best.pt``, or else its ``last.pt``), or the name of a shipped model,
+    for the checkpoint it was exported from.
+    """
+    path = _of_model(path) or path
     if path.is_dir():
         found = [path / name for name in ("best.pt", "last.pt") if (path / name).is_file()]
         if not found:
@@ -116,9 +121,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             )
         path = found[0]
     if not path.is_file():
-        raise CheckpointError(f"no such checkpoint: {path}; expected a run, a .pt file or one of {_shipped_names()}")
+        raise _missing(path)
     try:
-        # weights_only: a checkpoint from a stranger must not run code.
+        # weights_only: a checkpoint from somebody else must not run code.
         plain = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -134,16 +139,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path} was written by another version: {error}") from error
 
 
-def _shipped(path: Path) -> Path | None:
-    """The checkpoint of the shipped model that ``path`` names, unless there is something under that path."""
-    folder = shipped_folder()
-    if folder is None or path.exists() or path.suffix or path.name != str(path):
+def _of_model(path: Path) -> Path | None:
+    """The checkpoint of the model that ``path`` names, unless there is something under that path."""
+    if path.exists() or path.suffix or path.name != str(path):
         return None
-    found = folder / "checkpoints" / f"{path.name}.pt"
-    return found if found.is_file() else None
+    return next((file for file in _at_hand() if file.stem == path.name), None)
 
 
-def _shipped_names() -> str:
-    folder = shipped_folder()
-    found = sorted(folder.glob("checkpoints/*.pt")) if folder else []
-    return ", ".join(p.stem for p in found) or "the shipped models (none found)"
+def _at_hand() -> list[Path]:
+    """Checkpoints that lie beside models."""
+    return [file for folder in folders() for file in sorted((folder / FOLDER).glob("*.pt"))]
+
+
+def _missing(path: Path) -> CheckpointError:
+    models = {entry.name.removesuffix(".encoder").removesuffix(".decoder") for entry in entries()}
+    if str(path) in models and not path.suffix:
+        return CheckpointError(
+            f"no checkpoint of {path}: expected {FOLDER}/{path}.pt, found none in {', '.join(map(str, folders()))}; "
+            f"wheels have no checkpoints: get the source of nitido {__version__} (a checkout, or "
+            f"'pip download --no-deps --no-binary nitido nitido=={__version__}') and name its models/{FOLDER}/{path}.pt"
+        )
+    others = [file.stem for file in _at_hand()]
+    known = f", a .pt file or one of {', '.join(others)}" if others else " or a .pt file"
+    return CheckpointError(f"no such checkpoint: {path}; expected a run{known}")

@@ -44,9 +44,13 @@ def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[di
 
 
 def _held_out(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    measured = checkpoint.history[-1] if checkpoint.history else {}
+    return held_out_rows(checkpoint.history[-1] if checkpoint.history else {}, checkpoint.facts.get("held_out"))
+
+
+def held_out_rows(measured: dict[str, float], pictures: int | None) -> list[dict[str, Any]]:
+    """Rows of what a validation measured. pictures: how many examples it has."""
     row = {"set": "held out in training", "condition": "reconstruction", "baseline": None}
-    count = {"pictures": checkpoint.facts.get("held_out")}
+    count = {"pictures": pictures}
     named = (("accuracy", "accuracy", 4), ("psnr", "PSNR", 2), ("ssim", "SSIM", 4), ("elbo", "ELBO", 2))
     return [
         {**row, "metric": metric, "value": round(measured[key], digits), **count}

@@ -42,6 +42,9 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
         sides = _sides(model)
     macs, parameters = 0.0, 0
     for node in model.graph.node:
+        if node.op_type in ("DequantizeLinear", "Cast", "Mul") and node.input[0] in shapes:
+            shapes[node.output[0]] = shapes[node.input[0]]  # an integer weight
+            continue
         step = max((pitch[name] for name in node.input if name in pitch), default=1.0)
         seen = max((reach[name] for name in node.input if name in reach), default=0.0)
         kind = node.op_type
@@ -68,8 +71,6 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
             step *= _ints(node, "blocksize", [1])[0]
         elif kind == "DepthToSpace":
             step /= _ints(node, "blocksize", [1])[0]
-        elif kind == "DequantizeLinear" and node.input[0] in shapes:
-            shapes[node.output[0]] = shapes[node.input[0]]  # an integer weight
         if "cells" in node.output:
             step, seen = float(cell), 0.0
         for name in node.output:

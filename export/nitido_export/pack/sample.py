@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.model_file.card import Card
-from nitido_train.data.degrade import noisy
+from nitido_train.data.degrade import gaussian_at
 
 SIGMA = 25
 
@@ -22,7 +22,7 @@ def sample_frame(card: Card) -> NDArray[np.uint8]:
     """A photograph, uint8 240×320×3 BGR, for denoisers with seeded Gaussian noise of σ 25 (8-bit levels)."""
     data = files("nitido_export.pack").joinpath("templates", "photo.webp").read_bytes()
     photo = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
-    return noisy([photo], SIGMA)[0] if card.task == "denoise" else photo
+    return gaussian_at(photo, 0, SIGMA) if card.task == "denoise" else photo
 
 
 def write_ppm(path: Path, picture: NDArray[np.uint8]) -> None:

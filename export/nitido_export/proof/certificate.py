@@ -12,15 +12,14 @@ from nitido.frames import Frame
 from nitido.inference.session import run_graph
 from nitido.model_file.certificate import Arrays, Vector, difference
 from nitido_export.session import quiet_session
-from nitido_train.data import defects as blots
-from nitido_train.data import degrade
+from nitido_train.data import defects, degrade
 from nitido_train.recipe.schema import DefectRecipe
 
 CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
 COUNT = 2  # a file should not grow much by its proof
 
 SIGMA = 25  # of the noise on a denoiser's vectors
-BLOTS = DefectRecipe(clean=0.0)  # on those of a net that takes blots away
+DEFECTS = DefectRecipe(clean=0.0)  # on those of a network that removes defects
 
 
 def frames_from(pictures: Sequence[Frame], task: str, scale: int) -> list[Frame]:
@@ -46,7 +45,7 @@ def frames_from(pictures: Sequence[Frame], task: str, scale: int) -> list[Frame]
         if task == "denoise":
             crop = degrade.add_gaussian(crop, SIGMA, rng)
         elif task == "reconstruct":
-            crop = blots.blemish(crop, BLOTS, rng)
+            crop = defects.add_defects(crop, DEFECTS, rng)
         else:
             crop = degrade.shrink(degrade.crop_to_multiple(crop, scale), scale)
         frames.append(np.ascontiguousarray(crop[None]))

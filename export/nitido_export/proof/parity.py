@@ -48,7 +48,7 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
         ramp = np.linspace(20, 235, height * width * 3).reshape(height, width, 3)
         frame = np.clip(ramp + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
         expected = _run_torch(net, frame)
-        found = np.asarray(session.run(["image"], {"frame": frame[None]})[0])[0]
+        found = run_graph(session, {"frame": frame[None]}, ["image"])["image"][0]
         if expected.shape != found.shape:
             raise ExportError(
                 f"the exported graph returns {found.shape}, the network {expected.shape}; nothing written"

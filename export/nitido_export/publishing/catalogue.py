@@ -62,7 +62,7 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
         "(`nitido info MODEL`) has every condition. Loss and speed of int8 files are against the float model, measured",
         "when they were exported.",
         "",
-        "| model | does | file | MAC per pixel | computes in | quality | int8 loss, speed |",
+        "| model | does | file | MAC per pixel | computes in | quality | 8-bit loss, speed |",
         "|---|---|---|---|---|---|---|",
     ]
     sections: list[str] = []
@@ -72,11 +72,10 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
         card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         licences.setdefault(card["licence"], []).append(row["name"])
         sections += _shown(file, card)
-        quantization = card.get("quantization") or {}
-        saved = f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}" if "speedup" in quantization else ""
         lines.append(
             f"| {row['name']} | {row['summary']} | {file.stat().st_size / 1000:.0f} KB | "
-            f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | {saved} |"
+            f"{card['macs_per_pixel'] / 1000:.1f} K | {card['precision']} | {_quality(card['evaluation'])} | "
+            f"{_price(card.get('quantization') or {})} |"
         )
     if len(licences) == 1:
         lines += ["", f"Licence of the weights: {next(iter(licences))}."]
@@ -109,6 +108,15 @@ def _shown(file: Path, card: dict[str, Any]) -> list[str]:
         "",
         *([f"| `{command}` | {card['name']} | input or bicubic |", "|---|--:|--:|", *measured] if measured else []),
     ]
+
+
+def _price(quantization: dict[str, Any]) -> str:
+    """What lower precision costs and gains."""
+    if "speedup" in quantization:
+        return f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}"
+    if quantization.get("kind") == "weights only":
+        return f"{max(0.0, quantization['loss']):.2%}"
+    return ""
 
 
 def with_unit(row: dict[str, Any], key: str) -> str:

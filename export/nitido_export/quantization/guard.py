@@ -9,7 +9,7 @@ from typing import Any
 
 from nitido.frames import Frame
 from nitido.inference.model import Model
-from nitido_export.evaluation.frames import Condition
+from nitido_train.evaluation.conditions import Condition
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
-import numpy as np
-
 from nitido.errors import ExportError
 from nitido.frames import Frame
 from nitido.inference.model import Model
+from nitido.inference.session import run_graph
 from nitido_export.draft import Draft, ReleaseInfo, draft
 from nitido_export.graph.frames import frame_graph
 from nitido_export.quantization.calibration import Calibration, calibration, candidates
@@ -196,4 +195,4 @@ class _LossMeasurement:
         """The graph as a function. Only the one that is kept in the end becomes a draft, with all its proofs."""
         graph = frame_graph(self.quantized(quantization))
         session = quiet_session(graph.SerializeToString())
-        return lambda frame: np.asarray(session.run(["image"], {"frame": frame[None]})[0])[0]
+        return lambda frame: run_graph(session, {"frame": frame[None]}, ["image"])["image"][0]

@@ -96,8 +96,10 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
         yield "steps", f"{training['steps']:,}" if "steps" in training else ""
         yield "known to fail", str(training.get("failures", ""))
     quantization = card.quantization
-    if quantization:
+    if "drop" in quantization:
         yield "quantized", f"loses {quantization['drop']} dB on the worst condition; {quantization['timing']}"
+    elif quantization:
+        yield "quantized", f"weights in 8 bits, which cost at most {max(0.0, quantization['loss']):.2%} of a score"
     certificate = card.certificate
     if certificate:
         allowed = f"another machine may be off by {certificate['tolerance']:g}"

@@ -36,9 +36,10 @@ class Card:
     training: data sets and their licences, recipe, steps.
     evaluation: rows of {set, condition, metric, value, baseline, ...}, and the command that repeats them.
     parity: the exported graph against the network it was made from.
-    precision: ``fp32``, ``fp16`` or ``int8``: what the body computes in.
+    precision: ``fp32``, ``fp16`` or ``int8``: what the body computes in. ``fp32, int8 weights``: in fp32, with weights
+    that are stored in int8.
     certificate: ``tolerance``: how far another machine may be off on the file's test vectors, and what was seen here.
-    quantization: how an int8 or fp16 file was made: layers left in float, loss against fp32, speed measured.
+    quantization: how a file in lower precision was made: layers left in float, loss against fp32, speed measured.
     latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels, prior,
     mean and std of the training set's latents; see docs/reference/contract.md.
     """

@@ -47,7 +47,7 @@ def shipped_folder() -> Path | None:
 def entries() -> list[Entry]:
     """All indexed models, those of ``NITIDO_MODELS`` first."""
     found: list[Entry] = []
-    for folder in _folders():
+    for folder in folders():
         index = folder / INDEX
         if not index.is_file():
             continue
@@ -81,7 +81,7 @@ def find(name: str, scale: int | None = None) -> Path:
     if chosen:
         _check(chosen[0])
         return chosen[0].path
-    for folder in _folders():
+    for folder in folders():
         if (folder / f"{name}.onnx").is_file():
             return folder / f"{name}.onnx"
     if parts := _halves(name, known):
@@ -149,10 +149,11 @@ def _halves(name: str, known: list[Entry]) -> list[str]:
     """Names of the encoder and the decoder of an autoencoder, the shipped or a user's own."""
     halves = (f"{name}.encoder", f"{name}.decoder")
     indexed = {entry.name for entry in known}
-    return [half for half in halves if half in indexed or any((f / f"{half}.onnx").is_file() for f in _folders())]
+    return [half for half in halves if half in indexed or any((f / f"{half}.onnx").is_file() for f in folders())]
 
 
-def _folders() -> list[Path]:
+def folders() -> list[Path]:
+    """Where models are looked for: the folders of ``NITIDO_MODELS``, then the shipped one."""
     extra = [Path(part) for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
     shipped = shipped_folder()
     return extra + ([shipped] if shipped else [])

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from nitido.inference.model import load
+from nitido.inference.session import read_card
 from nitido.model_file import zoo
+from nitido.model_file.certificate import VECTORS, difference, vectors_from_text
+from nitido.model_file.properties import read_properties
 from support.npm import keep, npm
 
 pytestmark = pytest.mark.network
@@ -21,6 +27,7 @@ pytestmark = pytest.mark.network
 EXAMPLE = Path(__file__).parent
 
 FRAME_MODELS = [entry for entry in zoo.entries() if entry.takes_frames]
+LATENT_PARTS = [entry for entry in zoo.entries() if not entry.takes_frames]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +44,16 @@ def example(pytestconfig: pytest.Config) -> Path:
                 shutil.rmtree(platform)  # 220 MB of libraries for other systems
 
     folder = keep(pytestconfig, f"node-{hashlib.sha256(lock).hexdigest()[:12]}", install)
-    shutil.copy(EXAMPLE / "run.mjs", folder)
+    for name in ("run.mjs", "replay.mjs"):
+        shutil.copy(EXAMPLE / name, folder)
     return folder
 
 
-def run(example: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run(example: Path, *arguments: object, script: str = "run.mjs") -> subprocess.CompletedProcess[str]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not on PATH")
-    command = [node, str(example / "run.mjs"), *map(str, arguments)]
+    command = [node, str(example / script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -72,6 +80,28 @@ def test_shipped_models_give_the_bytes_that_python_gets(
     example: Path, frame: NDArray[np.uint8], tmp_path: Path, entry: zoo.Entry
 ) -> None:
     assert_same_in_node(example, entry.path, frame, tmp_path)
+
+
+@pytest.mark.parametrize("entry", LATENT_PARTS, ids=lambda entry: entry.name)
+def test_shipped_parts_of_autoencoders_prove_themselves(example: Path, tmp_path: Path, entry: zoo.Entry) -> None:
+    metadata = read_properties(entry.path.read_bytes())
+    card = read_card(entry.path)
+    for vector in vectors_from_text(metadata[VECTORS], entry.name):
+        feeds = {name: packed(array) for name, array in vector.inputs.items()}
+        (tmp_path / "feeds.json").write_text(json.dumps(feeds))
+        done = run(example, entry.path, tmp_path / "feeds.json", script="replay.mjs")
+        assert (done.returncode, done.stderr) == (0, "")
+        found = {name: unpacked(output) for name, output in json.loads(done.stdout).items()}
+        largest, mean, _ = difference(vector.outputs, found)
+        assert largest <= card.certificate["tolerance"] and mean <= card.certificate["mean_tolerance"]
+
+
+def packed(array: NDArray[Any]) -> dict[str, Any]:
+    return {"type": array.dtype.name, "dims": list(array.shape), "data": b64encode(array.tobytes()).decode()}
+
+
+def unpacked(output: dict[str, Any]) -> NDArray[Any]:
+    return np.frombuffer(b64decode(output["data"]), output["type"]).reshape(output["dims"])
 
 
 def test_what_it_cannot_do_is_one_line_and_leaves_no_file(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from nitido.frames import Frame
-from nitido_export.evaluation.frames import read_pictures
 from nitido_export.publishing.before_after import LABEL, SIDE, before_after
+from nitido_train.evaluation.conditions import read_pictures
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.recipe.files import load_recipe
 

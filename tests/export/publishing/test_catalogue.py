@@ -11,8 +11,8 @@ import pytest
 from nitido.inference.session import read_card
 from nitido.model_file import zoo
 from nitido_export.draft import ReleaseInfo
-from nitido_export.evaluation.frames import read_pictures
 from nitido_export.export import export_float
+from nitido_train.evaluation.conditions import read_pictures
 from support.tiny_models import random_checkpoint
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from nitido.inference.model import load
 from nitido.inference.session import read_card
 from nitido.system.files import write_whole
 from nitido_export.cli import export as cli
-from nitido_export.draft import ReleaseInfo
+from nitido_export.draft import ReleaseInfo, draft
 from nitido_export.export import export_float
-from nitido_train.checkpoint import save_checkpoint
+from nitido_export.publishing.publish import publish
+from nitido_train.checkpoint import load_checkpoint, save_checkpoint
+from support.paths import ROOT
 from support.tiny_models import random_checkpoint
 
 
@@ -78,3 +82,21 @@ def test_the_card_has_the_licence_of_the_weights(tmp_path: Path) -> None:
     licence, _, said = exported("--licence", "MIT", licence="for research only")
     assert licence == "MIT" and "began as others, licensed 'for research only'" in said
     assert "began as others" not in exported("--licence", "MIT")[2]
+
+
+SHIPPED = ROOT / "models" / "checkpoints" / "denoise-n.pt"
+INFO = ReleaseInfo("none", "none")
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "m.onnx"
+    target.write_bytes(b"old")
+    finished = draft(load_checkpoint(SHIPPED).averaged_net(), load_checkpoint(SHIPPED), "m", INFO)
+
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SinkUnavailable, match="No space left"):
+        publish(finished, target, INFO)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("m.onnx", b"old")]

@@ -13,7 +13,7 @@ import pytest
 
 from nitido.batch.plan import plan_jobs
 from support.batch_files import crops, journal_lines, names
-from support.commands import HANG, command, held_at, nitido, opened_by_signal, running
+from support.commands import HANG, command, held_at, nitido, opened_by_signal, running, send
 from support.waiting import until
 
 
@@ -29,7 +29,7 @@ def test_a_signal_ends_cleanly_and_the_same_command_goes_on(setting, number: int
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with running(command(*arguments, before=others), **pipes) as process:
         until(lambda: process.poll() is not None or len(names(out)) == 5)
-        process.send_signal(number)
+        send(process, number, gate=gate)
         _, said = process.communicate(timeout=HANG)
     assert process.returncode == code, said
     assert "Interrupted" in said and "Traceback" not in said

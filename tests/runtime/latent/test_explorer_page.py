@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from nitido.latent.autoencoder import Decoder, load_decoder
 from nitido.latent.explorer import Explorer
+from nitido.latent.melody import FIRST
 from nitido.latent.sampling import between
 from nitido.web.onnxruntime_web import BINARY, SCRIPT
 from support.browser import chromium, engine
@@ -26,6 +27,7 @@ from support.waiting import WAIT, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
+NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 Pixels = NDArray[np.uint8]
 
 
@@ -305,6 +307,33 @@ def test_a_melody_is_drawn_named_and_played(browser: Browser, engine_folder: Pat
         until(lambda: bool((pixels(page).min(axis=2) == 255).any()))  # the note that sounds is white
         page.get_by_role("button", name="Stop").click()
         until(lambda: not (pixels(page).min(axis=2) == 255).any())
+
+
+@pytest.mark.parametrize("name", ["vae-digits", "cvae-digits", "vae-emoji"])
+def test_a_shipped_decoder_draws_what_python_decodes(browser: Browser, engine_folder: Path, name: str) -> None:
+    """Their weights are int8 and multiplied by their scales when the file is loaded, here too."""
+    decoder = load_decoder(name, "cpu")
+    label = 0 if decoder.space.labels else None
+    with opened(browser, engine_folder, decoder) as page:
+        until(lambda: shows(page, decoder, label))
+        z = np.random.default_rng(0).normal(size=decoder.space.size).astype(np.float32)
+        page.get_by_label("z", exact=True).fill(", ".join(f"{value:.3f}" for value in z))
+        until(lambda: np.allclose(place(page), z, atol=1e-3) and shows(page, decoder, label))
+        assert np.ptp(pixels(page)) > 100
+
+
+def test_the_shipped_melody_decoder_names_the_notes_that_python_decodes(browser: Browser, engine_folder: Path) -> None:
+    decoder = load_decoder("vae-melody", "cpu")
+    with opened(browser, engine_folder, decoder) as page:
+        z = np.random.default_rng(1).normal(size=decoder.space.size).astype(np.float32)
+        page.get_by_label("z", exact=True).fill(", ".join(f"{value:.3f}" for value in z))
+        until(lambda: np.allclose(place(page), z, atol=1e-3))
+        names = [_note(int(code) - FIRST + decoder.space.lowest) for code in decoder(place(page)) if code >= FIRST]
+        expect(page.locator("#picture")).to_have_attribute("aria-label", f"Decoded melody: {' '.join(names)}")
+
+
+def _note(pitch: int) -> str:
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def failing(browser: Browser, engine_folder: Path, decoder: Decoder) -> str:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from nitido_train.charts import pca
-from nitido_train.charts.figures import Error, curves, labelled_plane, lines_chart, pca_chart, scatter
 from nitido_train.charts.latents import comparison, decoded_figures, net_error, pca_figure, placed_figure
-from nitido_train.charts.pca import ErrorMeter, pca_errors, principal_components
+from nitido_train.charts.pca import Error, ErrorMeter, pca_errors, principal_components
+from nitido_train.charts.plots import curves, labelled_plane, lines_chart, pca_chart, scatter
 from nitido_train.data.examples import Examples, Shape, read_examples
 from nitido_train.nets.latent import LatentNet
 from support.recipes import SIDE, write_class_folders, write_digits

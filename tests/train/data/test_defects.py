@@ -1,3 +1,5 @@
+"""Defects drawn onto good pictures."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -10,16 +12,12 @@ from numpy.typing import NDArray
 
 from nitido.anomaly.reconstruction import Reconstruction
 from nitido.anomaly.threshold import Measure
-from nitido.errors import RecipeError
 from nitido_export.draft import ReleaseInfo
-from nitido_export.evaluation.frames import conditions
 from nitido_export.export import export_float
-from nitido_export.proof.certificate import frames_from
-from nitido_train.data.defects import blemish, blemished
+from nitido_train.data.defects import add_defects, defects_at
 from nitido_train.data.patches import PatchStream
 from nitido_train.data.pictures import PictureStore
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe.files import load_recipe
 from nitido_train.recipe.schema import DefectRecipe
 from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
@@ -41,86 +39,67 @@ def reconstructing(**schedule: object) -> dict[str, object]:
     return recipe | {"blots": {"size": [6, 16], "sigma": [0, 2]}}
 
 
-def test_blots_depend_on_the_generator_alone_and_leave_the_picture() -> None:
+def test_defects_depend_on_the_generator_alone_and_leave_the_picture() -> None:
     picture, kept = bars(), bars()
-    first, again = (blemish(picture, DefectRecipe(), np.random.default_rng(5)) for _ in range(2))
+    first, again = (add_defects(picture, DefectRecipe(), np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(first, again) and np.array_equal(picture, kept)
     assert first.shape == picture.shape and first.dtype == np.uint8
-    assert not np.array_equal(first, blemish(picture, DefectRecipe(), np.random.default_rng(6)))
+    assert not np.array_equal(first, add_defects(picture, DefectRecipe(), np.random.default_rng(6)))
 
 
-def test_every_patch_that_is_not_clean_shows_a_blot() -> None:
+def test_every_patch_that_is_not_clean_shows_a_defect() -> None:
     changed = [
-        int((np.abs(blemish(bars(), ALWAYS, np.random.default_rng(i)).astype(int) - bars()).max(axis=2) > 40).sum())
+        int((np.abs(add_defects(bars(), ALWAYS, np.random.default_rng(i)).astype(int) - bars()).max(axis=2) > 40).sum())
         for i in range(60)
     ]
     assert min(changed) > 0 and max(changed) < bars().shape[0] * bars().shape[1] / 2
-    clean = [blemish(bars(), replace(ALWAYS, clean=0.5), np.random.default_rng(i)) for i in range(60)]
+    clean = [add_defects(bars(), replace(ALWAYS, clean=0.5), np.random.default_rng(i)) for i in range(60)]
     assert 15 < sum(np.array_equal(picture, bars()) for picture in clean) < 45
 
 
-def test_blots_have_the_colours_of_the_picture() -> None:
+def test_defects_have_the_colours_of_the_picture() -> None:
     for i in range(40):
-        painted = blemish(bars(), ALWAYS, np.random.default_rng(i))
+        painted = add_defects(bars(), ALWAYS, np.random.default_rng(i))
         assert painted.min() >= 20 and painted.max() <= 230  # soft outlines lie between
-    coloured = [blemish(bars(), replace(ALWAYS, foreign=1.0, rooted=0.0), np.random.default_rng(i)) for i in range(20)]
+    coloured = [
+        add_defects(bars(), replace(ALWAYS, foreign=1.0, rooted=0.0), np.random.default_rng(i)) for i in range(20)
+    ]
     assert any(np.ptp(picture.astype(int), axis=2).max() > 60 for picture in coloured)
 
 
-def test_some_blots_bridge_two_edges_and_some_cut_through() -> None:
+def test_some_defects_bridge_two_edges_and_some_cut_through() -> None:
     """On bars that run from top to bottom a row of one colour is a bridge; so is, inside a bar, a light row a gap."""
     picture = np.full((64, 64, 3), 230, np.uint8)
     picture[:, :20] = picture[:, 44:] = 20
     rooted = replace(ALWAYS, rooted=1.0, count=(1, 1), size=(16.0, 40.0))
-    bridged = [(blemish(picture, rooted, np.random.default_rng(i))[:, 20:44] < 100).all(axis=(1, 2)) for i in range(80)]
+    bridged = [
+        (add_defects(picture, rooted, np.random.default_rng(i))[:, 20:44] < 100).all(axis=(1, 2)) for i in range(80)
+    ]
     cut = [
-        (blemish(255 - picture, rooted, np.random.default_rng(i))[:, 20:44] > 150).all(axis=(1, 2)) for i in range(80)
+        (add_defects(255 - picture, rooted, np.random.default_rng(i))[:, 20:44] > 150).all(axis=(1, 2))
+        for i in range(80)
     ]
     for rows in (bridged, cut):
         assert 5 < sum(bool(r.any()) for r in rows) < 80
         assert max(int(r.sum()) for r in rows) < 40
 
 
-def test_a_picture_of_one_colour_gets_blots_that_show() -> None:
+def test_a_picture_of_one_colour_gets_defects_that_show() -> None:
     blank = np.full((64, 64, 3), 90, np.uint8)
     for i in range(20):
-        assert np.abs(blemish(blank, ALWAYS, np.random.default_rng(i)).astype(int) - 90).max() > 40
+        assert np.abs(add_defects(blank, ALWAYS, np.random.default_rng(i)).astype(int) - 90).max() > 40
 
 
-def test_a_test_set_is_the_same_every_time_and_has_blots_by_area() -> None:
+def test_a_test_set_is_the_same_every_time_and_has_defects_by_area() -> None:
     small, large = bars(128, 128), bars(512, 512)
-    first, second = blemished([small, large], ALWAYS), blemished([small, large], ALWAYS)
+    first, second = ([defects_at(p, i, ALWAYS) for i, p in enumerate([small, large])] for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     touched = [float((a != b).any(axis=2).mean()) for a, b in zip(first, [small, large], strict=True)]
     assert touched[0] > 0 and touched[1] > 0.005
     assert (first[1] != large).any(axis=2).sum() > 4 * (first[0] != small).any(axis=2).sum()
 
 
-@pytest.mark.parametrize(
-    ("blots", "message"),
-    [
-        ({"count": [0, 2]}, "count expects"),
-        ({"size": [1, 4]}, "size expects"),
-        ({"clean": 1.0}, "shares"),
-        ({"rooted": 1.5}, "shares"),
-        ({"sigma": [3, 1]}, "sigma expects"),
-        ({"colour": 3}, "unknown key 'blots.colour'"),
-    ],
-)
-def test_blots_that_make_no_sense_are_refused(blots: dict[str, object], message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
-        recipe_from_dict(reconstructing() | {"blots": blots})
-
-
-def test_a_recipe_for_reconstruction_needs_its_blots() -> None:
-    without = reconstructing()
-    del without["blots"]
-    with pytest.raises(RecipeError, match=r"\[blots\] table exactly when"):
-        recipe_from_dict(without)
-    assert load_recipe("parts-n").task == "reconstruct"
-
-
-def test_patches_are_blemished_and_stay_upright_when_asked(tmp_path: Path) -> None:
+def test_patches_get_defects_and_stay_upright_when_asked(tmp_path: Path) -> None:
     ramp = np.repeat(np.repeat(np.arange(0, 240, 2, dtype=np.uint8)[:, None, None], 120, axis=1), 3, axis=2)
     cv2.imwrite(str(tmp_path / "ramp.png"), ramp)
     recipe = recipe_from_dict(reconstructing())
@@ -136,7 +115,7 @@ def test_patches_are_blemished_and_stay_upright_when_asked(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_net_trained_on_good_pictures_finds_what_they_do_not_have(tmp_path: Path) -> None:
-    """From recipe to heat map: the exported model takes a blot away and leaves the good picture more or less alone."""
+    """From recipe to heat map: the exported model removes a defect and hardly changes the good picture."""
     (tmp_path / "good").mkdir()
     for number in range(6):
         cv2.imwrite(str(tmp_path / "good" / f"{number}.png"), np.roll(bars(288, 288), 5 * number, axis=1))
@@ -154,11 +133,3 @@ def test_a_net_trained_on_good_pictures_finds_what_they_do_not_have(tmp_path: Pa
     faulty[70:78, 100:106] = 230 if faulty[74, 103, 0] < 100 else 20
     clean, spotted = (Measure().heat(reconstruction(picture)) for picture in (bars(160, 160), faulty))
     assert spotted[66:82, 96:110].max() > 1.5 * clean.max()
-
-
-def test_vectors_and_conditions_of_the_task_are_seeded() -> None:
-    frames = frames_from([bars(128, 160)], "reconstruct", 1)
-    assert [f.shape for f in frames] == [(1, 37, 45, 3)] * 2
-    assert np.array_equal(frames[0], frames_from([bars(128, 160)], "reconstruct", 1)[0])
-    (one,), (two,) = (conditions("reconstruct", 1, [bars()]) for _ in range(2))
-    assert np.array_equal(one.given[0], two.given[0]) and one.measure(one.baseline) < 30

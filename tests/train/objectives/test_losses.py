@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from nitido_train.evaluation.metrics import luma
 from nitido_train.objectives.losses import LOSSES
+from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.tables import recipe_from_dict
+from nitido_train.training.loop import train
+from support.tiny_models import tiny_recipe
 
 LEVEL = 1 / 255
 
@@ -34,3 +40,26 @@ def test_a_perfect_frame_has_a_finite_gradient_of_zero(name: str) -> None:
     output = torch.rand(2, 3, 8, 8).requires_grad_(True)
     LOSSES[name](output, output.detach().clone()).backward()
     assert output.grad is not None and float(output.grad.abs().max()) == 0
+
+
+def options_for(out: Path, data: Path) -> RunOptions:
+    return RunOptions(out=out, data=(data,), workers=0, accelerator="cpu", progress=False)
+
+
+def test_the_loss_with_ssim_compares_light_with_black_as_zero() -> None:
+    a, b = (torch.full((1, 3, 16, 16), level - 128 / 255) for level in (0.2, 0.6))
+    c1 = 0.01**2
+    ssim = (2 * 0.2 * 0.6 + c1) / (0.2**2 + 0.6**2 + c1)  # of even pictures: only their light differs
+    assert float(LOSSES["l1+ssim"](a, b)) == pytest.approx(0.84 * (1 - ssim) + 0.16 * 0.4, rel=1e-3)
+    picture = torch.rand(2, 3, 24, 24) - 0.5
+    assert float(LOSSES["l1+ssim"](picture, picture)) == pytest.approx(0, abs=1e-5)
+    noisy = (picture + 0.1 * torch.randn_like(picture)).requires_grad_(True)
+    LOSSES["l1+ssim"](noisy, picture).backward()
+    assert noisy.grad is not None and noisy.grad.isfinite().all() and noisy.grad.abs().max() > 0
+
+
+@pytest.mark.slow
+def test_a_training_may_minimise_ssim(photos: Path, tmp_path: Path) -> None:
+    recipe = recipe_from_dict(tiny_recipe(loss="l1+ssim", steps=3))
+    history = train(recipe, options_for(tmp_path / "run", photos)).history
+    assert 0 < history[0]["loss"] < 1

@@ -1,4 +1,4 @@
-"""What must not change a network, and what must make it easier to quantize."""
+"""8 bits imitated in training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.registry import build
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import quantize_body, unquantized
+from nitido_train.quantization.imitation import QuantizedConv2d, quantize_body, unquantized
 from nitido_train.quantization.imitation import quantize_net as quantize
 from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
 
@@ -74,3 +74,15 @@ def test_gradients_go_through_the_rounding() -> None:
     quantized(torch.rand(1, 3, 32, 32) - 0.5).square().mean().backward()
     gradients = [p.grad for p in quantized.parameters()]
     assert len(gradients) == 8 and all(g is not None and g.abs().max() > 0 for g in gradients)
+
+
+def test_rounding_keeps_the_sum_of_every_kernel() -> None:
+    torch.manual_seed(0)
+    conv = QuantizedConv2d(torch.nn.Conv2d(16, 8, 3), input_scale=0.01)
+    integers, scale = conv.integer_weight()
+    exact = conv.conv.weight.detach().sum(dim=(2, 3)) / scale[:, None]  # O I
+    assert (integers.float().sum(dim=(2, 3)) - exact).abs().max() <= 0.5 + 1e-4
+    far = (integers - conv.conv.weight.detach() / scale[:, None, None, None]).abs()
+    assert far.max() < 1.5 and far.mean() < 0.35
+    plain = torch.round(conv.conv.weight.detach() / scale[:, None, None, None]).sum(dim=(2, 3))
+    assert (plain - exact).abs().max() > 0.8  # what independent rounding does

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import cv2
@@ -44,7 +45,7 @@ def options_for(out: Path, data: Path) -> RunOptions:
 def test_a_training_ends_with_figures_and_one_page(
     digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    out = tmp_path / "a run"
+    out = tmp_path / "a <run> & more"
     caplog.set_level(logging.INFO)
     recipe = tiny_latent("vae")
     result = train(recipe, options_for(out, digits))
@@ -52,13 +53,15 @@ def test_a_training_ends_with_figures_and_one_page(
     names = ("given_restored", "manifold", "samples", "latents", "pca", "curve_loss", "curve_elbo", "curve_psnr")
     for name in names:
         assert cv2.imread(str(out / "figures" / f"{name}.png")) is not None, name
-    html = (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    html = unescape(page)
+    assert "<run>" not in page
     assert set(re.findall(r"""(?:src|href)=["']?([a-z]+:)""", html)) == {"data:"}
     assert "<script" not in html and "@import" not in html and "http" not in html
     assert all(f'id="{name}"' in html for name in names)
     for text in ("tiny-vae", f"{result.best:,.2f} nats", "0.999", str(digits), str(torch.__version__)):
         assert text in html
-    assert f"nitido export &#x27;{out}&#x27; -o tiny-vae.onnx" in html
+    assert f"nitido export '{out}' -o tiny-vae.onnx" in html
     assert load_recipe(str(out / "recipe.toml")) == recipe
     board = EventAccumulator(str(out / "tensorboard"), size_guidance={"images": 0})
     board.Reload()

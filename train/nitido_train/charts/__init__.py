@@ -1,1 +1,1 @@
-"""Pictures and curves for reports."""
+"""Charts and pictures for reports."""

@@ -1,4 +1,4 @@
-"""What can be seen of a latent space: pictures decoded from it, pictures' places in it, what goes lost on the way."""
+"""Figures of a latent space: pictures decoded from it, where examples lie in it, and the reconstruction error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nitido_train.charts.figures import Error, Figure, Table, grid, pca_chart, scatter
+from nitido_train.charts.figures import Figure, Table, grid
 from nitido_train.charts.pca import (
+    Error,
     ErrorMeter,
     affordable,
     pca_errors,
@@ -19,6 +20,7 @@ from nitido_train.charts.pca import (
     sizes_up_to,
     unit,
 )
+from nitido_train.charts.plots import pca_chart, scatter
 from nitido_train.data.examples import Bytes, Examples
 from nitido_train.nets.latent import LatentNet
 from nitido_train.tensors import from_logits, to_tensor
@@ -34,7 +36,7 @@ SEED = 20
 
 @dataclass(frozen=True)
 class Passed:
-    """A batch's pictures uint8 n×H×W×C, their latent means n×d, and what became of them."""
+    """Pictures uint8 n×H×W×C, their latent means n×d, and their reconstructions uint8 n×H×W×C."""
 
     pictures: Bytes
     latents: NDArray[np.float32]
@@ -43,7 +45,7 @@ class Passed:
 
 @torch.no_grad()
 def passed(net: LatentNet, examples: Examples, device: torch.device) -> Iterator[Passed]:
-    """All examples as they are, without the damage that a training may do to them, through the mean of the latent."""
+    """All examples through the mean of the latent. They are not damaged as in the training of some kinds."""
     for start in range(0, len(examples), AT_ONCE):
         numbers = np.arange(start, min(len(examples), start + AT_ONCE))
         pictures = examples.pictures(numbers)
@@ -55,7 +57,7 @@ def passed(net: LatentNet, examples: Examples, device: torch.device) -> Iterator
 
 @torch.no_grad()
 def decode_latents(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.int64], device: torch.device) -> Bytes:
-    """Pictures uint8 N×H×W×C of latents N×d; labels: N, which a ``cvae`` is told."""
+    """Pictures uint8 N×H×W×C of latents N×d. labels: N, for a ``cvae``."""
     parts = []
     for start in range(0, len(z), AT_ONCE):
         part = slice(start, start + AT_ONCE)
@@ -65,8 +67,7 @@ def decode_latents(net: LatentNet, z: NDArray[np.float32], labels: NDArray[np.in
 
 
 def latent_figures(net: LatentNet, examples: Examples, held_out: Examples, device: torch.device) -> dict[str, Figure]:
-    """All that is drawn of a network that was trained on ``examples``: ``manifold``, ``samples``, ``latents``,
-    ``pca``."""
+    """All figures of a network that was trained on ``examples``: ``manifold``, ``samples``, ``latents``, ``pca``."""
     found = decoded_figures(net, held_out, device)
     found["latents"] = placed_figure(net, examples, held_out, device)
     linear = pca_figure({net.kind: [net_error(net, held_out, device)]}, examples, held_out)
@@ -74,8 +75,10 @@ def latent_figures(net: LatentNet, examples: Examples, held_out: Examples, devic
 
 
 def decoded_figures(net: LatentNet, examples: Examples, device: torch.device) -> dict[str, Figure]:
-    """``manifold``: what the decoder makes of a regular grid of latents. ``samples``: of random ones. examples: whose
-    latents say where the space is inhabited."""
+    """``manifold``: a regular grid of latents, decoded. ``samples``: random latents, decoded.
+
+    examples: their latents say which part of the space is in use.
+    """
     latents = latents_of(net, _thinned(examples, INHABITED), device)
     side = max(net.height, net.width)
     steps = int(np.clip(PAGE // side, 8, 20))
@@ -84,7 +87,7 @@ def decoded_figures(net: LatentNet, examples: Examples, device: torch.device) ->
 
 
 def placed_figure(net: LatentNet, examples: Examples, held_out: Examples, device: torch.device) -> Figure:
-    """Where held-out examples (and others, if those are few) lie in the latent space."""
+    """Where held-out examples lie in the latent space. If these are few, training examples are shown too."""
     parts = [_thinned(held_out)] if len(held_out) >= FEW else [held_out, _thinned(examples)]
     latents = np.concatenate([latents_of(net, part, device) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
@@ -101,7 +104,7 @@ def latents_of(net: LatentNet, examples: Examples, device: torch.device) -> NDAr
 
 
 def net_error(net: LatentNet, held_out: Examples, device: torch.device) -> Error:
-    """What reconstructions of held-out pictures lack, rounded to bytes as an exported model gives them."""
+    """Error of the reconstructions of held-out pictures, rounded to bytes as an exported model returns them."""
     meter = ErrorMeter()
     for part in passed(net, held_out, device):
         meter.add(unit(part.restored), unit(part.pictures))
@@ -109,8 +112,10 @@ def net_error(net: LatentNet, held_out: Examples, device: torch.device) -> Error
 
 
 def pca_figure(nets: Mapping[str, list[Error]], examples: Examples, held_out: Examples) -> Figure | None:
-    """Networks, by name, against PCA of the same training examples on the same held-out ones. ``None`` where these are
-    too few for two components."""
+    """Networks, by name, compared with PCA of the same training examples on the same held-out ones.
+
+    ``None`` where there are too few examples for two components.
+    """
     values = held_out.pictures([0])[0].size
     fitted_on = affordable(examples, values)
     sizes = sizes_up_to(LARGEST, *(error.latent for errors in nets.values() for error in errors))
@@ -126,7 +131,7 @@ def pca_figure(nets: Mapping[str, list[Error]], examples: Examples, held_out: Ex
 
 
 def comparison(pca: list[Error], nets: Mapping[str, list[Error]]) -> Table:
-    """A row for each size of PCA, or for each network of that size."""
+    """A row for each size of PCA. Where there are networks of that size, a row for each of them."""
     table: Table = [["latent", "MSE", "of PCA", "PCA : net", "PSNR", "of PCA", "network"]]
     for linear in pca:
         mse, psnr = f"{linear.mse:.5f}", f"{linear.psnr:.2f} dB"

@@ -1,4 +1,4 @@
-"""Principal component analysis of the training pictures: what a linear code of equal size would keep of new ones."""
+"""Principal component analysis: what a linear code of the same size keeps of pictures it was not fitted to."""
 
 from __future__ import annotations
 
@@ -9,28 +9,46 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nitido_train.charts.figures import Error
 from nitido_train.data.examples import Bytes, Examples
 
-WHOLE = 512 << 20  # bytes of float32 pictures that are analysed at once; more are taken in turn
-IN_TURN = 1000  # pictures at a time, at least
-BUDGET = 1 << 30  # values that are looked at in all; of larger collections evenly spaced pictures are
+WHOLE = 512 << 20  # bytes of float32 pictures that are fitted at once; more are fitted in parts
+IN_TURN = 1000  # pictures in a part, at least
+BUDGET = 1 << 30  # values that are fitted; of larger collections, evenly spaced pictures
 HIGHEST = 100.0  # dB of a picture without any error, which would make a mean infinite
 
 
 @dataclass(frozen=True)
+class Error:
+    """Mean errors of pictures that went through ``latent`` numbers.
+
+    mse: mean squared error of values 0..1.
+    psnr: in dB.
+    """
+
+    latent: int
+    mse: float
+    psnr: float
+
+
+@dataclass(frozen=True)
 class Components:
-    """mean: D values. rows: K×D, orthonormal, in the order of the variance along them; values of pictures are 0..1."""
+    """A fitted PCA of pictures with values 0..1.
+
+    mean: D values.
+    rows: K×D, orthonormal, sorted by the variance along them.
+    """
 
     mean: NDArray[np.float32]
     rows: NDArray[np.float32]
 
 
 def principal_components(batches: Iterable[Bytes], count: int, values: int, most: int) -> Components:
-    """Of ``count`` pictures of ``values`` bytes each, in batches uint8 n×…; at most ``most`` components.
+    """Fits at most ``most`` components.
 
-    Up to half a gibibyte of pictures is given to scikit-learn's ``PCA`` whole; more goes through ``IncrementalPCA``,
-    which holds a thousand at a time and comes close to it.
+    batches: uint8 n×…, together ``count`` pictures of ``values`` bytes each.
+
+    Up to half a gibibyte of pictures goes to scikit-learn's ``PCA`` at once. More goes through ``IncrementalPCA``,
+    which holds a thousand pictures at a time and comes close to the same result.
     """
     from sklearn.decomposition import PCA, IncrementalPCA
 
@@ -50,8 +68,10 @@ def principal_components(batches: Iterable[Bytes], count: int, values: int, most
 
 
 def pca_errors(components: Components, batches: Iterable[Bytes], sizes: Sequence[int]) -> list[Error]:
-    """Of pictures (uint8 n×…) that are brought to so many components and back, clipped to 0..1; sizes that there are
-    not enough components for are left out."""
+    """Errors of pictures uint8 n×… that are reduced to so many components and restored, clipped to 0..1.
+
+    Sizes with too few components are left out.
+    """
     sizes = [size for size in sorted(set(sizes)) if size <= len(components.rows)]
     meters = {size: ErrorMeter() for size in sizes}
     for batch in batches:
@@ -64,7 +84,7 @@ def pca_errors(components: Components, batches: Iterable[Bytes], sizes: Sequence
 
 
 def affordable(examples: Examples, values: int) -> Examples:
-    """The examples, or as many evenly spaced ones as have :data:`BUDGET` values together."""
+    """The examples, or as many evenly spaced ones as together have :data:`BUDGET` values."""
     stride = -(-len(examples) * values // BUDGET)
     return examples if stride <= 1 else examples.where(np.arange(len(examples)) % stride == 0)
 
@@ -88,7 +108,7 @@ class ErrorMeter:
 
 
 def sizes_up_to(most: int, *more: int) -> list[int]:
-    """2, 4, 8, … up to ``most``, and others."""
+    """2, 4, 8, … up to ``most``, and ``more``."""
     powers = [2**i for i in range(1, most.bit_length() + 1) if 2**i <= most]
     return sorted({*powers, *more})
 
@@ -99,7 +119,7 @@ def unit(pictures: Bytes) -> NDArray[np.float32]:
 
 
 def _larger(batches: Iterable[Bytes], count: int, least: int) -> Iterable[NDArray[np.float32]]:
-    """The same pictures in parts that are none smaller than ``least``."""
+    """The same pictures in parts of at least ``least``."""
     waiting: list[Bytes] = []
     held = seen = 0
     for batch in batches:

@@ -1,4 +1,4 @@
-"""``nitido report``: the page of a training again, or several trainings on one."""
+"""``nitido report``: draws the report of a training again, or compares several trainings on one page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nitido train``: reads a recipe, trains, says where the result lies."""
+"""``nitido train``: trains a recipe and says where the result is."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""Blemishes painted onto good pictures: what a network that knows only good ones learns to take away again.
+"""Defects drawn onto good frames. A network that knows only good ones learns to remove them.
 
-Blots, strokes and bitten-off pieces in the picture's own colours, as a scratch, a splash or a missing piece shows the
-colour of what lies beside or under it. The idea of learning from drawn defects: DRAEM (Zavrtanik, Kristan, Skocaj,
-ICCV 2021). Pictures are uint8 H×W×3, BGR; what is drawn depends on the random generator alone.
+Defects are patches, strokes and bites in the frame's own colours: a scratch, a splash or a missing piece shows the
+colour of what lies beside it or under it. The idea of learning from drawn defects is from DRAEM (Zavrtanik, Kristan,
+Skocaj, ICCV 2021). What is drawn depends on the random generator alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,10 +20,10 @@ from nitido_train.data import degrade
 from nitido_train.recipe.schema import DefectRecipe
 
 _APART = 48.0  # levels: colours nearer than this would hardly show
-_CORNERS = 12  # of a blot's outline
+_CORNERS = 12  # of a defect's outline
 _FAR = 64  # pixels to the next edge at most, for what grows from one edge to another
 _TRIES = 6
-_PATCH = 128 * 128  # pixels of a test picture that get as many blots as a patch does in training
+_PATCH = 128 * 128  # pixels of a test frame that get as many defects as a patch in training
 _TEST_SEED = 1
 
 
@@ -32,44 +31,43 @@ Point = NDArray[np.float64]
 """(row, column) or a step of one pixel, float64."""
 
 
-def blemish(picture: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> Frame:
-    """The picture with blots, then noise; the picture itself stays as it is. A share ``recipe.clean`` gets no blot."""
-    result = picture.copy()
+def add_defects(frame: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> Frame:
+    """A copy of the frame with defects and then noise. A share ``recipe.clean`` of frames gets no defect."""
+    result = frame.copy()
     if rng.random() >= recipe.clean:
         for _ in range(int(rng.integers(recipe.count[0], recipe.count[1] + 1))):
-            _blot(result, picture, recipe, rng)
+            _draw_defect(result, frame, recipe, rng)
     sigma = rng.uniform(*recipe.sigma)
     return degrade.add_gaussian(result, sigma, rng) if sigma > 0 else result
 
 
-def blemished(pictures: Sequence[Frame], recipe: DefectRecipe = DefectRecipe()) -> list[Frame]:  # noqa: B008
-    """A test set with blots on every picture, more on larger ones: about ``recipe.count`` on each 128×128 pixels.
-    Seeded by position, so that every network gets the same pictures."""
-    given: list[Frame] = []
-    for number, picture in enumerate(pictures):
-        patches = max(1, round(picture.shape[0] * picture.shape[1] / _PATCH))
-        count = recipe.count[0] * patches, recipe.count[1] * patches
-        rng = np.random.default_rng([_TEST_SEED, number])
-        given.append(blemish(picture, replace(recipe, clean=0.0, count=count), rng))
-    return given
+def defects_at(frame: Frame, position: int, recipe: DefectRecipe = DefectRecipe()) -> Frame:  # noqa: B008
+    """The frame at ``position`` of a test set, with defects: about ``recipe.count`` on each 128×128 pixels.
+
+    It is seeded by position, so that every network gets the same frames.
+    """
+    patches = max(1, round(frame.shape[0] * frame.shape[1] / _PATCH))
+    count = recipe.count[0] * patches, recipe.count[1] * patches
+    rng = np.random.default_rng([_TEST_SEED, position])
+    return add_defects(frame, replace(recipe, clean=0.0, count=count), rng)
 
 
-def _blot(result: Frame, picture: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> None:
-    """Paints one blot onto ``result``, in a colour of ``picture``."""
+def _draw_defect(result: Frame, frame: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> None:
+    """Draws one defect onto ``result``, in a colour of ``frame``."""
     low, high = (math.log(side) for side in recipe.size)
     side = math.exp(rng.uniform(low, high))
-    if rng.random() < recipe.rooted and _grow(result, picture, side, rng):
+    if rng.random() < recipe.rooted and _grow(result, frame, side, rng):
         return
     mask = _shape(side, rng)  # h w, 0..255
-    top, left = _place(picture, mask.shape, rng)
-    rows = slice(max(0, top), min(picture.shape[0], top + mask.shape[0]))
-    columns = slice(max(0, left), min(picture.shape[1], left + mask.shape[1]))
+    top, left = _place(frame, mask.shape, rng)
+    rows = slice(max(0, top), min(frame.shape[0], top + mask.shape[0]))
+    columns = slice(max(0, left), min(frame.shape[1], left + mask.shape[1]))
     mask = mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     if not mask.any():
         return
     under = result[rows, columns]
     seen = mask > 127
-    paint = _colour(picture, under[seen] if seen.any() else under.reshape(-1, 3), recipe, rng)
+    paint = _colour(frame, under[seen] if seen.any() else under.reshape(-1, 3), recipe, rng)
     _paint(under, mask, paint)
 
 
@@ -80,15 +78,15 @@ def _paint(under: Frame, mask: NDArray[np.uint8], paint: NDArray[np.float32]) ->
     under[:] = degrade.to_bytes(under + mask[:, :, None].astype(np.float32) / 255 * (paint - under))
 
 
-def _grow(result: Frame, picture: Frame, side: float, rng: np.random.Generator) -> bool:
-    """Paints what begins at an edge, in the colour beyond it: a spur or a bite, or, when it is long enough to reach the
-    other side, a bridge or a gap. Returns whether an edge was found within a few tries."""
-    height, width = picture.shape[:2]
+def _grow(result: Frame, frame: Frame, side: float, rng: np.random.Generator) -> bool:
+    """Draws a defect that begins at an edge, in the colour beyond it: a spur or a bite. One that reaches the other side
+    is a bridge or a gap. Returns whether an edge was found within a few tries."""
+    height, width = frame.shape[:2]
     for _ in range(_TRIES):
         row, column = int(rng.integers(height)), int(rng.integers(width))
         angle = rng.integers(4) * math.pi / 2 if rng.random() < 0.5 else rng.uniform(0, 2 * math.pi)
-        here, step = picture[row, column].astype(np.int16), np.array([math.sin(angle), math.cos(angle)])
-        back = _way_to_edge(picture, (row, column), -step, here)
+        here, step = frame[row, column].astype(np.int16), np.array([math.sin(angle), math.cos(angle)])
+        back = _way_to_edge(frame, (row, column), -step, here)
         if back is None:
             continue
         root = np.array([row, column]) - back * step
@@ -96,7 +94,7 @@ def _grow(result: Frame, picture: Frame, side: float, rng: np.random.Generator) 
         r, c = round(beyond[0]), round(beyond[1])
         if not (0 <= r < height and 0 <= c < width):
             continue
-        ahead = _way_to_edge(picture, (row, column), step, here)
+        ahead = _way_to_edge(frame, (row, column), step, here)
         length = side
         if ahead is not None and back + ahead <= 2 * side + 8 and rng.random() < 0.7:
             length = back + ahead + 2.0  # all the way across
@@ -105,24 +103,24 @@ def _grow(result: Frame, picture: Frame, side: float, rng: np.random.Generator) 
         _bar(mask, beyond, end, max(1.5, min(0.6 * length, rng.uniform(2, 12))), rng)
         if rng.random() < 0.15:
             mask = _gnawed(mask, rng)
-        _paint(result, mask, picture[r, c].astype(np.float32))
+        _paint(result, mask, frame[r, c].astype(np.float32))
         return True
     return False
 
 
-def _way_to_edge(picture: Frame, start: tuple[int, int], step: Point, here: NDArray[np.int16]) -> int | None:
-    """Steps from ``start`` to the first pixel of clearly another colour than ``here``; ``None``: none is near."""
+def _way_to_edge(frame: Frame, start: tuple[int, int], step: Point, here: NDArray[np.int16]) -> int | None:
+    """Steps from ``start`` to the first pixel of a clearly different colour than ``here``. ``None``: none is near."""
     ways = np.arange(1, _FAR)
     rows = np.rint(start[0] + ways * step[0]).astype(int)
     columns = np.rint(start[1] + ways * step[1]).astype(int)
-    inside = (rows >= 0) & (rows < picture.shape[0]) & (columns >= 0) & (columns < picture.shape[1])
-    seen = picture[rows[inside], columns[inside]].astype(np.int16)
+    inside = (rows >= 0) & (rows < frame.shape[0]) & (columns >= 0) & (columns < frame.shape[1])
+    seen = frame[rows[inside], columns[inside]].astype(np.int16)
     other = np.flatnonzero(np.abs(seen - here).max(axis=1) >= _APART)
     return int(ways[inside][other[0]]) if other.size else None
 
 
 def _bar(mask: NDArray[np.uint8], start: Point, end: Point, thick: float, rng: np.random.Generator) -> None:
-    """A bar from ``start`` to ``end``, straight or a little bent, even or of changing thickness."""
+    """A bar from ``start`` to ``end``, straight or slightly bent, of even or changing thickness."""
     steps = 5
     way = np.linspace(0, 1, steps + 1)[:, None]
     across = np.array([end[1] - start[1], start[0] - end[0]])
@@ -136,8 +134,8 @@ def _bar(mask: NDArray[np.uint8], start: Point, end: Point, thick: float, rng: n
 
 
 def _shape(side: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A shape about ``side`` pixels long as a mask, 0..255: a stroke, a piece with a ragged outline, or, seldom (good
-    parts are full of them), a smooth spot."""
+    """A shape about ``side`` pixels long as a mask, 0..255: a stroke, a patch with a ragged outline, or a smooth spot.
+    Spots are rare because good parts are full of them."""
     size = math.ceil(1.5 * side) + 4
     mask = np.zeros((size, size), np.uint8)
     line = cv2.LINE_AA if rng.random() < 0.5 else cv2.LINE_8
@@ -160,7 +158,7 @@ def _shape(side: float, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _stroke(mask: NDArray[np.uint8], middle: float, side: float, line: int, rng: np.random.Generator) -> None:
-    """A bent stroke through the middle, its thickness changing on the way."""
+    """A bent stroke of changing thickness through the middle."""
     steps = 4
     bend = rng.normal(0, 0.5, steps).cumsum()
     walk = np.stack([np.cos(bend), np.sin(bend)], axis=-1).cumsum(axis=0) * (side / steps)
@@ -186,10 +184,10 @@ def _spun(points: NDArray[np.float64], middle: float, rng: np.random.Generator) 
     return (points - middle) @ turn + middle
 
 
-def _place(picture: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
-    """Top and left corner for a shape, its middle inside the picture. Half of them go where, of four places, most is
-    to be seen: a fault on an edge is harder to tell from the picture than one on an empty ground."""
-    height, width = picture.shape[:2]
+def _place(frame: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
+    """Top and left corner for a shape whose middle lies inside the frame. Half of the shapes go to the most detailed of
+    four places: a defect on an edge is harder to recognise than one on empty ground."""
+    height, width = frame.shape[:2]
     tries = 4 if rng.random() < 0.5 else 1
     best, most = (0, 0), -1.0
     for _ in range(tries):
@@ -197,20 +195,20 @@ def _place(picture: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> 
         place = row - shape[0] // 2, column - shape[1] // 2
         if tries == 1:
             return place
-        seen = picture[max(0, place[0]) : row + shape[0] // 2 + 1, max(0, place[1]) : column + shape[1] // 2 + 1, 1]
+        seen = frame[max(0, place[0]) : row + shape[0] // 2 + 1, max(0, place[1]) : column + shape[1] // 2 + 1, 1]
         detail = float(seen.std())
         if detail > most:
             best, most = place, detail
     return best
 
 
-def _colour(picture: Frame, under: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
-    """What to paint with over ``under`` (n×3): a colour of the picture that shows there, else (where the picture has
-    none, and for a share ``recipe.foreign``) any that does."""
+def _colour(frame: Frame, under: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The colour to draw with over ``under`` (n×3): one of the frame that shows there. Where the frame has none, and
+    for a share ``recipe.foreign``, it is any colour that shows."""
     mean = under.mean(axis=0, dtype=np.float64)
-    drawn = picture[rng.integers(picture.shape[0], size=8), rng.integers(picture.shape[1], size=8)]
+    drawn = frame[rng.integers(frame.shape[0], size=8), rng.integers(frame.shape[1], size=8)]
     foreign = rng.integers(0, 256, (8, 3))
-    # Faults on a picture of one colour are seldom of a colour that it has.
+    # On a frame of one colour, defects seldom have that colour.
     opposite = np.clip(255 - mean + rng.normal(0, 8, 3), 0, 255)
     candidates = foreign if rng.random() < recipe.foreign else drawn
     for colour in candidates:

@@ -6,7 +6,6 @@ training as in evaluation, because uint8 is what a device sees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -27,23 +26,31 @@ def add_gaussian(frame: Frame, sigma: float, rng: np.random.Generator) -> Frame:
     return to_bytes(frame + noise)
 
 
-def noisy(frames: Sequence[Frame], sigma: int) -> list[Frame]:
-    """A test set with Gaussian noise: seeded by (sigma, position), so that every denoiser gets the same frames."""
-    return [add_gaussian(p, sigma, np.random.default_rng([sigma, i])) for i, p in enumerate(frames)]
+def gaussian_at(frame: Frame, position: int, sigma: int) -> Frame:
+    """The frame at ``position`` of a test set, with Gaussian noise.
+
+    It is seeded by sigma and position, so that every denoiser gets the same frames.
+    """
+    return add_gaussian(frame, sigma, np.random.default_rng([sigma, position]))
 
 
 def _log_read(log_shot: float) -> float:
-    """The read noise that usually belongs to a shot noise, both as logarithms of what CameraNoise holds."""
+    """The read noise that usually comes with a shot noise, both as logarithms of the variances in CameraNoise."""
     return 2.18 * log_shot + 1.20
 
 
 @dataclass(frozen=True)
 class CameraNoise:
-    """Parameters of one exposure. ``shot`` and ``read``: variance per unit of linear light and constant variance,
-    full scale = 1. ``gains``: white-balance gains of blue, green, red, which amplify the noise of their channel.
-    ``smear``: 0..1, how far neighbouring pixels share noise, as demosaicing makes them. ``grain`` and ``colour``:
-    standard deviations in pixels of the blur that a camera's own denoiser leaves the noise, and the colour of the
-    noise, with; the noise keeps its strength, its colour does not."""
+    """Parameters of one exposure.
+
+    shot: variance per unit of linear light, full scale 1.
+    read: constant variance, full scale 1.
+    gains: white-balance gains of blue, green and red. They amplify the noise of their channel.
+    smear: 0..1, how far neighbouring pixels share noise, as after demosaicing.
+    grain: standard deviation in pixels of the blur that the camera's own denoiser applies to the noise. Its strength
+    stays the same.
+    colour: the same for the colour of the noise, which gets weaker.
+    """
 
     shot: float
     read: float
@@ -54,8 +61,8 @@ class CameraNoise:
 
     @staticmethod
     def draw(rng: np.random.Generator) -> CameraNoise:
-        """A random camera at a random gain; ranges of shot and read noise after Brooks et al., "Unprocessing Images
-        for Learned Raw Denoising", CVPR 2019."""
+        """A random camera at a random gain. The ranges of shot and read noise are those of Brooks et al., "Unprocessing
+        Images for Learned Raw Denoising", CVPR 2019."""
         log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
         log_read = _log_read(log_shot) + rng.normal(0.0, 0.26)
         denoised = rng.random() < 0.7
@@ -69,25 +76,27 @@ class CameraNoise:
         )
 
 
-# Exposures at which denoisers are compared: shot noise, and the read noise that belongs to it in the middle of the
-# ranges above.
+# Exposures at which denoisers are compared: a shot noise and the read noise in the middle of its range above.
 CAMERAS = {
     name: CameraNoise(shot=shot, read=float(np.exp(_log_read(np.log(shot)))))
     for name, shot in (("low", 0.001), ("mid", 0.004), ("high", 0.012))
 }
 
 
-CAMERA_JPEG = 90  # quality that compared frames from cameras are compressed with
+CAMERA_JPEG = 90  # quality at which frames from these cameras are compressed
 
 
-def noisy_from(camera: str, frame: Frame, position: int) -> Frame:
-    """A frame of a test set as a camera of ``CAMERAS`` hands it out, compressed: seeded by (camera, position)."""
+def camera_noise_at(frame: Frame, position: int, camera: str) -> Frame:
+    """The frame at ``position`` of a test set, as a camera of ``CAMERAS`` returns it, compressed.
+
+    It is seeded by camera and position.
+    """
     rng = np.random.default_rng([1000 + list(CAMERAS).index(camera), position])
     return compress(add_camera_noise(frame, CAMERAS[camera], rng), CAMERA_JPEG)
 
 
 def add_camera_noise(frame: Frame, camera: CameraNoise, rng: np.random.Generator) -> Frame:
-    """Adds signal-dependent noise where a sensor does, in linear light before white balance and gamma.
+    """Adds signal-dependent noise where a sensor adds it: in linear light, before white balance and gamma.
 
     display → linear (sRGB curve) → ÷ gains → + N(0, shot·x + read) → smear → × gains → clip → display.
     """
@@ -109,10 +118,10 @@ def add_camera_noise(frame: Frame, camera: CameraNoise, rng: np.random.Generator
 
 
 def _blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = False) -> NDArray[np.float32]:
-    """Noise shared with neighbours; with ``keep_strength``, white noise keeps its standard deviation."""
+    """Noise, blurred. keep_strength: white noise keeps its standard deviation."""
     kernel = cv2.getGaussianKernel(2 * max(1, round(3 * sigma)) + 1, sigma)
     if keep_strength:
-        kernel /= np.sqrt(np.square(kernel).sum())  # once in each direction
+        kernel /= np.sqrt(np.square(kernel).sum())  # applied once in each direction
     return np.asarray(cv2.sepFilter2D(noise, -1, kernel, kernel), np.float32)
 
 
@@ -123,8 +132,11 @@ def compress(frame: Frame, quality: int) -> Frame:
 
 
 def shrink(frame: Frame, scale: int) -> Frame:
-    """Antialiased bicubic (a = -0.5), the field's downscaling: Pillow's ``BICUBIC``, which widens its kernel by the
-    scale as MATLAB's ``imresize`` does. H and W must be multiples of ``scale``; see :func:`crop_to_multiple`."""
+    """Antialiased bicubic shrinking (a = -0.5), the field's standard.
+
+    Pillow's ``BICUBIC`` widens its kernel by the scale, as MATLAB's ``imresize`` does. H and W must be multiples of
+    ``scale``, see :func:`crop_to_multiple`.
+    """
     h, w = frame.shape[:2]
     return np.asarray(Image.fromarray(frame).resize((w // scale, h // scale), Image.Resampling.BICUBIC))
 
@@ -151,7 +163,7 @@ def _linear_of(display: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.where(display <= 0.04045, low, ((display + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-# Tables instead of powers: a patch takes 0.3 ms less. 16,384 steps keep the darkest levels apart.
+# Tables instead of powers: a patch takes 0.3 ms less. 16,384 steps keep the darkest levels distinct.
 _LINEAR = _linear_of(np.arange(256, dtype=np.float32) / 255)
 _STEPS = np.linspace(0, 1, 16384, dtype=np.float32)
 _DISPLAY = to_bytes(

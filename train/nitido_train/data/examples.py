@@ -29,7 +29,7 @@ _IDX_SUFFIX = "-images-idx3-ubyte"
 
 @dataclass(frozen=True)
 class Shape:
-    """What every picture is brought to. channels: 1 (luma) or 3 (BGR)."""
+    """The size of all pictures. channels: 1 (luma) or 3 (BGR)."""
 
     height: int
     width: int
@@ -37,10 +37,14 @@ class Shape:
 
 
 class Examples:
-    """Pictures by number. labels: int64, one each, indices into ``names``. skipped: files that could not be read."""
+    """Pictures by number.
+
+    labels: int64, one for each picture, indices into ``names``.
+    skipped: number of files that could not be read.
+    """
 
     def __init__(self, pictures: Bytes | Sequence[Path], labels: NDArray[np.int64], names: list[str], shape: Shape):
-        """pictures: N×H×W×C, or files that are decoded when first asked for."""
+        """pictures: N×H×W×C, or files, which are decoded when they are first needed."""
         self.labels, self.names, self.skipped = labels, names, 0
         self._pictures, self._shape = pictures, shape
         self._cache: dict[int, Bytes] = {}
@@ -50,8 +54,8 @@ class Examples:
         return len(self.labels)
 
     def pictures(self, numbers: Sequence[int] | NDArray[np.int64]) -> Bytes:
-        """uint8 n×H×W×C; BGR where there are three channels. Raises ``SourceUnavailable`` for a file that was there
-        when the training began and no longer is."""
+        """uint8 n×H×W×C, BGR with three channels. Raises ``SourceUnavailable`` for a file that has become unreadable
+        since the training began."""
         if isinstance(self._pictures, np.ndarray):
             return self._pictures[np.asarray(numbers)]
         return np.stack([self._picture(int(number)) for number in numbers])
@@ -84,12 +88,15 @@ class Examples:
 
 
 def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
-    """Everything that the sources hold, in a fixed order.
+    """All examples of the sources, in a fixed order. Raises ``SourceUnavailable``.
 
-    A source is a folder of MNIST's IDX files (``train-images-idx3-ubyte`` and its labels, gzipped or not; those of the
-    test set are left alone), such a file itself, a colour font of bitmaps (``.ttf``), or a folder of pictures, whose
-    labels are the names of the folders directly in it. Unreadable pictures are left out and counted.
-    Raises ``SourceUnavailable``.
+    A source is one of these:
+
+    - a folder with MNIST's IDX files ``train-images-idx3-ubyte`` and its labels, gzipped or not (those of the test set
+      are ignored), or such a file itself;
+    - a colour font of bitmaps (``.ttf``);
+    - a folder of pictures. Their labels are the names of the folders directly in it. Unreadable pictures are left out
+      and counted.
     """
     parts = [_read(source, shape) for source in sources]
     if len(parts) == 1:
@@ -108,7 +115,7 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
 
 
 def fit_to_shape(picture: Frame, shape: Shape) -> Bytes:
-    """A BGR picture as uint8 H×W×C of that shape, as the runtime brings pictures to a network's size."""
+    """The frame as uint8 H×W×C of that shape, cropped and resized as the runtime does it."""
     fitted = fit_picture(picture, shape.height, shape.width)
     if shape.channels == 1:
         fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -127,7 +134,7 @@ def _read(source: Path, shape: Shape) -> Examples:
 
 
 def _read_idx(path: Path, shape: Shape) -> Examples:
-    """MNIST's own format: big-endian sizes, then bytes (LeCun, Cortes, Burges)."""
+    """MNIST's format: big-endian sizes, then bytes (LeCun, Cortes, Burges)."""
     raw = _idx_array(path, 0x803)
     labels = _idx_array(path.with_name(path.name.replace(_IDX_SUFFIX, "-labels-idx1-ubyte")), 0x801).astype(np.int64)
     if len(raw) != len(labels):
@@ -154,7 +161,7 @@ def _idx_array(path: Path, magic: int) -> Bytes:
 
 
 def _read_font(path: Path, shape: Shape) -> Examples:
-    """The bitmaps of a CBDT colour font, each once, on white."""
+    """The bitmaps of a CBDT colour font on white, each of them once."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
@@ -170,7 +177,7 @@ def _read_font(path: Path, shape: Shape) -> Examples:
 
 
 def _on_white(png: bytes) -> Frame:
-    """A bitmap with alpha as a square BGR picture."""
+    """A bitmap with alpha as a square frame."""
     from PIL import Image
 
     glyph = Image.open(io.BytesIO(png)).convert("RGBA")
@@ -184,7 +191,7 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
     paths, names_of = [], []
     skipped = 0
     for path in find_pictures([folder]):
-        # Decoded once now, so that a broken file is known before the training and not in its middle.
+        # Decoded once now, so that a broken file is found before the training and not in its middle.
         if read_frame(path) is None:
             skipped += 1
             log.warning("left out %s: unreadable", path)
@@ -202,7 +209,7 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
 
 
 def hold_out(examples: Examples, most: int = 2000) -> tuple[Examples, Examples]:
-    """(to train on, to validate on): evenly spaced examples, a tenth of all and at most ``most``, are kept apart."""
+    """(for training, for validation). A tenth of the examples is for validation, evenly spaced and at most ``most``."""
     if len(examples) < 2:
         raise RecipeError(f"found {len(examples)} example; a training needs at least two")
     stride = max(2, min(10, len(examples)), len(examples) // most)

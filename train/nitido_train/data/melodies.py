@@ -24,13 +24,18 @@ log = logging.getLogger(__name__)
 
 CORPUS = "music21:"
 SUFFIXES = frozenset({".abc", ".mid", ".midi", ".musicxml", ".mxl", ".xml", ".krn"})
-_READER = 1  # counts up when the same files would give other rows
+_READER = 1  # increased when the same files would give other rows
 
 
 @dataclass(frozen=True)
 class Melodies:
-    """notes: uint8 N×T, see :class:`nitido_train.data.scores.Grid`. tunes: int64 N, growing: which tune each row is
-    from. used: tunes that gave a row. left_out: why the others gave none, and how many each."""
+    """Phrases of tunes.
+
+    notes: uint8 N×T, see :class:`nitido_train.data.scores.Grid`.
+    tunes: int64 N, ascending: the tune that each row is from.
+    used: number of tunes that gave a row.
+    left_out: number of tunes that gave none, by reason.
+    """
 
     notes: NDArray[np.uint8]
     tunes: NDArray[np.int64]
@@ -46,11 +51,12 @@ class Melodies:
 
 
 def read_melodies(sources: Sequence[Path], grid: Grid) -> Melodies:
-    """The phrases of all tunes in duple time, in a fixed order, each phrase once however often it comes.
+    """The phrases of all tunes in duple time, in a fixed order. A phrase that occurs twice is returned once.
 
-    A source is ``music21:NAME`` with a corpus that music21 comes with, such as ``music21:ryansMammoth``, a folder, or a
-    file. Reading takes about a fifth of a second a tune, so the result is kept in the user's cache folder and
-    read from there the next time, unless a file has changed. Raises ``SourceUnavailable``.
+    sources: folders, files, or corpora that music21 comes with, such as ``music21:ryansMammoth``.
+
+    Reading takes about a fifth of a second per tune. So the result is kept in the user's cache folder and read from
+    there the next time, unless a file has changed. Raises ``SourceUnavailable``.
     """
     files = [path for source in sources for path in _files(source)]
     kept = cache_folder() / f"melodies-{_digest(files, grid)}.npz"
@@ -68,7 +74,7 @@ def read_melodies(sources: Sequence[Path], grid: Grid) -> Melodies:
 
 
 def hold_out(melodies: Melodies) -> tuple[Melodies, Melodies]:
-    """(to train on, to validate on): every tenth tune is kept apart, with all its phrases."""
+    """(for training, for validation). Every tenth tune is for validation, with all its phrases."""
     apart = melodies.tunes % 10 == 9
     if not apart.any() or apart.all():
         apart = melodies.tunes == melodies.tunes[-1]
@@ -133,7 +139,7 @@ def _read(files: Sequence[Path], grid: Grid) -> Melodies:
 
 
 def _scores(path: Path) -> Iterator[Any]:
-    """The tunes of a file as music21 scores; ``None`` for one that it cannot read."""
+    """The tunes of a file as music21 scores, ``None`` for each that music21 cannot read."""
     parse = _music21().converter.parse
     suffix = path.suffix.lower()
     sources: list[tuple[Any, dict[str, Any]]] = [(path, {"forceSource": True, "storePickle": False})]
@@ -141,11 +147,11 @@ def _scores(path: Path) -> Iterator[Any]:
         head, *bodies = re.split(r"(?m)^(?=X:)", path.read_text(encoding="utf-8", errors="replace"))
         sources = [(body, {"format": "abc"}) for body in (bodies or [f"X:1\n{head}"])]
     elif suffix in (".mid", ".midi"):
-        sources = [(path.read_bytes(), {"format": "midi"})]  # of a broken one music21 would leave the file open
+        sources = [(path.read_bytes(), {"format": "midi"})]  # given a path, music21 leaves a broken file open
     for source, how in sources:
         try:
             score = parse(source, **how)
-        except Exception:  # music21's parsers raise whatever their input makes them stumble over
+        except Exception:  # music21's parsers raise all kinds of exceptions on broken input
             log.debug("left out a tune of %s", path, exc_info=True)
             yield None
             continue

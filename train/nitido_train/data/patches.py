@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from nitido.frames import Frame
-from nitido_train.data import defects as blots
-from nitido_train.data import degrade
+from nitido_train.data import defects, degrade
 from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe.schema import DataRecipe, Recipe
 
@@ -75,7 +74,7 @@ class ProcessSampler(Sampler[int]):
 def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) -> tuple[Frame, Frame]:
     """(what the network is given, what it should return) for one clean frame, as the recipe's task asks."""
     if recipe.blots is not None:
-        return blots.blemish(target, recipe.blots, rng), target
+        return defects.add_defects(target, recipe.blots, rng), target
     if recipe.noise is None:
         return degrade.shrink(target, recipe.scale), target
     noise = recipe.noise
@@ -95,7 +94,7 @@ def _compressed(picture: Frame, data: DataRecipe, rng: np.random.Generator) -> F
 
 
 def _zoomed(picture: Frame, side: int, data: DataRecipe, rng: np.random.Generator) -> Frame:
-    """A patch ``side`` pixels wide and high of the picture at one of the sizes of ``data.zoom``."""
+    """A patch ``side`` pixels wide and high, of the picture scaled by a factor in ``data.zoom``."""
     if data.zoom == (1.0, 1.0) or rng.random() >= data.zoomed:
         return _cut(picture, side, data.edges, rng)
     wanted = min(round(side / rng.uniform(*data.zoom)), *picture.shape[:2])
@@ -105,7 +104,7 @@ def _zoomed(picture: Frame, side: int, data: DataRecipe, rng: np.random.Generato
 
 
 def _cut(picture: Frame, side: int, edges: float, rng: np.random.Generator) -> Frame:
-    """A random square; with probability ``edges`` the one of three with the strongest gradients."""
+    """A random square. With probability ``edges`` it is the one of three that has the strongest gradients."""
     h, w = picture.shape[:2]
     tries = 3 if rng.random() < edges else 1
     best, best_detail = None, -1.0
@@ -114,7 +113,7 @@ def _cut(picture: Frame, side: int, edges: float, rng: np.random.Generator) -> F
         patch = picture[top : top + side, left : left + side]
         if tries == 1:
             return patch
-        green = patch[::2, ::2, 1].astype(np.int16)  # every second pixel tells enough
+        green = patch[::2, ::2, 1].astype(np.int16)  # every second pixel is enough
         detail = float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
         if detail > best_detail:
             best, best_detail = patch, detail

@@ -32,9 +32,9 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
 
 
 class PictureStore:
-    """Decoded pictures, uint8 H×W×3 BGR, held in memory up to ``budget`` bytes and decoded again beyond it.
+    """Decoded pictures as frames. Up to ``budget`` bytes are held in memory, the others are decoded each time.
 
-    Files that cannot be decoded, or are smaller than ``smallest`` pixels on a side, are left out and counted in
+    Files that cannot be decoded, or have a side of fewer than ``smallest`` pixels, are left out and counted in
     ``skipped``. Raises ``SourceUnavailable`` when none is left.
     """
 
@@ -55,7 +55,7 @@ class PictureStore:
             raise SourceUnavailable(
                 f"none of {len(paths)} pictures is readable and at least {smallest} px wide and high"
             )
-        # Large pictures hold more patches, but a tenfold area is not ten times as much to learn from.
+        # Larger pictures have more patches, but ten times the area is not ten times as much to learn from.
         weights = np.sqrt(np.asarray(areas, np.float64))
         self._cumulative = np.cumsum(weights) / weights.sum()
 
@@ -72,13 +72,13 @@ class PictureStore:
         return picture
 
     def draw(self, rng: np.random.Generator) -> Frame:
-        """A random picture; the chance grows with the square root of its area."""
+        """A random picture. The probability grows with the square root of its area."""
         return self[int(np.searchsorted(self._cumulative, rng.random()))]
 
 
 def read_frame(path: Path) -> Frame | None:
-    """A picture file as uint8 H×W×3 BGR; ``None`` when it is missing or cannot be decoded."""
-    # Not cv2.imread: that one prints to stderr for a missing file and cannot open non-ASCII names on Windows.
+    """A picture file as a frame. ``None`` when it is missing or cannot be decoded."""
+    # Not cv2.imread: it prints to stderr for a missing file and cannot open non-ASCII names on Windows.
     try:
         data = np.fromfile(path, np.uint8)
     except OSError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nitido.latent.melody import FIRST, HOLD, REST
 
 BEAT, BAR = 4, 16  # steps
-MIDDLE = 71  # MIDI note: tunes are brought to the octave whose mean is nearest
+MIDDLE = 71  # MIDI note: tunes are moved by octaves until their mean is nearest to it
 OFF_GRID = 0.25  # share of the onsets in a phrase that may lie between steps, as the middle of a triplet does
 METERS = {"4/4": 4, "2/2": 4, "2/4": 2}  # quarters in a bar; all become bars of BAR steps
 
@@ -24,8 +24,12 @@ class TuneLeftOut(Exception):
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of note codes, see :mod:`nitido.latent.melody`. steps: T, a multiple of a bar. lowest: MIDI note of code 2.
-    pitches: how many notes there are, so codes end at ``pitches + 1``."""
+    """The format of rows of note codes, see :mod:`nitido.latent.melody`.
+
+    steps: T, a multiple of a bar.
+    lowest: MIDI note of code 2.
+    pitches: number of notes. The last code is ``pitches + 1``.
+    """
 
     steps: int
     lowest: int
@@ -34,9 +38,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar as written. notes: (onset in steps, MIDI note or ``None`` for a rest, whether it goes on from the note
-    before). exact: whether each onset lay on a step. filled: where the last note ends, in steps; less than a bar's for
-    an upbeat. starts, ends: whether a strain does there."""
+    """A bar as it is written.
+
+    notes: (onset in steps, MIDI note or ``None`` for a rest, whether it is tied to the note before).
+    exact: whether each onset lies on a step.
+    filled: where the last note ends, in steps. It is less than a whole bar for an upbeat.
+    starts, ends: whether a strain starts or ends here.
+    """
 
     notes: list[tuple[int, int | None, bool]]
     exact: list[bool]
@@ -46,9 +54,9 @@ class Bar:
 
 
 def transposed(part: Any) -> list[Bar]:
-    """The bars of a music21 part in a key without accidentals: C major, A minor, D dorian, whatever its mode is.
+    """The bars of a music21 part, transposed to a key without accidentals: C major, A minor, D dorian, by its mode.
 
-    A bar of 2/4 is written as slowly as one of 4/4: reels are found noted either way. Raises ``TuneLeftOut``.
+    A bar of 2/4 gets as many steps as one of 4/4, because reels are written either way. Raises ``TuneLeftOut``.
     """
     measures = list(part.getElementsByClass("Measure"))
     if not measures:
@@ -81,8 +89,8 @@ def transposed(part: Any) -> list[Bar]:
 def phrases(bars: list[Bar], grid: Grid) -> list[NDArray[np.uint8]]:
     """The phrases of a tune, uint8 T each: every strain from its first whole bar on, in pieces of T steps.
 
-    The last note of a strain lasts to the end of its bar, where the written one leaves room for the upbeat of the
-    repeat. Raises ``TuneLeftOut``.
+    The last note of a strain is held to the end of its bar, also where it is written shorter to leave room for the
+    upbeat of the repeat. Raises ``TuneLeftOut``.
     """
     rows: list[NDArray[np.uint8]] = []
     reasons = {"with strains that are too short": 0, "with too many notes between the steps": 0, "out of range": 0}
@@ -132,7 +140,7 @@ def _guessed_sharps(part: Any) -> int:
 
 
 def _strains(bars: list[Bar]) -> Iterator[list[Bar]]:
-    """The stretches of whole bars between double bars and signs of repetition. A shorter bar at the end counts."""
+    """The runs of whole bars between double bars and repeat signs. A shorter last bar belongs to its strain."""
     strain: list[Bar] = []
     for bar in bars:
         if bar.starts or (strain and strain[-1].filled != BAR):
@@ -150,7 +158,7 @@ def _strains(bars: list[Bar]) -> Iterator[list[Bar]]:
 
 
 def _row(bars: list[Bar], grid: Grid) -> NDArray[np.uint8] | None:
-    """T codes, or ``None`` when a note is out of range. A note that goes on from before the first bar begins there."""
+    """T codes, or ``None`` when a note is out of range. A note that is tied from before the first bar begins there."""
     row = np.full(grid.steps, HOLD, np.uint8)
     sounding = None
     for number, bar in enumerate(bars):
@@ -165,7 +173,7 @@ def _row(bars: list[Bar], grid: Grid) -> NDArray[np.uint8] | None:
     if row[0] == HOLD:
         row[0] = REST
     silent = False
-    for at, code in enumerate(row):  # a rest goes on as rests
+    for at, code in enumerate(row):  # a held rest is a row of rests
         silent = code == REST or (silent and code == HOLD)
         if silent:
             row[at] = REST

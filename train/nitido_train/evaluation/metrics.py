@@ -1,4 +1,4 @@
-"""Figures as the field's tables define them. Pictures are uint8 H×W×3, BGR."""
+"""Figures of quality, as the field's tables define them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ from nitido.frames import Frame
 
 
 def psnr(a: Frame, b: Frame) -> float:
-    """Peak signal-to-noise ratio over all channels in dB; ``inf`` for equal frames."""
+    """Peak signal-to-noise ratio in dB over all channels. ``inf`` for equal frames."""
     return _psnr(a.astype(np.float64) - b.astype(np.float64))
 
 
 def psnr_y(a: Frame, b: Frame, border: int) -> float:
-    """PSNR of luma in dB without ``border`` pixels on each side: the super-resolution protocol (border = scale)."""
+    """PSNR in dB of luma without ``border`` pixels on each side: the protocol of super-resolution, border = scale."""
     difference = luma(a) - luma(b)
     if border:
         difference = difference[border:-border, border:-border]
     return _psnr(difference)
+
+
+def score(restored: Frame, clean: Frame, scale: int) -> float:
+    """PSNR in dB: of all channels at ``scale`` 1, else of luma without ``scale`` border pixels."""
+    return psnr(restored, clean) if scale == 1 else psnr_y(restored, clean, scale)
+
+
+def scored(frame: Frame, scale: int) -> NDArray[np.generic]:
+    """What :func:`score` looks at of a frame, H×W×C: all channels in 8-bit levels, or the luma inside the border."""
+    return frame if scale == 1 else luma(frame)[scale:-scale, scale:-scale, None]
 
 
 def luma(frame: Frame) -> NDArray[np.float64]:
@@ -30,7 +40,7 @@ def luma(frame: Frame) -> NDArray[np.float64]:
 
 
 def spread(latents: NDArray[np.float32]) -> dict[str, list[float]]:
-    """``mean`` and ``std`` by dimension of latents N×d, as a card has them."""
+    """``mean`` and ``std`` of latents N×d by dimension, as a card has them."""
     both = {"mean": latents.mean(0), "std": latents.std(0)}
     return {name: [round(float(value), 5) for value in values] for name, values in both.items()}
 

@@ -1,4 +1,4 @@
-"""Negative log-likelihoods and divergences in nats: what variational autoencoders are trained and measured by."""
+"""Negative log-likelihoods and divergences in nats, for training and measuring variational autoencoders."""
 
 from __future__ import annotations
 

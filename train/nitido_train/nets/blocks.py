@@ -14,8 +14,8 @@ from torch import Tensor, nn
 def space_to_depth(frames: Tensor, grid: int) -> Tensor:
     """N×C×H×W → N×(grid²·C)×(H/grid)×(W/grid), laid out as ONNX ``SpaceToDepth``: row, column, channel.
 
-    H and W must be multiples of ``grid``. (``torch.pixel_unshuffle`` puts the channel first instead; this order
-    needs no permutation on export.)
+    H and W must be multiples of ``grid``. ``torch.pixel_unshuffle`` puts the channel first instead. This order needs no
+    permutation in the exported graph.
     """
     n, c, h, w = frames.shape
     cells = frames.view(n, c, h // grid, grid, w // grid, grid)  # N C H/g g W/g g
@@ -53,17 +53,17 @@ class DepthToSpace(nn.Module):
 
 
 class CollapsibleConv2d(nn.Module):
-    """A convolution trained as a sum of linear branches and run as the one kernel they add up to.
+    """A convolution that is trained as a sum of linear branches and computed with the one kernel they add up to.
 
-    Branches: a plain k×k; a k×k that expands and a 1×1 that squeezes; and the identity where the widths agree. All are
-    linear, so their sum is one k×k kernel, and it is that kernel which convolves, in training too: the richer
-    parametrisation costs next to nothing per step, and the exported network is the trained one, not an approximation
-    of it. Starting at the identity keeps ReLUs of a stack without normalisation alive.
+    The branches are a plain k×k kernel, a k×k kernel that expands followed by a 1×1 kernel that squeezes, and the
+    identity where the widths agree. All are linear, so their sum is one k×k kernel. That kernel is used in training
+    too: the richer parametrisation costs almost nothing per step, and the exported network is exactly the trained one.
+    Starting at the identity keeps the ReLUs of a stack without normalisation alive.
 
     Source: SESR (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", MLSys 2022).
 
-    Input N×``inputs``×H×W, output N×``outputs``×H×W; ``kernel_size`` is odd and zero padding keeps the size.
-    ``expansion`` 0 leaves the second branch out: an optimizer that orthogonalizes its steps learns without.
+    Input N×``inputs``×H×W, output N×``outputs``×H×W. ``kernel_size`` is odd, and zero padding keeps the size.
+    ``expansion`` 0 leaves out the second branch, which an optimizer with orthogonalized steps does not need.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class CollapsibleConv2d(nn.Module):
         middle = expansion * max(inputs, outputs)
         square = inputs == outputs
         self.squeeze = None
-        # The drawn branches share the variance of He's initialisation; beside the identity they start smaller.
+        # The random branches share the variance of He's initialisation. With the identity they start smaller.
         std = gain * math.sqrt(1.0 / (area * inputs)) * (0.5 if square else 1.0)
         self.plain = nn.Parameter(torch.randn(outputs, inputs, kernel_size, kernel_size) * std)
         if expansion:
@@ -108,7 +108,7 @@ class CollapsibleConv2d(nn.Module):
 
 
 def collapse(net: nn.Module) -> nn.Module:
-    """A copy of a network in eval mode, every collapsible convolution replaced by its plain equal."""
+    """A copy of a network in eval mode, with a plain convolution in place of every collapsible one."""
     plain = copy.deepcopy(net).eval().requires_grad_(False)
     for module in list(plain.modules()):
         for name, child in module.named_children():

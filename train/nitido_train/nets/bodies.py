@@ -1,4 +1,4 @@
-"""Bodies: what a frame network computes on its cells, as dense convolutions and nothing that is slow on a device."""
+"""Bodies of frame networks: dense convolutions on cells, and nothing that is slow on a device."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from nitido_train.nets.blocks import CollapsibleConv2d, DepthToSpace, SpaceToDep
 
 
 class ConvStack(nn.Module):
-    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with ReLU between them, none at the end, and one skip
-    that adds the first features to the last ones.
+    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with a ReLU after each but the last.
 
-    The skip lets a stack without normalisation start to learn: in short runs six layers left the loss of the identity
-    sooner with it than without (docs/development/training-log.md). ``last_gain`` shrinks the last kernel at the start,
-    so that a residual network begins close to the identity.
+    A skip adds the first features to the last ones. It helps a stack without normalisation to start learning: in short
+    runs six layers improved on the identity sooner with it than without (docs/development/training-log.md).
+    ``last_gain`` shrinks the last kernel at the start, so that a residual network begins close to the identity.
     """
 
     def __init__(self, widths: list[int], *, expansion: int, last_gain: float = 0.1) -> None:
@@ -33,8 +32,11 @@ class ConvStack(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """A U-shaped body: ``inputs`` channels to ``outputs``, ``widths[i]`` channels on the i-th grid, each grid half as
-    fine as the one before. ``before[i]`` and ``after[i]`` 3×3 convolutions there on the way down and up."""
+    """A U-shaped body from ``inputs`` channels to ``outputs``. Each grid is half as fine as the one before.
+
+    widths: channels on each grid.
+    before, after: number of 3×3 convolutions on each grid, on the way down and on the way up.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, widths: list[int], before: list[int], after: list[int], *, expansion: int
@@ -49,8 +51,11 @@ class Pyramid(nn.Module):
 
 
 class _Level(nn.Module):
-    """One grid of a pyramid and, inside it, all coarser ones. The coarser level works on 2×2 cells of this one, is
-    entered and left through 1×1 convolutions, and its result is added to what was here."""
+    """One grid of a pyramid and, inside it, all coarser ones.
+
+    The coarser level works on 2×2 cells of this one, between two 1×1 convolutions. Its result is added to the features
+    of this level.
+    """
 
     def __init__(self, widths: list[int], before: list[int], after: list[int], expansion: int) -> None:
         super().__init__()

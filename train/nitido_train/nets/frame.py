@@ -1,4 +1,4 @@
-"""Networks from frame to frame: cells in, a correction added to them, cells out."""
+"""Networks from frame to frame: they add a correction to the cells of a frame."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from nitido_train.nets.blocks import depth_to_space, space_to_depth
 class FrameNet(nn.Module):
     """Restores or enlarges a frame: every output pixel is its source pixel plus what ``body`` predicts.
 
-    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (``data.to_tensor``), H and W multiples of ``multiple``; the result is
-    N×3×(scale·H)×(scale·W), unclipped. ``body`` sees ``cell``×``cell`` pixels as one position of 3·cell² channels and
-    predicts 3·(cell·scale)² channels. The sum is taken on the grid, before depth-to-space, as in ABPN (Du, Liu, Tang,
-    Wu, CVPR Workshops 2021), because that survives 8-bit quantization best. A denoiser (``scale`` 1) is told nothing of
-    the noise, unlike FFDNet's (Zhang, Zuo, Zhang, 2018): its strength is for the network to find out.
+    Frames are float32 N×3×H×W, BGR, -0.5..0.5 (see :func:`nitido_train.tensors.to_tensor`). H and W are multiples of
+    ``multiple``. The result is N×3×(scale·H)×(scale·W), not clipped.
+
+    ``body`` sees ``cell``×``cell`` pixels as one position of 3·cell² channels and predicts 3·(cell·scale)² channels.
+    The sum is taken on that grid, before depth-to-space, as in ABPN (Du, Liu, Tang, Wu, CVPR Workshops 2021), because
+    it is the most robust to 8-bit quantization. A denoiser (``scale`` 1) does not get the noise level as an input, in
+    contrast to FFDNet (Zhang, Zuo, Zhang, 2018). The network estimates it.
     """
 
     def __init__(self, body: nn.Module, *, cell: int, scale: int = 1, coarsest: int = 1) -> None:
-        """coarsest: the body's coarsest position in cells, on each side."""
+        """coarsest: width and height in cells of a position on the body's coarsest grid."""
         super().__init__()
         self.body = body
         self.cell, self.scale, self.multiple = cell, scale, cell * coarsest
-        # Which input channel of a cell stands under each output channel when pixels are repeated.
+        # The input channel of a cell for each output channel, when pixels are repeated.
         fine = cell * scale
         index = [
             ((row // scale) * cell + column // scale) * 3 + colour
@@ -42,9 +44,9 @@ class FrameNet(nn.Module):
 
 
 class RecurrentFrameNet(FrameNet):
-    """A :class:`FrameNet` that remembers: ``body(cells, state)`` returns (correction, new state).
+    """A :class:`FrameNet` with a recurrent state: ``body(cells, state)`` returns (correction, new state).
 
-    The state is N×``state_channels``×(H/cell)×(W/cell) float32; zeros mean "no past".
+    The state is float32 N×``state_channels``×(H/cell)×(W/cell). Zeros mean "no past".
     """
 
     def __init__(self, body: nn.Module, *, cell: int, state_channels: int, scale: int = 1, coarsest: int = 1) -> None:

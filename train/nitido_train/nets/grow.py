@@ -1,8 +1,8 @@
-"""A larger network that begins where a smaller one ended: the same pictures at step 0, with room to learn more.
+"""A larger network that begins with a smaller one: it returns the same at step 0 and can learn more.
 
-Source: Net2Net (Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016). Wider
-here by channels that nothing listens to yet, rather than by split copies: with kernels that start at the identity these
-are alive, and no noise is needed to tell them apart.
+Source: Net2Net (Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016). Here
+the network gets wider by channels that no other layer uses yet, not by split copies. Kernels that start at the identity
+keep these channels alive, and no noise is needed to make them differ.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from nitido_train.nets.frame import FrameNet
 
 
 def is_larger(net: nn.Module, smaller: nn.Module) -> bool:
-    """Whether :func:`grow` can begin ``net`` with ``smaller``: stacks on the same grid, no layer narrower, more of
-    them or wider."""
+    """Whether :func:`grow` can put ``smaller`` into ``net``: both are stacks on the same grid, and ``net`` has more
+    layers or wider ones, and no narrower ones."""
     if not (isinstance(net, FrameNet) and isinstance(smaller, FrameNet)) or net.cell != smaller.cell:
         return False
     if not (isinstance(net.body, ConvStack) and isinstance(smaller.body, ConvStack)):
@@ -29,11 +29,11 @@ def is_larger(net: nn.Module, smaller: nn.Module) -> bool:
 
 @torch.no_grad()
 def grow(net: FrameNet, smaller: FrameNet) -> None:
-    """Puts ``smaller`` into the first channels and layers of a freshly drawn ``net``, in place.
+    """Puts ``smaller`` into the first channels and layers of a new ``net``, in place. Requires :func:`is_larger`.
 
-    What was added computes features of its own, which the old channels and the output take nothing from; added layers
-    hand the old channels on. So ``net`` returns what ``smaller`` does; only where it enlarges by another factor, the
-    last layer stays as it was drawn. Call it when :func:`is_larger`.
+    Added channels compute features that the old channels and the output ignore at first. Added layers pass the old
+    channels on. So ``net`` returns what ``smaller`` returns. If it enlarges by another factor, its last layer stays
+    random.
     """
     ours, theirs = _convs(net), _convs(smaller)
     _take(ours[0], theirs[0])
@@ -41,7 +41,7 @@ def grow(net: FrameNet, smaller: FrameNet) -> None:
         _take(conv, taken)
     width = theirs[0].outputs
     for conv in ours[len(theirs) - 1 : -1]:
-        _set(conv, torch.eye(width)[:, :, None, None])  # rectified features pass through another ReLU unchanged
+        _set(conv, torch.eye(width)[:, :, None, None])  # rectified features pass another ReLU unchanged
     if net.scale == smaller.scale:
         _take(ours[-1], theirs[-1])
 
@@ -52,14 +52,16 @@ def _take(conv: CollapsibleConv2d, taken: CollapsibleConv2d) -> None:
 
 
 def _set(conv: CollapsibleConv2d, kernel: torch.Tensor) -> None:
-    """Makes the first outputs of ``conv`` those of ``kernel`` (O×I×k×k, or smaller and in the middle), deaf to all
-    other inputs."""
+    """Makes ``kernel`` the kernel of the first outputs of ``conv``. They ignore all other inputs.
+
+    kernel: O×I×k×k, with the same k or a smaller one, which is put in the middle.
+    """
     outputs, inputs = kernel.shape[:2]
     margin = (conv.kernel_size - kernel.shape[2]) // 2
     taps = slice(margin, conv.kernel_size - margin)
     wanted = torch.zeros_like(conv.plain[:outputs])
     wanted[:, :inputs, taps, taps] = kernel
-    # What the other branches add is taken off the plain one.
+    # The plain branch makes up for what the other branches add.
     conv.plain[:outputs] += wanted - conv.kernel()[:outputs]
 
 

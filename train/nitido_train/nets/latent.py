@@ -8,14 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from nitido_train.nets.thin import linear
+
 VARIATIONAL = ("vae", "cvae")
 KINDS = ("autoencoder", "denoising-autoencoder", "aae", *VARIATIONAL)
 
 
 class LatentPassage(NamedTuple):
-    """What became of a batch on its way. logits: N×C×H×W, before the sigmoid. mean, log_var: N×d, the latter ``None``
-    for kinds that are not variational. real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator on
-    the prior, on the latents as they are, and on the latents with the discriminator held still."""
+    """A batch after it passed through an autoencoder.
+
+    logits: N×C×H×W, before the sigmoid.
+    mean, log_var: N×d. ``log_var`` is ``None`` for kinds that are not variational.
+    real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator: on the prior, on the latents, and on
+    the latents with the discriminator's weights as constants.
+    """
 
     logits: Tensor
     mean: Tensor
@@ -27,8 +33,9 @@ class LatentPassage(NamedTuple):
 
 class LatentEncoder(nn.Module):
     """Convolutions of stride 2 to ``widths`` channels, one hidden layer, and ``heads`` linear ones of size ``latent``.
+    rank: see :class:`LatentNet`.
 
-    forward: pictures N×C×H×W, -0.5..0.5, and for a conditional net ``condition`` N×K one-hot → N×d, or (mean N×d,
+    forward: pictures N×C×H×W, -0.5..0.5, and for a conditional network ``condition`` N×K one-hot → N×d, or (mean N×d,
     log-variance N×d).
     """
 
@@ -42,6 +49,7 @@ class LatentEncoder(nn.Module):
         latent: int,
         heads: int,
         labels: int,
+        rank: int,
     ) -> None:
         super().__init__()
         self.heads, self.labels = heads, labels
@@ -51,7 +59,7 @@ class LatentEncoder(nn.Module):
             layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU()]
         self.features = nn.Sequential(*layers, nn.Flatten())
         cells = (height >> len(widths)) * (width >> len(widths))
-        self.hidden = nn.Sequential(nn.Linear(widths[-1] * cells + labels, hidden), nn.ReLU())
+        self.hidden = nn.Sequential(linear(widths[-1] * cells + labels, hidden, rank), nn.ReLU())
         self.mean = nn.Linear(hidden, latent)
         if heads == 2:
             self.log_var = nn.Linear(hidden, latent)
@@ -65,11 +73,21 @@ class LatentEncoder(nn.Module):
 
 
 class LatentDecoder(nn.Module):
-    """The way back: two hidden layers and transposed convolutions. forward: z N×d, and for a conditional net
-    ``condition`` N×K one-hot → N×C×H×W logits."""
+    """Two hidden layers and transposed convolutions.
+
+    forward: z N×d, and for a conditional network ``condition`` N×K one-hot → logits N×C×H×W.
+    """
 
     def __init__(
-        self, height: int, width: int, channels: int, widths: list[int], hidden: int, latent: int, labels: int
+        self,
+        height: int,
+        width: int,
+        channels: int,
+        widths: list[int],
+        hidden: int,
+        latent: int,
+        labels: int,
+        rank: int,
     ) -> None:
         super().__init__()
         self.labels = labels
@@ -77,7 +95,7 @@ class LatentDecoder(nn.Module):
         self.hidden = nn.Sequential(
             nn.Linear(latent + labels, hidden),
             nn.ReLU(),
-            nn.Linear(hidden, grid[0] * grid[1] * grid[2]),
+            linear(hidden, grid[0] * grid[1] * grid[2], rank),
             nn.ReLU(),
             nn.Unflatten(1, grid),  # N C' h w
         )
@@ -95,10 +113,18 @@ class LatentDecoder(nn.Module):
 class LatentNet(nn.Module):
     """An encoder and a decoder, and for an adversarial autoencoder the discriminator of its latents.
 
-    kind: ``autoencoder``; ``denoising-autoencoder`` (Vincent et al., 2008: given a damaged picture, asked for the clean
-    one); ``vae`` (Kingma and Welling, Auto-Encoding Variational Bayes, 2014); ``cvae`` (Sohn, Lee, Yan, 2015: both
-    halves are told the label); ``aae`` (Makhzani et al., Adversarial Autoencoders, 2015). Pictures are N×C×H×W, H and W
-    multiples of 2^len(widths). labels: what the label numbers of a ``cvae`` mean.
+    kind: one of these:
+
+    - ``autoencoder``;
+    - ``denoising-autoencoder``: from a damaged picture to the clean one (Vincent et al., 2008);
+    - ``vae`` (Kingma and Welling, Auto-Encoding Variational Bayes, 2014);
+    - ``cvae``: both halves get the label (Sohn, Lee, Yan, 2015);
+    - ``aae`` (Makhzani et al., Adversarial Autoencoders, 2015).
+
+    height, width, channels: of the pictures. Height and width are multiples of 2^len(widths).
+    labels: names of the label numbers of a ``cvae``.
+    rank: 0, or through how many numbers the two layers between convolutions and hidden units pass, which hold most of
+    the weights; see ``nets.thin``.
     """
 
     def __init__(
@@ -111,18 +137,21 @@ class LatentNet(nn.Module):
         widths: list[int] | None = None,
         hidden: int = 256,
         labels: list[str] | None = None,
+        rank: int = 0,
     ) -> None:
         super().__init__()
         widths = widths or [32, 64, 128]
         cell = 2 ** len(widths)
         if height % cell or width % cell or channels not in (1, 3):
             raise TypeError(f"sides must be multiples of {cell} and channels 1 or 3")
+        if not 0 <= rank < min(hidden, widths[-1] * (height // cell) * (width // cell)):
+            raise TypeError("rank must be below hidden and below the number of features")
         self.kind, self.latent, self.labels = kind, latent, list(labels or [])
         self.height, self.width, self.channels = height, width, channels
         count = len(self.labels) if kind == "cvae" else 0
         shape = (height, width, channels, widths, hidden, latent)
-        self.encoder = LatentEncoder(*shape, 2 if kind in VARIATIONAL else 1, count)
-        self.decoder = LatentDecoder(*shape, count)
+        self.encoder = LatentEncoder(*shape, 2 if kind in VARIATIONAL else 1, count, rank)
+        self.decoder = LatentDecoder(*shape, count, rank)
         self.critic = _critic(latent) if kind == "aae" else None
 
     @property
@@ -131,14 +160,19 @@ class LatentNet(nn.Module):
         return self.kind in (*VARIATIONAL, "aae")
 
     def condition(self, label: Tensor) -> Tensor | None:
-        """Label numbers N as one-hot N×K float32; ``None`` for a net that is not told."""
+        """Label numbers N as one-hot N×K float32. ``None`` for a network that is not conditional."""
         if self.kind != "cvae":
             return None
         return nn.functional.one_hot(label, len(self.labels)).to(torch.float32)
 
     def forward(self, pictures: Tensor, label: Tensor, draw: Tensor) -> LatentPassage:
-        """pictures: N×C×H×W, -0.5..0.5. label: N int64, used by a ``cvae`` only. draw: N×d from a standard normal
-        distribution; it is what a VAE samples with and the prior of an ``aae``; zeros take the mean."""
+        """One pass, with all that the losses need.
+
+        pictures: N×C×H×W, -0.5..0.5.
+        label: N int64, used by a ``cvae`` only.
+        draw: N×d from a standard normal distribution. A VAE samples with it, and for an ``aae`` it is the prior. Zeros
+        take the mean.
+        """
         condition = self.condition(label)
         encoded = self.encoder(pictures, condition)
         if isinstance(encoded, tuple):
@@ -148,8 +182,8 @@ class LatentNet(nn.Module):
         logits = self.decoder(encoded, condition)
         if self.critic is None:
             return LatentPassage(logits, encoded, None)
-        # One backward pass for both players: the discriminator learns from latents without a past, the encoder from a
-        # discriminator whose weights are constants.
+        # One backward pass for both: the discriminator learns from detached latents, the encoder from a discriminator
+        # whose weights are constants.
         still = {name: value.detach() for name, value in self.critic.named_parameters()}
         fooled = functional_call(self.critic, still, (encoded,))
         return LatentPassage(logits, encoded, None, self.critic(draw), self.critic(encoded.detach()), fooled)

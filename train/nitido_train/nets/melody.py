@@ -12,7 +12,11 @@ from nitido_train.data.scores import BAR, BEAT, Grid
 
 
 class MelodyPassage(NamedTuple):
-    """logits: N×K×T×1 of the K codes. mean, log_var: N×d."""
+    """A batch after it passed through the network.
+
+    logits: N×K×T×1 of the K codes.
+    mean, log_var: N×d.
+    """
 
     logits: Tensor
     mean: Tensor
@@ -20,7 +24,7 @@ class MelodyPassage(NamedTuple):
 
 
 class MelodyEncoder(nn.Module):
-    """Beats to bars to one vector. forward: one-hot notes N×K×T×1 → (mean N×d, log-variance N×d)."""
+    """From beats to bars to one vector. forward: one-hot notes N×K×T×1 → (mean N×d, log-variance N×d)."""
 
     def __init__(self, codes: int, steps: int, beat: int, bar: int, hidden: int, latent: int) -> None:
         super().__init__()
@@ -45,7 +49,7 @@ class MelodyEncoder(nn.Module):
 
 
 class MelodyDecoder(nn.Module):
-    """The way back, every bar by the same layers. forward: z N×d → logits N×K×T×1."""
+    """From one vector to bars to beats, with the same layers for every bar. forward: z N×d → logits N×K×T×1."""
 
     def __init__(self, codes: int, steps: int, beat: int, bar: int, hidden: int, latent: int) -> None:
         super().__init__()
@@ -68,11 +72,14 @@ class MelodyDecoder(nn.Module):
 
 
 class MelodyNet(nn.Module):
-    """Both halves (Kingma and Welling, Auto-Encoding Variational Bayes, 2014), without recurrence: all notes of a
-    melody are decided at once, by layers that any ONNX Runtime has.
+    """Encoder and decoder (Kingma and Welling, Auto-Encoding Variational Bayes, 2014), without recurrence.
 
-    steps: T, whole bars of 16. lowest, pitches: the notes it knows, see :class:`nitido_train.data.scores.Grid`. beat,
-    bar: channels of beats and bars. Without its batch normalization it learns several times more slowly.
+    All notes of a melody are computed at once, by layers that any ONNX Runtime has. Without batch normalization the
+    network learns several times more slowly.
+
+    steps: T, whole bars of 16.
+    lowest, pitches: the notes it knows, see :class:`nitido_train.data.scores.Grid`.
+    beat, bar: channels of beats and bars.
     """
 
     def __init__(
@@ -99,7 +106,7 @@ class MelodyNet(nn.Module):
         return rows.transpose(1, 2)[..., None].to(torch.float32)
 
     def forward(self, notes: Tensor, draw: Tensor) -> MelodyPassage:
-        """notes: codes N×T. draw: N×d from a standard normal distribution; zeros take the mean."""
+        """notes: codes N×T. draw: N×d from a standard normal distribution. Zeros take the mean."""
         mean, log_var = self.encoder(self.one_hot(notes))
         return MelodyPassage(self.decoder(mean + draw * torch.exp(0.5 * log_var)), mean, log_var)
 

@@ -21,7 +21,7 @@ def denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion: int 
 
 
 def superres(scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
-    """The same, to ``scale`` times the size."""
+    """A stack of convolutions that returns ``scale`` times the size."""
     depth = 3 * grid * grid
     widths = [depth, *[channels] * (layers - 1), depth * scale * scale]
     return FrameNet(ConvStack(widths, expansion=expansion), cell=grid, scale=scale)
@@ -30,7 +30,7 @@ def superres(scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2,
 def pyramid_denoiser(
     widths: list[int], before: list[int], after: list[int], grid: int = 2, expansion: int = 2
 ) -> FrameNet:
-    """A U-shaped denoiser whose finest grid has ``grid``×``grid`` cells; see :class:`bodies.Pyramid`."""
+    """A U-shaped denoiser whose finest grid has ``grid``×``grid`` cells, see :class:`Pyramid`."""
     depth = 3 * grid * grid
     body = Pyramid(depth, depth, widths, before, after, expansion=expansion)
     return FrameNet(body, cell=grid, coarsest=2 ** (len(widths) - 1))

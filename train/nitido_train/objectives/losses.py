@@ -1,4 +1,4 @@
-"""Losses by the name a recipe calls them. All take float tensors of equal shape and return a scalar mean."""
+"""Losses, by their names in a recipe. All take float tensors of equal shape and return a scalar mean."""
 
 from __future__ import annotations
 
@@ -26,24 +26,27 @@ def l1_ssim(output: Tensor, target: Tensor) -> Tensor:
     """0.84 · (1 - SSIM) + 0.16 · L1, for frames of -0.5..0.5: sharper than L1, with its colours and brightness.
 
     The weights are those of Zhao, Gallo, Frosio and Kautz, "Loss Functions for Image Restoration with Neural Networks"
-    (2017), who use it with SSIM at five scales; patches are too small for those. SSIM is of Gaussian windows 11 pixels
-    wide, so frames must be at least that large.
+    (2017). They use SSIM at five scales, for which patches are too small. SSIM has Gaussian windows of 11×11, so frames
+    must be at least that large.
     """
-    # Luminance and contrast are compared with zero as black.
+    # SSIM compares luminance and contrast with black as zero.
     light = ZERO_POINT / 255
     ssim = cast(Tensor, structural_similarity_index_measure(output + light, target + light, data_range=1.0))
     return SSIM_SHARE * (1 - ssim) + (1 - SSIM_SHARE) * F.l1_loss(output, target)
 
 
 def rmse(output: Tensor, target: Tensor) -> Tensor:
-    """Root mean squared error of each frame, N×3×H×W of -0.5..0.5, then the mean over frames. PSNR is measured by a
-    squared error, but a plain mean of it would be that of the noisiest frames. Softened below one level of 255."""
+    """Root mean squared error of each frame N×3×H×W, then the mean over frames. Softened below one 8-bit level.
+
+    PSNR measures the squared error of a frame. A plain mean of squared errors would be dominated by the noisiest
+    frames.
+    """
     return _root(((output - target) ** 2).mean((1, 2, 3)))
 
 
 def rmse_luma(output: Tensor, target: Tensor) -> Tensor:
-    """:func:`rmse` of the luma of BGR frames (BT.601), on which upscalers are compared, with a tenth of all channels'
-    squared error, which keeps colours in place."""
+    """:func:`rmse` of the luma (BT.601), on which upscalers are compared, plus a tenth of the squared error of all
+    channels, which keeps colours right."""
     off = output - target
     luma = torch.einsum("nchw,c->nhw", off, off.new_tensor(BT601_BGR))
     return _root((luma**2).mean((1, 2)) + CHANNEL_SHARE * (off**2).mean((1, 2, 3)))

@@ -106,8 +106,8 @@ class MelodyObjective:
         """Computes the statistics of the averaged network's batch normalization first: they differ from those of the
         networks that were averaged (Izmailov et al., Averaging Weights Leads to Wider Optima, 2018)."""
         numbers = np.linspace(0, len(self.melodies) - 1, min(SETTLED, len(self.melodies))).astype(np.int64)
-        settle(net, list(self._passes(self.melodies.notes[numbers])), device)
-        return measure_melody_net(net, self._passes(self.held_out.notes), device)
+        settle(net, list(self.fixed_batches(self.melodies.notes[numbers])), device)
+        return measure_melody_net(net, self.fixed_batches(self.held_out.notes), device)
 
     @torch.no_grad()
     def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
@@ -145,7 +145,7 @@ class MelodyObjective:
             "baseline": round(float((self.held_out.notes == HOLD).mean()), 4),
         }
 
-    def _passes(self, notes: NDArray[np.uint8]) -> Iterator[MelodyBatch]:
+    def fixed_batches(self, notes: NDArray[np.uint8]) -> Iterator[MelodyBatch]:
         """All of the rows, in batches that are the same every time."""
         rng = np.random.default_rng([self.recipe.seed, 3])
         for start in range(0, len(notes), AT_ONCE):
@@ -154,7 +154,9 @@ class MelodyObjective:
 
     def _encode(self, net: nn.Module, notes: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
         """Latent means N×d."""
-        return np.concatenate([melody_passage(net, batch, device).mean.cpu().numpy() for batch in self._passes(notes)])
+        return np.concatenate(
+            [melody_passage(net, batch, device).mean.cpu().numpy() for batch in self.fixed_batches(notes)]
+        )
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from nitido.errors import CheckpointError
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.grow import grow, is_larger
+from nitido_train.nets.thin import thinned
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.schema import Recipe
 
@@ -29,7 +30,8 @@ def first_weights(state: Checkpoint, options: RunOptions) -> nn.Module:
 def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module:
     """The network with the weights of another one. It grows from a smaller network on the same grid.
 
-    From any other network it takes every parameter of the same name and shape. So an upscaler may begin with the body
+    From any other network it takes every parameter of the same name and shape, and for thin layers what is closest to
+    wide ones. So an upscaler may begin with the body
     of an upscaler of another scale. Raises ``CheckpointError`` when that is less than half of the parameters.
     """
     smaller = start.averaged_net()
@@ -38,7 +40,8 @@ def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module
         log.info("growing out of %s, %s", start.recipe.name, start.recipe.net.options)
         return net.requires_grad_(True).train()
     own = net.state_dict()
-    shared = {key: value for key, value in start.ema.items() if key in own and own[key].shape == value.shape}
+    given = thinned(net, start.ema)
+    shared = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
     if len(shared) < len(own) / 2:
         raise other_network(recipe, start.recipe)
     net.load_state_dict(shared, strict=False)

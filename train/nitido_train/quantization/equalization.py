@@ -17,17 +17,16 @@ from torch import Tensor, fx, nn
 from nitido_train.quantization.ranges import activations
 from nitido_train.quantization.tracing import plainly_traced
 
-SMALLEST = 0.05  # of the largest channel's range: what is less is as good as dead and stays as it is
+SMALLEST = 0.05  # of the largest channel's range; channels below are scaled as if they had this share
 PERCENTILE = 0.9999
 
 
 @torch.no_grad()
 def equalize(body: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """A collapsed copy of a body, as it is quantized, whose activations have channels of like ranges on the given cells
-    N×C×h×w.
+    """A collapsed copy of a body, as it is quantized, whose channels have similar ranges on the given cells N×C×h×w.
 
-    Channels that reach a layer other than a convolution, a ReLU, an addition or a concatenation before a convolution
-    (such as depth-to-space, or the output) are left alone.
+    Channels that reach another layer than a convolution, a ReLU, an addition or a concatenation before a convolution
+    are not scaled. Such layers are depth-to-space and the output.
     """
     traced = plainly_traced(body)
     modules = dict(traced.named_modules())
@@ -45,9 +44,9 @@ def equalize(body: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
         own = group.get(node)
         if own is None or own in fixed or node.name not in ranges:
             continue
-        # What lies side by side later has one scale then.
+        # Activations that are concatenated later have one scale.
         share = (ranges[node.name] / ranges[joined.get(node, node).name].max()).clamp_min(SMALLEST)
-        # Where several activations share their channels, the one that uses most of a channel's range decides.
+        # Where several activations share channels, the one that uses most of a channel's range decides.
         factors[own] = torch.maximum(factors.get(own, share), share)
     for node in traced.graph.nodes:
         conv = modules.get(str(node.target)) if node.op == "call_module" else None
@@ -70,8 +69,10 @@ def _parts(node: fx.Node) -> list[fx.Node]:
 
 
 def _channel_groups(traced: fx.GraphModule, modules: Mapping[str, nn.Module]) -> tuple[dict[fx.Node, int], set[int]]:
-    """(the group of each activation's channels, groups that may not be scaled). Channels of one group go through the
-    same ReLUs and additions and can only be scaled together."""
+    """(the group of each activation's channels, groups that must not be scaled).
+
+    Channels of one group pass the same ReLUs and additions and can only be scaled together.
+    """
     group: dict[fx.Node, int] = {}
     fixed: set[int] = set()
 

@@ -23,16 +23,17 @@ from nitido_train.tensors import ZERO_POINT
 
 
 def quantize_body(body: nn.Module, quantization: Quantization) -> fx.GraphModule:
-    """A copy of a plain body with quantizers in place. An activation is quantized where an integer layer makes or
-    takes it; a rectified one after its ReLU only. The cells that come in are bytes already and lose nothing.
+    """A copy of a plain body with quantizers.
 
-    Raises ``CheckpointError`` when the ranges are not those of this body.
+    An activation is quantized where an integer layer makes or takes it. With a ReLU, it is quantized after the ReLU
+    only. The input cells are bytes already, so quantizing them changes nothing. Raises ``CheckpointError`` when the
+    ranges are those of another body.
     """
     traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     floats = set(quantization.float_layers)
     quantizers: dict[fx.Node, ActivationQuantizer] = {}
-    # Bytes of one scale are put side by side as they are.
+    # A concatenation takes its parts as they are, so they must have its scale.
     joined = {part: node for node in traced.graph.nodes if node.target is torch.cat for part in node.all_input_nodes}
     for node in list(traced.graph.nodes):
         if not is_quantized(node, modules, floats):

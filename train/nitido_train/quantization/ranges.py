@@ -28,7 +28,7 @@ class Quantization:
 
 @torch.no_grad()
 def activations(body: nn.Module, batches: Iterable[Tensor]) -> Iterator[dict[str, Tensor]]:
-    """For each batch of cells N×C×h×w: every activation that may be quantized, by name."""
+    """Every activation that may be quantized, by name, for each batch of cells N×C×h×w."""
     traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     wanted = {n for n in traced.graph.nodes if n.op != "placeholder" and is_quantized(n, modules, set())}

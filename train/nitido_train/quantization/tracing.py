@@ -1,4 +1,4 @@
-"""A body as a graph of its layers, and the rules which of its activations are quantized."""
+"""A body as a graph of its layers, and which of its activations are quantized."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trace(net: nn.Module) -> fx.GraphModule:
 
 
 def plainly_traced(body: nn.Module) -> fx.GraphModule:
-    """The graph of a collapsed copy of ``body`` that quantizers are put into."""
+    """The graph of a collapsed copy of ``body``, ready for quantizers."""
     return concatenate_instead_of_add(trace(collapse(body)))
 
 

@@ -1,4 +1,4 @@
-"""Several runs on one page: their scores side by side, and autoencoders against PCA over the latent size."""
+"""Several runs on one page: their scores side by side, and autoencoders compared with PCA over the latent size."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import torch
 
 from nitido.errors import RecipeError
 from nitido.system.files import write_whole
-from nitido_train.charts.figures import TITLES, Error, Figure, lines_chart
+from nitido_train.charts.figures import Figure, Table
 from nitido_train.charts.latents import net_error, pca_figure
+from nitido_train.charts.pca import Error
+from nitido_train.charts.plots import TITLES, lines_chart
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.objective import Objective
-from nitido_train.reports import html as report_page
+from nitido_train.reports import html
 from nitido_train.reports.run import amount, pictures_of
 from nitido_train.reports.run_folder import Run
 
@@ -37,8 +39,10 @@ class Compared:
 
 
 def write_comparison(path: Path, compared: Sequence[Compared], device: torch.device) -> list[list[str]]:
-    """Writes the page and returns the table of autoencoders against PCA, its head first (empty without autoencoders).
-    Raises ``RecipeError`` when runs were trained on different data, ``SinkUnavailable``."""
+    """Writes the page and returns the table of autoencoders compared with PCA, which is empty without autoencoders.
+
+    Raises ``RecipeError`` when runs were trained on different data, ``SinkUnavailable``.
+    """
     names = _names([one.run for one in compared])
     latents = {
         name: one for name, one in zip(names, compared, strict=True) if isinstance(one.objective, LatentObjective)
@@ -50,18 +54,16 @@ def write_comparison(path: Path, compared: Sequence[Compared], device: torch.dev
         for kind in RECONSTRUCTIONS & found.keys():
             grids[name] = replace(found[kind], caption=f"{name}: {found[kind].caption}")
     table = linear.table if linear and linear.table else []
-    body = (
-        report_page.heading("Runs compared", ", ".join(names)),
-        report_page.section(
-            "Against PCA",
-            report_page.figures({"pca": linear}) if linear else "",
-            report_page.number_table(table, text=(0, 6), gain=3) if table else "",
-        ),
-        report_page.section("Runs", _runs(names, compared)),
-        report_page.section("Course of the trainings", report_page.figures(_courses(names, compared))),
-        report_page.section("Pictures", report_page.figures(grids)),
+    page = html.render_page(
+        "comparison",
+        names=names,
+        linear=html.images({"pca": linear} if linear else {}),
+        linear_table=html.cells(table, text=(0, 6), gain=3),
+        runs=html.cells(_runs(names, compared), text=(0, 1)),
+        courses=html.images(_courses(names, compared)),
+        pictures=html.images(grids),
     )
-    write_whole(path, report_page.document("Runs compared · Nítido", body))
+    write_whole(path, page)
     return table
 
 
@@ -88,7 +90,7 @@ def _against_pca(latents: Mapping[str, Compared], device: torch.device) -> Figur
 
 
 def _data(one: Compared) -> tuple[object, ...]:
-    """What says whether two autoencoders saw the same pictures, in training and after."""
+    """What is equal for two autoencoders with the same pictures, in training and in validation."""
     objective = one.objective
     assert isinstance(objective, LatentObjective)
     ends = [part.pictures([0, len(part) - 1]).tobytes() for part in (objective.examples, objective.held_out)]
@@ -96,12 +98,12 @@ def _data(one: Compared) -> tuple[object, ...]:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """The folders' names, as far as they tell the runs apart, or else their paths."""
+    """The names of the folders if they are all different, else their paths."""
     short = [run.folder.resolve().name for run in runs]
     return short if len(set(short)) == len(short) else [str(run.folder) for run in runs]
 
 
-def _runs(names: Sequence[str], compared: Sequence[Compared]) -> str:
+def _runs(names: Sequence[str], compared: Sequence[Compared]) -> Table:
     scores = list(dict.fromkeys(key for one in compared for key in _scores(one.run)))
     table = [["run", "network", "steps", "best at", *scores]]
     for name, one in zip(names, compared, strict=True):
@@ -116,7 +118,7 @@ def _runs(names: Sequence[str], compared: Sequence[Compared]) -> str:
                 *(amount(score, found[score]) if score in found else "" for score in scores),
             ]
         )
-    return report_page.number_table(table, text=(0, 1))
+    return table
 
 
 def _best(run: Run) -> Checkpoint:
@@ -129,7 +131,7 @@ def _scores(run: Run) -> dict[str, float]:
 
 
 def _courses(names: Sequence[str], compared: Sequence[Compared]) -> dict[str, Figure]:
-    """A chart for each figure that all runs have, a line for each run."""
+    """A chart for each validation figure that all runs have, with a line for each run."""
     found = {}
     for key in _scores(compared[0].run):
         if all(key in _scores(one.run) for one in compared):

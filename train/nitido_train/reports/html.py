@@ -1,13 +1,16 @@
-"""The parts that pages of reports are put together from: text in, HTML out, pictures inside."""
+"""Pages of reports: templates, filled with pictures and tables. A page needs no other file and no network."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from html import escape
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 import cv2
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from nitido.frames import Frame
 from nitido.web.server import pages
@@ -18,97 +21,95 @@ ENLARGED = 4  # times, at most
 LARGE = 900  # pixels of a chart that has a row of its own
 
 
-def document(title: str, body: Iterable[str]) -> bytes:
-    """A page that needs no other file and asks nobody for anything."""
-    style = "".join(
-        file.read_text(encoding="utf-8")
-        for file in (pages() / "base.css", files("nitido_train.reports") / "report.css")
-    )
-    parts = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        f"<title>{escape(title)}</title>",
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>",
-        *body,
-        "</main>\n</body>\n</html>\n",
-    )
-    return "\n".join(parts).encode()
+@dataclass(frozen=True)
+class Image:
+    """A picture as a page shows it.
+
+    source: the picture as a data URL.
+    kinds: CSS classes of the figure.
+    enlarged: whether pixels are shown larger than they are.
+    """
+
+    name: str
+    source: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+    kinds: str
+    enlarged: bool
 
 
-def heading(title: str, *lines: str) -> str:
-    return f"<header><h1>{escape(title)}</h1>{''.join(f'<p>{escape(line)}</p>' for line in lines if line)}</header>"
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table. kind: its CSS class, or nothing for a plain number."""
+
+    text: str
+    kind: str = ""
 
 
-def section(title: str, *parts: str) -> str:
-    """Nothing when it has no parts."""
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>" if any(parts) else ""
+def render_page(template: str, **values: object) -> bytes:
+    """A page from a template of this package. Everything in ``values`` is escaped."""
+    return _environment().get_template(f"{template}.html.j2").render(values).encode()
 
 
-def note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+def images(shown: Mapping[str, Figure]) -> list[Image]:
+    """Figures by name, as pages show them."""
+    return [_image(name, figure) for name, figure in shown.items()]
 
 
-def tiles(values: Mapping[str, str]) -> str:
-    """Figures to be seen first, by what they are."""
-    each = [f"<b>{escape(value)}</b><span>{escape(name)}</span>" for name, value in values.items()]
-    return '<div class="tiles">' + "".join(f'<div class="tile">{tile}</div>' for tile in each) + "</div>"
+def cells(table: Table, *, text: Iterable[int] = (0,), gain: int | None = None) -> list[list[Cell]]:
+    """A table's cells, the first row being its head.
 
-
-def figures(shown: Mapping[str, Figure]) -> str:
-    """Charts side by side where there is room, everything else one below the other."""
-    if not shown:
-        return ""
-    return f'<div class="figures">{"".join(_figure(name, figure) for name, figure in shown.items())}</div>'
-
-
-def number_table(table: Table, *, text: Iterable[int] = (0,), gain: int | None = None) -> str:
-    """text: columns that hold no numbers. gain: a column of ratios; those above one are set off."""
+    text: columns that hold no numbers.
+    gain: a column of ratios. Those above one are highlighted.
+    """
     text = set(text)
 
-    def cell(tag: str, column: int, value: str) -> str:
-        gained = column == gain and tag == "td" and value and (value == "∞" or float(value) > 1)
-        kind = ' class="text"' if column in text else ' class="better"' if gained else ""
-        return f"<{tag}{kind}>{escape(value)}</{tag}>"
+    def cell(row: int, column: int, value: str) -> Cell:
+        if column in text:
+            return Cell(value, "text")
+        gained = row and column == gain and value and (value == "∞" or float(value) > 1)
+        return Cell(value, "better" if gained else "")
 
-    rows = [
-        "".join(cell("td" if i else "th", column, value) for column, value in enumerate(cells))
-        for i, cells in enumerate(table)
-    ]
-    return '<div class="scroll"><table class="numbers"><tr>' + "</tr><tr>".join(rows) + "</tr></table></div>"
+    return [[cell(row, column, value) for column, value in enumerate(values)] for row, values in enumerate(table)]
 
 
-def fact_tables(groups: Mapping[str, Mapping[str, str]]) -> str:
-    """Names and values in small tables, by group."""
-    return f'<div class="facts">{"".join(_facts(*group) for group in groups.items() if group[1])}</div>'
+def png(frame: Frame) -> bytes:
+    """The frame as a PNG file."""
+    return cv2.imencode(".png", frame)[1].tobytes()
 
 
-def command(what: str, text: str) -> str:
-    return f"<h3>{escape(what)}</h3><pre>{escape(text)}</pre>"
-
-
-def png(picture: Frame) -> bytes:
-    """uint8 H×W×3 BGR as a PNG file."""
-    return cv2.imencode(".png", picture)[1].tobytes()
-
-
-def _facts(name: str, facts: Mapping[str, str]) -> str:
-    rows = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
-    return f'<div><h3>{escape(name)}</h3><div class="scroll"><table>{rows}</table></div></div>'
-
-
-def _figure(name: str, figure: Figure) -> str:
+def _image(name: str, figure: Figure) -> Image:
     height, width = figure.picture.shape[:2]
     wide = width > (LARGE if figure.chart else 1.5 * height)
     if figure.chart:  # drawn with more pixels than it is shown with, for screens that have them
         factor = 2 / 3 if wide else 1 / 2
     else:
         factor = max(1, min(ENLARGED, round((WIDE if wide else HALF) / width)))
-    kinds = " ".join(kind for kind, so in (("chart", figure.chart), ("wide", wide)) if so)
-    sides = f'width="{round(width * factor)}" height="{round(height * factor)}"'
-    look = ' class="pixels"' if factor > 1 else ""
-    source = f"data:image/png;base64,{base64.b64encode(png(figure.picture)).decode()}"
-    caption = escape(figure.caption)
-    image = f'<img src="{source}" alt="{caption or escape(name.replace("_", " "))}" {sides}{look}>'
-    below = f"<figcaption>{caption}</figcaption>" if caption else ""
-    return f'<figure class="{kinds}" id="{escape(name)}">{image}{below}</figure>'
+    return Image(
+        name,
+        source=f"data:image/png;base64,{base64.b64encode(png(figure.picture)).decode()}",
+        alt=figure.caption or name.replace("_", " "),
+        caption=figure.caption,
+        width=round(width * factor),
+        height=round(height * factor),
+        kinds=" ".join(kind for kind, so in (("chart", figure.chart), ("wide", wide)) if so),
+        enlarged=factor > 1,
+    )
+
+
+@cache
+def _environment() -> Environment:
+    templates = files("nitido_train.reports") / "templates"
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (templates / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    sheets = (pages() / "base.css", files("nitido_train.reports") / "report.css")
+    environment.globals["style"] = Markup("".join(sheet.read_text(encoding="utf-8") for sheet in sheets))
+    return environment

@@ -1,4 +1,4 @@
-"""``report.html``: one run on one page, with what it shows, how it went, and how to do it again."""
+"""``report.html``: one run on one page, with its pictures, its course, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ import numpy as np
 import torch
 
 from nitido.system.files import write_whole
-from nitido_train.charts.figures import Figure, curves
+from nitido_train.charts.figures import Figure, Table
+from nitido_train.charts.plots import curves
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.objective import Objective
-from nitido_train.reports import html as report_page
+from nitido_train.reports import html
 from nitido_train.reports.run_folder import Run, train_command
 
 CAPTIONS = {
     "given_restored": "Held-out examples: above as they are, below what the network makes of them.",
     "given_restored_clean": "Held-out examples: as given, restored, and as they should be.",
 }
-# Which figures belong together; those of any other name come first.
+# Figures that have a section of their own. All others come first.
 SPACE = ("latents", "manifold", "samples")
 LINEAR = "pca"
 UNITS = {"psnr": "dB", "elbo": "nats", "reconstruction": "nats", "kl": "nats"}
 
 
 def write_report(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
-    """Draws the final figures of a run's best checkpoint into ``figures/`` and all of it into ``report.html``.
+    """Draws the final figures of a run's best checkpoint. Writes them to ``figures/`` and the page to ``report.html``.
 
     objective: that of the run, with its data read. Without it the pictures are those that the last validation left in
     the folder.
@@ -38,14 +39,14 @@ def write_report(run: Run, objective: Objective | None, device: torch.device) ->
     """
     shown = {**drawn(run, objective, device), **curves(run.history, run.score)}
     for name, figure in shown.items():
-        write_whole(run.folder / "figures" / f"{name}.png", report_page.png(figure.picture))
+        write_whole(run.folder / "figures" / f"{name}.png", html.png(figure.picture))
     summary = objective.summary if objective else run.settings.summary if run.settings else ""
     write_whole(run.folder / "report.html", _page(run, shown, summary, complete=objective is not None))
     return shown
 
 
 def drawn(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
-    """The figures of the best checkpoint, by name, that need a network or its data."""
+    """The figures of the best checkpoint that need the network or its data, by name."""
     if run.best is None:
         return {}
     if objective is None:
@@ -60,7 +61,7 @@ def pictures_of(best: Checkpoint, objective: Objective, device: torch.device) ->
 
 
 def amount(name: str, value: float) -> str:
-    """A figure of a validation as people read it."""
+    """A validation figure with its unit."""
     unit = UNITS.get("psnr" if name.startswith("psnr") else name, "")
     return f"{value:,.2f} {unit}" if unit else f"{value:.4g}"
 
@@ -73,32 +74,35 @@ def duration(seconds: float) -> str:
 
 
 def _page(run: Run, shown: Mapping[str, Figure], summary: str, *, complete: bool) -> bytes:
-    recipe, page = run.recipe, report_page
     charts = {name: figure for name, figure in shown.items() if name.startswith("curve_")}
     apart = {*SPACE, LINEAR, *charts}
-    first = {name: figure for name, figure in shown.items() if name not in apart}
-    notes = []
-    if run.best is None:
-        notes.append(page.note("Not validated yet: there is no best checkpoint to show."))
-    elif not complete:
-        again = f"nitido report {shlex.quote(str(run.folder))} --data DATA"
-        notes.append(page.note(f"Drawn without the data, from what the last validation left: {again} draws the rest."))
     linear = shown.get(LINEAR)
-    table = page.number_table(linear.table, text=(0, 6), gain=3) if linear and linear.table else ""
-    body = (
-        page.heading(recipe.name, recipe.summary, str(run.folder)),
-        page.tiles(_tiles(run)),
-        *notes,
-        page.section("Pictures", page.figures(first)),
-        page.section("Latent space", page.figures({name: shown[name] for name in SPACE if name in shown})),
-        page.section("Against PCA", page.figures({LINEAR: linear}) if linear else "", table),
-        page.section("Course of the training", page.figures(charts)),
-        page.section("Scores", _scores(run)),
-        page.section("Recipe", page.fact_tables(recipe_facts(run))),
-        page.section("Data and surroundings", page.fact_tables(_surroundings(run, summary))),
-        page.section("Next", *_commands(run)),
+    return html.render_page(
+        "run",
+        recipe=run.recipe,
+        folder=str(run.folder),
+        tiles=_tiles(run),
+        note=_note(run, complete),
+        pictures=html.images({name: figure for name, figure in shown.items() if name not in apart}),
+        space=html.images({name: shown[name] for name in SPACE if name in shown}),
+        linear=html.images({LINEAR: linear} if linear else {}),
+        linear_table=html.cells(linear.table, text=(0, 6), gain=3) if linear and linear.table else [],
+        curves=html.images(charts),
+        scores=html.cells(_scores(run)),
+        recipe_facts=recipe_facts(run),
+        surroundings=_surroundings(run, summary),
+        commands=_commands(run),
     )
-    return page.document(f"{recipe.name} · Nítido", body)
+
+
+def _note(run: Run, complete: bool) -> str:
+    """What is missing on the page, and how to get it."""
+    if run.best is None:
+        return "Not validated yet: there is no best checkpoint to show."
+    if complete:
+        return ""
+    again = f"nitido report {shlex.quote(str(run.folder))} --data DATA"
+    return f"Drawn without the data, from what the last validation left: {again} draws the rest."
 
 
 def _tiles(run: Run) -> dict[str, str]:
@@ -127,19 +131,17 @@ def _parameters(run: Run) -> int:
     return sum(weights.numel() for weights in run.last.fresh_net().parameters())
 
 
-def _scores(run: Run) -> str:
+def _scores(run: Run) -> Table:
     if run.best is None:
-        return ""
+        return []
     best, last = run.best.history[-1], run.history[-1]
     names = [name for name in best if name not in ("step", "lr")]
     head = ["", f"best, step {run.best.step:,}", f"last, step {int(last['step']):,}"]
-    return report_page.number_table(
-        [head, *([name, amount(name, best[name]), amount(name, last.get(name, np.nan))] for name in names)]
-    )
+    return [head, *([name, amount(name, best[name]), amount(name, last.get(name, np.nan))] for name in names)]
 
 
 def recipe_facts(run: Run) -> dict[str, dict[str, str]]:
-    """Every value of the recipe, by table."""
+    """Every value of the recipe as text, by table."""
     groups: dict[str, dict[str, str]] = {"recipe": {}}
     for key, value in asdict(run.recipe).items():
         if isinstance(value, dict):
@@ -187,15 +189,15 @@ def _surroundings(run: Run, summary: str) -> dict[str, dict[str, str]]:
     return {"data": data, "machine": machine, "versions": settings.versions}
 
 
-def _commands(run: Run) -> list[str]:
-    folder = shlex.quote(str(run.folder))
-    found = []
+def _commands(run: Run) -> dict[str, str]:
+    """Commands to go on with, by what they do."""
+    found: dict[str, str] = {}
     if run.best:
-        export = f"nitido export {folder} -o {shlex.quote(run.recipe.name)}.onnx"
-        found.append(report_page.command("Export the best checkpoint", export))
+        output = f"{shlex.quote(run.recipe.name)}.onnx"
+        found["Export the best checkpoint"] = f"nitido export {shlex.quote(str(run.folder))} -o {output}"
     if run.last.step < run.recipe.schedule.steps:
-        found.append(report_page.command("Go on", train_command(run, resume=True)))
-    found.append(report_page.command("Train the same again", train_command(run)))
+        found["Go on"] = train_command(run, resume=True)
+    found["Train the same again"] = train_command(run)
     return found
 
 
@@ -204,7 +206,7 @@ def _caption(name: str) -> str:
 
 
 def _left_behind(folder: Path) -> dict[str, Figure]:
-    """What validations have drawn, in alphabetical order."""
+    """The pictures that validations have written, in alphabetical order."""
     found = {}
     for path in sorted(folder.glob("*.png")):
         picture = cv2.imread(str(path))

@@ -87,7 +87,7 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Raises ``CheckpointError``."""
+    """Reads a run's folder. Raises ``CheckpointError``."""
     best, last = (
         load_checkpoint(folder / name) if (folder / name).is_file() else None for name in ("best.pt", "last.pt")
     )

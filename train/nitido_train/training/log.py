@@ -1,4 +1,4 @@
-"""What a run leaves behind besides its weights: a progress bar, TensorBoard, ``log.csv``, figures and a report."""
+"""What a run shows and writes besides its weights: a progress bar, TensorBoard, ``log.csv``, figures and a report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERY = 100  # steps between two entries of the training loss
 
 
 class Records:
-    """One run's records; those of the other processes of a distributed training (``active=False``) are empty."""
+    """The records of one run. Only one process of a distributed training writes them, the others are not ``active``."""
 
     def __init__(self, options: RunOptions, state: Checkpoint, schedule: Schedule, unit: str, active: bool) -> None:
         self._out, self._unit = options.out, unit
@@ -100,8 +100,10 @@ class Records:
         write_whole(self._out / "log.csv", _as_csv(state.history))
 
     def finished(self, objective: Objective, device: torch.device) -> None:
-        """When the training ends, however that comes, and its last checkpoint is written: draws the report. What goes
-        wrong in that is said in one line; it takes nothing from the training."""
+        """Draws the report, when the training has ended for whatever reason and its last checkpoint is written.
+
+        Errors are logged in one line: they must not spoil the training.
+        """
         self._bar.close()
         if self._board is None:
             return
@@ -118,7 +120,7 @@ class Records:
 
 
 def _as_csv(history: list[dict[str, float]]) -> bytes:
-    """A row for each validation; columns are of all of them, for a run may go on with a version that measures more."""
+    """A row for each validation. The columns are those of all rows: a resumed run may measure more than before."""
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)

@@ -1,4 +1,4 @@
-"""The training loop, on Lightning Fabric: readable from top to bottom, stoppable and resumable at any step."""
+"""The training loop, on Lightning Fabric. It can be stopped and resumed at any step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
-    """Trains until the recipe's last step, the end of its patience, or a first Ctrl-C / SIGTERM, and returns the last
+    """Trains until the recipe's last step, the end of its patience, or a first Ctrl-C or SIGTERM. Returns the last
     checkpoint.
 
     Writes to ``options.out``: ``last.pt``, ``best.pt`` (highest validation score of the averaged weights), ``log.csv``,
@@ -146,7 +146,7 @@ def _mean(fabric: Fabric, value: float) -> float:
 
 
 def _any(fabric: Fabric, asked: bool) -> bool:
-    """Whether any process was asked to stop: all stop after the same step, or none."""
+    """Whether any process was asked to stop. All stop after the same step."""
     return _mean(fabric, float(asked)) > 0
 
 
@@ -157,7 +157,7 @@ def _out_of_patience(history: list[dict[str, float]], score: str, patience: int)
 
 @torch.no_grad()
 def _average(averaged: nn.Module, net: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of the weights, with a shorter memory at the start."""
+    """Exponential moving average of the weights. It forgets faster at the start."""
     decay = min(decay, (1 + step) / (10 + step))
     for kept, new in zip(averaged.parameters(), net.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)

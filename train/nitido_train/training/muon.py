@@ -1,4 +1,4 @@
-"""Muon, for networks of convolutions: kernels move by orthogonal steps, everything else by Adam's."""
+"""Muon, for networks of convolutions: orthogonal steps for kernels, Adam's steps for everything else."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import torch
 from torch import Tensor, nn
 
 MOMENTUM = 0.95
-OTHERS = 0.1  # learning rate of what is not a kernel, as a share of the kernels'
+OTHERS = 0.1  # learning rate of other parameters, as a share of the kernels'
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps that change all directions of a kernel equally, however small the gradient is along some of them.
+    """Steps that change all directions of a kernel equally, also those in which the gradient is small.
 
-    A kernel, outputs×inputs×k×k, is one matrix of outputs rows. Its momentum (Nesterov's) is brought near the closest
-    semi-orthogonal matrix by five Newton-Schulz iterations, and times √max(1, rows / columns) and the learning rate
-    that is the step. Parameters of fewer dimensions follow Adam at a tenth of the rate.
+    A kernel outputs×inputs×k×k is a matrix of outputs rows. Five Newton-Schulz iterations bring its Nesterov momentum
+    close to a semi-orthogonal matrix. The step is that matrix times √max(1, rows / columns) times the learning rate.
+    Parameters of fewer dimensions follow Adam at a tenth of the rate.
 
-    Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). There, the first and last
-    layers are left to Adam; for these small stacks of convolutions all kernels gain (docs/development/training-log.md).
-    ``torch.optim.Muon`` takes matrices only.
+    Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). There, the first and the
+    last layer are left to Adam. In these small stacks of convolutions all kernels gain, see
+    docs/development/training-log.md.
+    ``torch.optim.Muon`` is no replacement: it takes matrices only.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
@@ -30,7 +31,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """One step. ``closure`` recomputes the loss, which is returned."""
+        """One step. closure: recomputes the loss, which is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -70,7 +71,7 @@ def _adam_step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: f
 
 
 def orthogonalized(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """rows×columns, near the closest semi-orthogonal matrix: its singular values come to lie in about 0.7..1.2.
+    """A matrix close to the nearest semi-orthogonal one: its singular values are about 0.7..1.2.
 
     The quintic iteration and its coefficients are those of the paper.
     """

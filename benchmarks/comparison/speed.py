@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from bench import ffmpeg
-from bench.ffmpeg import FfmpegFilter
-from bench.methods import THREADS, Method, Restore
+from comparison import ffmpeg
+from comparison.ffmpeg import FfmpegFilter
+from comparison.methods import THREADS, Method, Restore
 from nitido.frames import Frame
 
 ROUNDS = 15
@@ -110,7 +110,7 @@ def peak_mb(method: Method, setting: float, frame: Frame) -> float | None:
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     said = subprocess.run(
-        [sys.executable, "-m", "bench.memory", json.dumps(what)],
+        [sys.executable, "-m", "comparison.memory", json.dumps(what)],
         env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     return _rounded(json.loads(said))

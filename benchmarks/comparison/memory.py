@@ -1,4 +1,4 @@
-"""In a process of its own: ``python -m bench.memory JSON`` prints the peak memory in MB of one frame through a method.
+"""A process of its own: ``python -m comparison.memory JSON`` prints the peak memory in MB of a frame and a method.
 
 JSON: {"method": name, "path": of a model file or "", "setting": strength or scale, "shape": [height, width]}.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import methods
-from bench.ffmpeg import high_water_kb
+from comparison import methods
+from comparison.ffmpeg import high_water_kb
 
 
 def main(what: dict[str, object]) -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from click.testing import CliRunner
 
-from nitido.errors import CheckpointError, ExportError, NitidoError, SinkUnavailable, SourceUnavailable
+from nitido.errors import ExportError
 from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.inference.verify import verify
-from nitido_export.cli import export as cli
 from nitido_export.draft import ReleaseInfo, draft
-from nitido_export.evaluation.frames import conditions, read_pictures
 from nitido_export.export import export_float
 from nitido_export.graph.frames import frame_graph
 from nitido_export.proof.parity import check_parity
@@ -29,23 +23,21 @@ from nitido_export.publishing.publish import publish
 from nitido_export.quantization import calibration as calibrate
 from nitido_export.quantization import gptq as rounding
 from nitido_export.quantization.calibration import calibration
-from nitido_export.quantization.fp16 import to_fp16
-from nitido_export.quantization.gptq import compensate, round_columns
 from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import Outcome, quantize
 from nitido_export.quantization.timing import Comparison
-from nitido_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nitido_train.checkpoint import Checkpoint, load_checkpoint
+from nitido_train.evaluation.conditions import conditions, read_pictures
 from nitido_train.nets.blocks import collapse
-from nitido_train.nets.frame import FrameNet
-from nitido_train.quantization.imitation import QuantizedConv2d, quantize_net
-from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT
+from nitido_train.objectives.options import RunOptions
+from nitido_train.quantization.imitation import quantize_net
+from nitido_train.quantization.layers import WEIGHT_LIMIT
 from nitido_train.quantization.ranges import percentile_ranges
 from nitido_train.quantization.tracing import layer_names
 from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.training.loop import train
-from nitido_train.training.setup import RunOptions
 from support.paths import ROOT
 from support.tiny_models import random_checkpoint, tiny_recipe
 
@@ -110,55 +102,6 @@ def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(ou
     assert {name: list(dims) for name, dims in scales.items()}["convs_6.weight_scale"] == [12]
 
 
-def test_rounding_keeps_the_sum_of_every_kernel() -> None:
-    torch.manual_seed(0)
-    conv = QuantizedConv2d(torch.nn.Conv2d(16, 8, 3), input_scale=0.01)
-    integers, scale = conv.integer_weight()
-    exact = conv.conv.weight.detach().sum(dim=(2, 3)) / scale[:, None]  # O I
-    assert (integers.float().sum(dim=(2, 3)) - exact).abs().max() <= 0.5 + 1e-4
-    far = (integers - conv.conv.weight.detach() / scale[:, None, None, None]).abs()
-    assert far.max() < 1.5 and far.mean() < 0.35
-    plain = torch.round(conv.conv.weight.detach() / scale[:, None, None, None]).sum(dim=(2, 3))
-    assert (plain - exact).abs().max() > 0.8  # what independent rounding does
-
-
-@pytest.mark.slow
-def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame]) -> None:
-    checkpoint = load_checkpoint(SHIPPED)
-    net = cast(FrameNet, collapse(checkpoint.frame_net()))
-    measured = calibration(net, checkpoint.recipe, pictures[:1])
-    ranges = percentile_ranges(net.body, measured.cells, 99.99)
-    other = calibration(net, checkpoint.recipe, pictures[1:])  # judged on crops that it was not fitted on
-    cells = torch.cat(other.cells)
-
-    def error(quantized: FrameNet) -> float:
-        with torch.no_grad():
-            return float((quantized.body(cells) - net.body(cells)).square().mean())
-
-    nearest, compensated = quantize_net(net, ranges), quantize_net(net, ranges)
-    compensate(compensated, net, measured)
-    assert error(compensated) < 0.6 * error(nearest)
-    layers = [m for m in compensated.body.modules() if isinstance(m, QuantizedConv2d)]
-    assert len(layers) == 7
-    for layer in layers:
-        integers, _ = layer.integer_weight()
-        pairs = integers.int().permute(0, 2, 3, 1).reshape(len(integers), -1, 2).sum(2)
-        assert int(pairs.abs().max()) <= PAIR_LIMIT
-    # The network it was made from, and other networks made from it, are as they were.
-    assert error(quantize_net(net, ranges)) == error(nearest)
-
-
-def test_columns_make_up_for_each_other_within_the_limits() -> None:
-    # Two inputs that always agree: only the sum of their weights counts, and 0.3 + 0.3 is nearer to 1 than to 0.
-    agree = torch.tensor([[1.0, 0.999], [0.999, 1.0]], dtype=torch.float64)
-    exact, step = torch.tensor([[0.3, 0.3]], dtype=torch.float64), torch.ones(1, dtype=torch.float64)
-    assert round_columns(exact, agree, step).sum() == 1
-    assert round_columns(exact, torch.eye(2, dtype=torch.float64), step).tolist() == [[0, 0]]
-    large = torch.tensor([[200.0, 90.0], [-90.0, -90.0], [90.0, -120.0]], dtype=torch.float64)
-    limited = round_columns(large, torch.eye(2, dtype=torch.float64), torch.ones(3, dtype=torch.float64))
-    assert limited.tolist() == [[127, 1], [-90, -38], [90, -120]]
-
-
 def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
     """The same function with one layer that quantizes badly: half its inputs made small, their weights large."""
     state = {key: value.clone() for key, value in checkpoint.ema.items()}
@@ -216,20 +159,6 @@ def test_a_loss_that_cannot_be_met_and_a_file_that_is_not_faster_are_refused(pic
 
 
 @pytest.mark.slow
-def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: list[Frame]) -> None:
-    checkpoint = load_checkpoint(SHIPPED)
-    with opened_reference(checkpoint, None, INFO) as reference:
-        held_out = {"crops": conditions("denoise", 1, pictures[:1])}
-        half = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, held_out, reference))
-        assert half.card.precision == "fp16" and "not timed" in half.card.quantization["timing"]
-        with pytest.raises(ExportError, match="the fp16 model loses"):
-            to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(-1.0, held_out, reference))
-        cameras = {"crops": conditions("denoise", 1, pictures[:1], cameras=True)}
-        scores = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, cameras, reference)).card.quantization["scores"]
-        assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]
-
-
-@pytest.mark.slow
 def test_training_for_8_bits_exports_the_graph_it_trained(photos: Path, pictures: list[Frame], tmp_path: Path) -> None:
     raw = tiny_recipe(steps=4) | {"qat": {"steps": 3, "warmup": 0, "validate_every": 3, "lr": 1e-3}}
     recipe = recipe_from_dict(raw)
@@ -251,49 +180,6 @@ def test_training_for_8_bits_exports_the_graph_it_trained(photos: Path, pictures
     outcome = run(loaded, pictures, max_drop=20.0)
     assert outcome.attempts[0].method == tuned.quantization.method  # pyright: ignore
     assert outcome.draft.card.quantization["kind"] == "quantization-aware training"
-
-
-def test_quantization_aware_training_needs_a_start_and_a_schedule(photos: Path, tmp_path: Path) -> None:
-    options = RunOptions(out=tmp_path, data=(photos,), workers=0, accelerator="cpu", progress=False, qat=True)
-    recipe = recipe_from_dict(tiny_recipe())
-    with pytest.raises(NitidoError, match=r"no \[qat\] table"):
-        train(recipe, options)
-    with_table = recipe_from_dict(tiny_recipe() | {"qat": {"steps": 2}})
-    with pytest.raises(CheckpointError, match="--from"):
-        train(with_table, options)
-    with pytest.raises(CheckpointError, match="the recipe asks for"):
-        train(with_table, replace(options, start=load_checkpoint(SHIPPED)))
-
-
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "m.onnx"
-    target.write_bytes(b"old")
-    finished = draft(load_checkpoint(SHIPPED).averaged_net(), load_checkpoint(SHIPPED), "m", INFO)
-
-    def full(_file: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SinkUnavailable, match="No space left"):
-        publish(finished, target, INFO)
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("m.onnx", b"old")]
-
-
-def test_bad_input_is_named_and_nothing_is_written(photos: Path, tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    out = tmp_path / "out" / "m.int8.onnx"
-    common = [str(SHIPPED), "-o", str(out), "--int8", "--holdout", str(photos)]
-    runner = CliRunner()
-    with pytest.raises(SourceUnavailable, match="no pictures in"):
-        runner.invoke(cli.export, [*common, "--calib", str(empty)], catch_exceptions=False, standalone_mode=False)
-    assert runner.invoke(cli.export, common).exit_code == 2
-    strange = load_checkpoint(SHIPPED)
-    net = replace(strange.recipe.net, kind="mystery")
-    save_checkpoint(replace(strange, recipe=replace(strange.recipe, net=net)), tmp_path / "last.pt")
-    with pytest.raises(CheckpointError, match="unknown network 'mystery'"):
-        runner.invoke(cli.export, [str(tmp_path), "-o", str(out)], catch_exceptions=False, standalone_mode=False)
-    assert not out.parent.exists()
 
 
 @pytest.mark.slow

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 from nitido.errors import SourceUnavailable
-from nitido_export.evaluation.frames import conditions, conditions_of, read_pairs, read_pictures
 from nitido_train.data import degrade
+from nitido_train.data.pictures import find_pictures
+from nitido_train.evaluation.conditions import conditions, conditions_of, read_pairs, read_pictures
 from nitido_train.evaluation.metrics import psnr
+from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.recipe.files import load_recipe
+from nitido_train.recipe.schema import DefectRecipe
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_a_denoiser_for_cameras_is_measured_on_their_noise_and_need_not_stand_wh
     assert all(c.meant for c in conditions_of(photos, "denoise", 1))
     given = [c.measure(c.baseline) for c in found[:3]]
     assert given == sorted(given, reverse=True)
-    assert np.array_equal(found[1].given[1], degrade.noisy_from("mid", found[1].clean[1], 1))
+    assert np.array_equal(found[1].given[1], degrade.camera_noise_at(found[1].clean[1], 1, "mid"))
     assert load_recipe("denoise-camera-s").for_cameras and not load_recipe("denoise-s").for_cameras
 
 
@@ -66,3 +71,34 @@ def test_a_part_of_a_condition_keeps_pairs_together(photos: Path, task: str, sca
     for given, clean in zip(part.given, part.clean, strict=True):
         assert clean.shape == (48, 48, 3) and given.shape == (48 // scale, 48 // scale, 3)
         assert psnr(np.asarray(cv2.resize(given, (48, 48), interpolation=cv2.INTER_CUBIC), np.uint8), clean) > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("denoise-camera-n", ["psnr_s15", "psnr_s25", "psnr_s50"]),
+        ("parts-n", ["psnr_blots"]),
+        ("upscale-x3-n", ["psnr_y"]),
+    ],
+)
+def test_a_training_is_validated_under_the_conditions_of_an_evaluation(
+    photos: Path, name: str, keys: list[str]
+) -> None:
+    recipe = load_recipe(name)
+
+    def repeated(frames: Tensor) -> Tensor:
+        return frames.repeat_interleave(recipe.scale, 2).repeat_interleave(recipe.scale, 3)
+
+    pictures = [p for p in read_pictures(photos) if min(p.shape[:2]) >= 96]
+    crops = [p[(top := (len(p) - 96) // 2) : top + 96, (left := (p.shape[1] - 96) // 2) : left + 96] for p in pictures]
+    measured = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots or DefectRecipe())
+    scores = ValidationSet(find_pictures([photos]), recipe, side=96).score(_Function(repeated))
+    expected = [c.measure(lambda p: np.repeat(np.repeat(p, recipe.scale, 0), recipe.scale, 1)) for c in measured]
+    assert list(scores) == [*keys, "psnr", "ssim"]
+    assert [scores[key] for key in keys] == expected
+
+
+class _Function(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.forward = function

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.methods import THREADS
-from bench.published import PUBLISHED, UNCLIPPED, Published
-from bench.quality import SLOW_TUNED_ON, TUNED_ON
-from bench.results import Results
-from bench.trials import CAMERAS, FEW, REAL, SCALES, SETS, SHRINKS
+from comparison.datasets import CAMERAS, FEW, REAL, SCALES, SETS, SHRINKS
+from comparison.methods import THREADS
+from comparison.published import PUBLISHED, UNCLIPPED, Published
+from comparison.quality import SLOW_TUNED_ON, TUNED_ON
+from comparison.results import Results
 from nitido_train.data.degrade import CAMERA_JPEG, SIGMAS
 
 Column = tuple[str, str]  # set, condition

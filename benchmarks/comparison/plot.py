@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.published import PUBLISHED, Published
-from bench.results import Results
+from comparison.published import PUBLISHED, Published
+from comparison.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,9 +16,9 @@ import numpy as np
 
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
-from nitido_export.evaluation.frames import read_pairs, read_pictures
 from nitido_train.data import degrade
 from nitido_train.data.pictures import find_pictures
+from nitido_train.evaluation.conditions import camera_noise, read_pairs, read_pictures, white_noise
 
 SETS = {"denoise": ("CBSD68", "Kodak24"), "upscale": ("Set5", "Set14", "B100")}
 REAL = "PolyU-real-noise"
@@ -27,7 +27,9 @@ FEW = 10  # slow methods do every so many-th picture of a set
 QUICK_PICTURES, QUICK_SIDE = 2, 192
 
 CAMERAS = {f"camera {name}": exposure for name, exposure in degrade.CAMERAS.items()}
-CONDITIONS = (*(f"σ {sigma}" for sigma in degrade.SIGMAS), *CAMERAS)
+NOISES = {f"σ {sigma}": noise for sigma, noise in zip(degrade.SIGMAS, white_noise(), strict=True)} | dict(
+    zip(CAMERAS, camera_noise(), strict=True)
+)
 
 SHRINKS: dict[str, Callable[[Frame, int], Frame]] = {
     "bicubic": degrade.shrink,
@@ -76,7 +78,7 @@ def denoise_trials(data: Path, *, quick: bool = False) -> Iterator[Trial]:
     """Gaussian and camera noise on the sets under ``data``, then pairs of real noise. Raises ``SourceUnavailable``."""
     for dataset in SETS["denoise"]:
         names, clean = _read(data / dataset, quick)
-        for condition in CONDITIONS:
+        for condition in NOISES:
             yield _noisy_trial(dataset, condition, names, clean)
     pairs = read_pairs(data / REAL)
     if pairs is None:
@@ -105,12 +107,8 @@ def first_picture(folder: Path) -> Frame:
 
 
 def add_noise(picture: Frame, condition: str, position: int) -> Frame:
-    """A picture under one of ``CONDITIONS``: a function of the condition and its position in the set alone."""
-    if condition not in CAMERAS:
-        sigma = int(condition.removeprefix("σ "))
-        # As in nitido_train.data.degrade.noisy, so that 'nitido evaluate' sees the same pictures.
-        return degrade.add_gaussian(picture, sigma, np.random.default_rng([sigma, position]))
-    return degrade.noisy_from(condition.removeprefix("camera "), picture, position)
+    """A picture under one of ``NOISES``, the same as in ``nitido evaluate``. position: its place in the set."""
+    return NOISES[condition].apply(picture, position)
 
 
 def _noisy_trial(dataset: str, condition: str, names: tuple[str, ...], clean: list[Frame]) -> Trial:

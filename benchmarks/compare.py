@@ -1,6 +1,6 @@
 """Compares every denoiser and upscaler of Nítido with other tools in one run: a table, a JSON file and a plot.
 
-    python benchmarks/run.py --data EVAL [--quick] [--only denoise|upscale] [--out FOLDER]
+    python benchmarks/compare.py --data EVAL [--quick] [--only denoise|upscale] [--out FOLDER]
 
 EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality is saved in
 FOLDER/benchmarks.json as it is measured: an interrupted run continues, and after a new model only that one is measured.
@@ -18,9 +18,9 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from bench import methods, page, plot, quality, speed, trials
-from bench.methods import Method
-from bench.results import Results
+from comparison import datasets, methods, page, plot, quality, speed
+from comparison.methods import Method
+from comparison.results import Results
 
 from nitido.frames import Frame
 from nitido.system.files import write_whole
@@ -36,7 +36,9 @@ def measure_quality(
     data: Path, found: Sequence[Method], task: str, results: Results, *, quick: bool, wanted: Sequence[str] = ()
 ) -> None:
     """wanted: texts of which one must be in a trial's key; without any, all trials."""
-    given = trials.denoise_trials(data, quick=quick) if task == "denoise" else trials.upscale_trials(data, quick=quick)
+    given = (
+        datasets.denoise_trials(data, quick=quick) if task == "denoise" else datasets.upscale_trials(data, quick=quick)
+    )
     for trial in given:
         if wanted and not any(text in trial.key for text in wanted):
             continue
@@ -53,7 +55,7 @@ def measure_speed(found: Sequence[Method], task: str, results: Results, frame: F
         if method.name == "input":
             continue
         if method.scale == 0:
-            settings |= {f"{method.name} ×{scale}": (method, float(scale)) for scale in trials.SCALES}
+            settings |= {f"{method.name} ×{scale}": (method, float(scale)) for scale in datasets.SCALES}
         else:
             row = results.find(method.name, "CBSD68", f"σ {SIGMA}")
             chosen = (row and row.strength) or method.start * SIGMA
@@ -77,9 +79,9 @@ def measure_speed(found: Sequence[Method], task: str, results: Results, frame: F
 
 def timed_frame(data: Path, task: str) -> Frame:
     """640×480 of a photograph; noisy for denoisers, some of which take longer where there is more to do."""
-    photo = trials.first_picture(data / trials.SETS["denoise"][-1])
+    photo = datasets.first_picture(data / datasets.SETS["denoise"][-1])
     frame = np.asarray(cv2.resize(photo, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    return trials.add_noise(frame, f"σ {SIGMA}", 0) if task == "denoise" else frame
+    return datasets.add_noise(frame, f"σ {SIGMA}", 0) if task == "denoise" else frame
 
 
 @click.command(context_settings={"show_default": True})

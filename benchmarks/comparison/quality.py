@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.methods import Method, Restore
-from bench.results import Quality, Results
-from bench.trials import FEW, Trial
-from nitido_train.evaluation.metrics import luma, psnr, psnr_y
+from comparison.datasets import FEW, Trial
+from comparison.methods import Method, Restore
+from comparison.results import Quality, Results
+from nitido_train.evaluation import metrics
 
 STEP = 1.25  # from one strength that is tried to the next
 STEPS = 10
@@ -65,12 +65,9 @@ def best_strength(value: Callable[[float], float], start: float) -> float:
 def score(trial: Trial, position: int, restore: Restore) -> tuple[float, float]:
     """(PSNR in dB, SSIM) of one picture."""
     done, clean = restore(trial.given[position]), trial.clean[position]
-    if trial.scale == 1:
-        similarity = float(np.mean([ssim(done[..., c], clean[..., c]) for c in range(3)]))
-        return min(psnr(done, clean), SAME), similarity
-    inner = slice(trial.scale, -trial.scale)
-    planes = [luma(p)[inner, inner] for p in (done, clean)]
-    return min(psnr_y(done, clean, trial.scale), SAME), ssim(*planes)
+    seen, wanted = (metrics.scored(p, trial.scale) for p in (done, clean))  # H W C
+    similarity = float(np.mean([ssim(seen[..., c], wanted[..., c]) for c in range(seen.shape[2])]))
+    return min(metrics.score(done, clean, trial.scale), SAME), similarity
 
 
 def ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from bench import ffmpeg
+from comparison import ffmpeg
 from nitido.frames import Frame
 from nitido_train.data.degrade import to_bytes
 

@@ -1,1 +1,0 @@
-"""The side-by-side benchmark behind ``make bench``: see ``benchmarks/run.py``."""

@@ -1,0 +1,60 @@
+"""What a recipe may say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from nitido.errors import RecipeError
+from nitido_train.recipe.files import as_toml, load_recipe
+from nitido_train.recipe.schema import DefectRecipe
+from nitido_train.recipe.tables import recipe_from_dict
+from support.tiny_models import tiny_recipe
+
+
+def reconstructing(**schedule: object) -> dict[str, object]:
+    recipe = {**tiny_recipe("denoise", **schedule), "task": "reconstruct", "name": "tiny-reconstruct"}
+    del recipe["noise"]
+    return recipe | {"blots": {"size": [6, 16], "sigma": [0, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"count": [0, 2]}, "count expects"),
+        ({"size": [1, 4]}, "size expects"),
+        ({"clean": 1.0}, "shares"),
+        ({"rooted": 1.5}, "shares"),
+        ({"sigma": [3, 1]}, "sigma expects"),
+        ({"colour": 3}, "unknown key 'blots.colour'"),
+    ],
+)
+def test_defects_that_make_no_sense_are_refused(table: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe_from_dict(reconstructing() | {"blots": table})
+
+
+def test_the_table_of_defects_has_two_names(tmp_path: Path) -> None:
+    table = {"size": [6, 16], "count": [2, 3]}
+    older = reconstructing() | {"blots": table}
+    newer = {key: value for key, value in older.items() if key != "blots"} | {"defects": table}
+    recipe = recipe_from_dict(older)
+    assert recipe == recipe_from_dict(newer) and recipe.blots == DefectRecipe(size=(6, 16), count=(2, 3))
+    assert recipe_from_dict(asdict(recipe)) == recipe and "blots" in asdict(recipe)  # as checkpoints and cards have it
+    with pytest.raises(RecipeError, match=r"\[defects\] and \[blots\] are the same table"):
+        recipe_from_dict(older | newer)
+    for name, text in {"older": as_toml(recipe), "newer": as_toml(recipe).replace("[blots]", "[defects]")}.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+        for key in ("blots", "defects"):
+            changed = load_recipe(str(tmp_path / f"{name}.toml"), {f"{key}.count": [1, 9]})
+            assert changed.blots == DefectRecipe(size=(6, 16), count=(1, 9))
+
+
+def test_a_recipe_for_reconstruction_needs_its_defects() -> None:
+    without = reconstructing()
+    del without["blots"]
+    with pytest.raises(RecipeError, match=r"\[blots\] table exactly when"):
+        recipe_from_dict(without)
+    assert load_recipe("parts-n").task == "reconstruct"

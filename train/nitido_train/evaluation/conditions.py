@@ -1,0 +1,163 @@
+"""How each task is measured: how clean frames are degraded, and how a result is scored.
+
+Validation during a training, the evaluation of a model file and the benchmarks all take their frames from here. What
+is degraded depends on the degradation and on the position in the test set alone, so all of them measure the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nitido.errors import SourceUnavailable
+from nitido.frames import Frame
+from nitido_train.data import defects, degrade
+from nitido_train.data.pictures import find_pictures, read_frame
+from nitido_train.evaluation.metrics import score
+from nitido_train.recipe.schema import DefectRecipe
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """One way of degrading clean frames.
+
+    name: as cards have it.
+    key: as the validation figures of a training have it.
+    apply: from (clean frame, its position in the test set) to the degraded frame.
+    """
+
+    name: str
+    key: str
+    apply: Callable[[Frame, int], Frame]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A set of frames under one degradation.
+
+    name, key: see :class:`Degradation`.
+    given: what goes into the model.
+    clean: what its results are compared with.
+    scale: how much larger a result is than what was given.
+    meant: whether the network was made for this degradation.
+    """
+
+    name: str
+    key: str
+    given: list[Frame]
+    clean: list[Frame]
+    scale: int = 1
+    meant: bool = True
+
+    @property
+    def metric(self) -> str:
+        return "PSNR" if self.scale == 1 else "PSNR-Y"
+
+    def baseline(self, given: Frame) -> Frame:
+        """What one has without a model: the degraded frame itself, or its bicubic enlargement."""
+        return given if self.scale == 1 else degrade.enlarge(given, self.scale)
+
+    def measure(self, restore: Callable[[Frame], Frame]) -> float:
+        """Mean score in dB of ``restore`` over the frames."""
+        pairs = zip(self.given, self.clean, strict=True)
+        return float(np.mean([score(restore(given), clean, self.scale) for given, clean in pairs]))
+
+    def part(self, every: int, side: int) -> Condition:
+        """The upper left corner of one frame in ``every``, ``side`` clean pixels wide and high: enough to rank."""
+
+        def cut(frames: list[Frame], side: int) -> list[Frame]:
+            return [frame[:side, :side] for frame in frames[::every]]
+
+        return replace(self, given=cut(self.given, side // self.scale), clean=cut(self.clean, side))
+
+
+def white_noise() -> list[Degradation]:
+    """Gaussian noise of the standard deviations at which denoisers are compared."""
+
+    def at(sigma: int) -> Callable[[Frame, int], Frame]:
+        return lambda frame, position: degrade.gaussian_at(frame, position, sigma)
+
+    return [Degradation(f"gaussian sigma {sigma}", f"s{sigma}", at(sigma)) for sigma in degrade.SIGMAS]
+
+
+def camera_noise() -> list[Degradation]:
+    """The noise of a camera at the exposures at which denoisers are compared."""
+
+    def at(camera: str) -> Callable[[Frame, int], Frame]:
+        return lambda frame, position: degrade.camera_noise_at(frame, position, camera)
+
+    return [Degradation(f"camera noise, {name}", name, at(name)) for name in degrade.CAMERAS]
+
+
+def drawn_defects(recipe: DefectRecipe = DefectRecipe()) -> Degradation:  # noqa: B008
+    """Defects on every frame. Cards and histories call them blots."""
+    return Degradation("blots", "blots", lambda frame, position: defects.defects_at(frame, position, recipe))
+
+
+def bicubic(scale: int) -> Degradation:
+    """Antialiased bicubic shrinking. H and W must be multiples of ``scale``."""
+    return Degradation(f"bicubic x{scale}", "y", lambda frame, _: degrade.shrink(frame, scale))
+
+
+def conditions(
+    task: str,
+    scale: int,
+    clean: Sequence[Frame],
+    *,
+    cameras: bool = False,
+    drawn: DefectRecipe = DefectRecipe(),  # noqa: B008
+) -> list[Condition]:
+    """The conditions that models of a task are measured under.
+
+    Denoising: white noise. For a model for ``cameras``, camera noise comes first and white noise is not what it is
+    meant for. Reconstruction: the defects that ``drawn`` describes. Upscaling: bicubic shrinking, of frames cropped to
+    a multiple of ``scale``.
+    """
+    whole = [degrade.crop_to_multiple(frame, scale) for frame in clean]
+
+    def under(degradation: Degradation, *, meant: bool = True) -> Condition:
+        given = [degradation.apply(frame, position) for position, frame in enumerate(whole)]
+        return Condition(degradation.name, degradation.key, given, whole, scale, meant)
+
+    if task == "denoise":
+        white = [under(noise, meant=not cameras) for noise in white_noise()]
+        return [under(noise) for noise in camera_noise()] + white if cameras else white
+    return [under(drawn_defects(drawn) if task == "reconstruct" else bicubic(scale))]
+
+
+def conditions_of(folder: Path, task: str, scale: int, *, cameras: bool = False) -> list[Condition]:
+    """:func:`conditions` of the pictures in a folder. For a denoiser and a folder of pairs it is their real noise.
+    Raises ``SourceUnavailable``."""
+    if task == "denoise" and (found := read_pairs(folder)):
+        _names, given, clean = found
+        return [Condition("real noise", "real", given, clean)]
+    return conditions(task, scale, read_pictures(folder), cameras=cameras)
+
+
+def read_pairs(folder: Path) -> tuple[list[str], list[Frame], list[Frame]] | None:
+    """(names, noisy, clean) of a folder whose files are pairs NAME_real and NAME_mean.
+
+    NAME_real is one exposure and NAME_mean the mean of many, as in the PolyU set of Xu, Li, Liang, Zhang and Zhang
+    (2018). ``None`` for another folder. Raises ``SourceUnavailable``.
+    """
+    found = {path.stem: path for path in find_pictures([folder])}
+    names = sorted({stem.removesuffix("_real").removesuffix("_mean") for stem in found})
+    if sorted(found) != sorted(f"{name}_{kind}" for name in names for kind in ("mean", "real")):
+        return None
+    noisy, clean = ([_read(found[f"{name}_{kind}"]) for name in names] for kind in ("real", "mean"))
+    return names, noisy, clean
+
+
+def read_pictures(folder: Path) -> list[Frame]:
+    """All pictures of a folder in the order of their names. Raises ``SourceUnavailable``."""
+    return [_read(path) for path in find_pictures([folder])]
+
+
+def _read(path: Path) -> Frame:
+    frame = read_frame(path)
+    if frame is None:
+        raise SourceUnavailable(f"{path} cannot be decoded: an evaluation needs every picture of its set")
+    return frame
