@@ -13,6 +13,8 @@ from nitido.video.library import load_av
 _SHALLOW = ("yuv420p", "yuvj420p", "nv12", "bgr0", "gbrp")
 _DEEP = ("yuv420p10le", "p010le", "yuv422p10le", "yuv444p10le", "gbrp16le")
 _LOSSLESS = {False: ("bgr0", "gbrp"), True: ("gbrp16le", "bgr48le", "yuv444p10le")}
+SHAPELESS = ("libvpx", "libvpx-vp9", "libsvtav1")
+"""Encoders whose pictures do not say how wide a pixel is."""
 # The ends of names of encoders that need a chip and its driver.
 _HARDWARE = ("_nvenc", "_qsv", "_vaapi", "_v4l2m2m", "_videotoolbox", "_amf", "_mf", "_omx", "_mediacodec", "_vulkan")
 

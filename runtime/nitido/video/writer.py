@@ -12,8 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch, SinkUnavailable
@@ -21,6 +19,7 @@ from nitido.frames import Frame
 from nitido.system.files import partial_path
 from nitido.video.colour import BT470BG, FULL, ColourTags, Encoder
 from nitido.video.encoders import (
+    SHAPELESS,
     advice,
     default_codec,
     find_encoder,
@@ -31,7 +30,9 @@ from nitido.video.encoders import (
 )
 from nitido.video.formats import DEFAULT, MUXERS, QUALITY, WRITTEN, Encoding
 from nitido.video.info import VideoInfo
-from nitido.video.library import OpenFile, load_av, main_video, open_input, reason
+from nitido.video.library import OpenFile, load_av, reason
+from nitido.video.readback import playable_frames
+from nitido.video.shapes import even, with_square_pixels
 from nitido.video.streams import CopiedStreams
 
 _RESERVE = 4 << 20  # bytes of disk that finishing a file may take beside its frames
@@ -82,6 +83,9 @@ class VideoSink:
         if self.encoder == "mjpeg":
             self._tags = replace(self._tags, matrix=BT470BG, range=FULL)  # JPEG knows no others
         self._mastering = like.mastering if like else None
+        # Where neither the codec nor, through PyAV, the container says how wide a pixel is.
+        shapeless = self.encoder in SHAPELESS and MUXERS[suffix] in ("matroska", "webm")
+        self._stretched = shapeless and like is not None and like.aspect != 1
         self._partial = partial_path(path)
         self._stack = ExitStack()
         self._file: OpenFile | None = None
@@ -148,7 +152,7 @@ class VideoSink:
             raise FrameMismatch(f"{self.path}: expected frames of {self._shape}, found {frame.shape}")
         self._check_room(frame.nbytes)
         try:
-            made = self._encoder.frame(_even(frame))
+            made = self._encoder.frame(self._fitted(frame))
             made.pts, made.time_base = pts, self._time_base()
             self._durations[pts] = self._durations_end = duration
             if self._copied is not None:
@@ -169,7 +173,7 @@ class VideoSink:
 
     def _open(self, frame: NDArray[Any]) -> None:
         self._shape = frame.shape
-        height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
+        height, width = self._fitted(frame).shape[:2]
         suffix = self.path.suffix.lower()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +193,7 @@ class VideoSink:
             context.options = options_of(self.encoder, self._quality, self._mastering)
             context.colorspace, context.color_range = self._tags.matrix, self._tags.range
             context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
-            if self._like is not None and self._like.aspect != 1:
+            if self._like is not None and self._like.aspect != 1 and not self._stretched:
                 context.sample_aspect_ratio = self._like.aspect
             if suffix in (".mp4", ".m4v", ".mov") and self.encoder in ("libx265", "hevc_nvenc"):
                 context.codec_tag = "hvc1"  # the one that Apple's players take
@@ -208,6 +212,8 @@ class VideoSink:
             _log.warning("%s: left out, %s cannot hold it: data on the mastering display", self.path, self.encoder)
         if self._like is not None and self._like.transparent:
             _log.warning("%s: left out: transparency", self.path)
+        if self._stretched and self._like is not None:
+            _log.warning("%s: pixels of %s are made square: %d×%d", self.path, self._like.aspect, width, height)
         self._container, self._stream = container, stream
         self._encoder = Encoder(stream.pix_fmt, self._tags)
 
@@ -230,7 +236,7 @@ class VideoSink:
             if self._file.failure is not None:
                 raise self._file.failure
             os.fsync(self._file.file.fileno())
-        found = _playable_frames(self._av, self._partial)
+        found = playable_frames(self._partial)
         whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
         if found and (whole or self._keep):
             self._partial.replace(self.path)
@@ -256,6 +262,11 @@ class VideoSink:
                 f"to finish the file; {kept}, make room"
             ) from full
 
+    def _fitted(self, frame: NDArray[Any]) -> NDArray[Any]:
+        if self._stretched and self._like is not None:
+            frame = with_square_pixels(frame, self._like.aspect)
+        return even(frame)
+
     def _time_base(self) -> Fraction:
         if self.path.suffix.lower() == ".avi":  # every frame is as long as the next
             return 1 / Fraction(self.fps).limit_denominator(100_000)
@@ -263,23 +274,3 @@ class VideoSink:
 
     def _cannot(self, error: BaseException) -> SinkUnavailable:
         return SinkUnavailable(f"cannot write {self.path}: {reason(error)}; nothing was changed")
-
-
-def _even(frame: NDArray[Any]) -> NDArray[Any]:
-    bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
-    if not (bottom or right):
-        return frame
-    return np.asarray(cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
-
-
-def _playable_frames(av: Any, path: Path) -> int:
-    """How many frames of a finished file are there: its packets, when the first frame can be decoded; else 0."""
-    try:
-        with open_input(path) as container:
-            stream = main_video(container)
-            next(container.decode(stream))
-        with open_input(path) as container:
-            stream = main_video(container)
-            return sum(packet.size > 0 for packet in container.demux(stream))
-    except (av.error.FFmpegError, OSError, StopIteration):
-        return 0
