@@ -38,7 +38,14 @@ def restore_video(model: Model, source: Path, target: Path, settings: Settings, 
         waiting: deque[TimedFrame] = deque()  # frames inside the model
 
         def images() -> Iterator[Frame]:
+            first: tuple[int, ...] = ()
             for timed in frames.frames(deep=sink.deep):
+                if first and timed.values.shape != first:
+                    raise SourceUnavailable(
+                        f"{source} changes from {_size(first)} to {_size(timed.values.shape)} at {frames.time:.2f} s; "
+                        "cut it there first"
+                    )
+                first = timed.values.shape
                 waiting.append(timed)
                 yield to_8_bits(timed.values) if sink.deep else timed.values
 
@@ -49,6 +56,10 @@ def restore_video(model: Model, source: Path, target: Path, settings: Settings, 
             if not frame_done():
                 raise Abandoned
         frames.require_complete(sink.frames)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}×{shape[0]}"
 
 
 def count_frames(path: Path) -> int:

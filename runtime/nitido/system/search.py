@@ -17,7 +17,7 @@ _SUFFIXES = """
 .gif .heic .heif .hif .avif .jxl .jp2 .j2k .j2c .jpf .jpx .jxr .jfif .jpe .apng .mng .dib .tga .pcx .djvu
 .ppm .pgm .pbm .pnm .pam .exr .hdr .psd .psb .xcf .kra
 .raw .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .orf .rw2 .raf .pef .srw .x3f .3fr .erf .kdc .dcr .mos .mrw .iiq
-.wmv .flv .f4v .mpg .mpeg .mpe .m1v .m2v .ts .mts .m2ts .vob .3gp .3g2 .ogv .asf .rm .rmvb .divx .mxf .qt .dv .y4m
+.mpe .m1v .m2v .rm .rmvb .divx .qt .y4m
 """
 _MEDIA = frozenset(_SUFFIXES.split())
 

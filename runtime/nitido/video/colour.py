@@ -40,11 +40,13 @@ class ColourTags:
         return {PQ: "PQ", HLG: "HLG"}.get(self.transfer, "")
 
     def settled(self, height: int) -> ColourTags:
-        """The same with the matrix and range that players assume where the file does not say."""
-        matrix = self.matrix
+        """The same with the matrix and range that players assume where the file does not say, or has RGB."""
+        matrix, range_ = self.matrix, self.range or LIMITED
+        if matrix == _RGB_MATRIX:
+            range_ = LIMITED
         if matrix not in _TABLES:
             matrix = BT709 if height >= _HD_LINES else SMPTE170M
-        return replace(self, matrix=matrix, range=self.range or LIMITED)
+        return replace(self, matrix=matrix, range=range_)
 
 
 def tags_of(frame: Any) -> ColourTags:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
-WRITTEN = SUFFIXES
-
 # The container that FFmpeg writes for a suffix.
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+WRITTEN = frozenset(MUXERS)
+# What cameras, discs and older programs made is read; its result is an MP4.
+_READ_ONLY = ".ts .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .f4v .3gp .3g2 .ogv .dv .mxf"
+SUFFIXES = WRITTEN | set(_READ_ONLY.split())
 # What people call a codec, and the encoder that makes it on a CPU.
 ENCODERS = {
     "h264": "libx264",

@@ -100,9 +100,16 @@ def reason(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
+def is_cover(stream: Any) -> bool:
+    """Whether a stream is a picture that stands for the file."""
+    from av.stream import Disposition
+
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
 def main_video(container: Any) -> Any:
     """The stream of pictures that a player shows: the default one, else the first, and no cover. ``None``: none."""
     from av.stream import Disposition
 
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    streams = [stream for stream in container.streams.video if not is_cover(stream)]
     return next((s for s in streams if s.disposition & Disposition.default), streams[0] if streams else None)

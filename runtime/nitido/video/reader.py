@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,14 @@ from numpy.typing import NDArray
 
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
-from nitido.video.colour import ColourTags, Decoder, depth_of, tags_of
+from nitido.video.colour import Decoder, tags_of
+from nitido.video.info import VideoInfo, describe
 from nitido.video.library import load_av, main_video, open_input, reason
+from nitido.video.timeline import Timeline
 
 _COMPLETE = 0.9  # of what a file promises: containers count by duration, to a frame or two
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a video's pictures are like.
-
-    width, height: in pixels, upright.
-    fps: frames per second on average.
-    time_base: seconds of one unit of a frame's time stamp.
-    aspect: width of a pixel by its height, upright; 1 for square pixels or where the file does not say.
-    tags: how numbers stand for colours.
-    bits: per component.
-    rotated: degrees that the pixels of the file are turned by to be upright, counterclockwise.
-    """
-
-    width: int
-    height: int
-    fps: float
-    time_base: Fraction
-    aspect: Fraction = Fraction(1)
-    tags: ColourTags = field(default_factory=ColourTags)
-    bits: int = 8
-    rotated: int = 0
-
-    @property
-    def deep(self) -> bool:
-        """More than 8 bits per component."""
-        return self.bits > 8
+_DAMAGED = 1000  # places that are passed over in one file
+_EXACT = ("matroska,webm", "flv")  # formats whose duration is not an estimate
 
 
 @dataclass(frozen=True)
@@ -82,14 +57,14 @@ class VideoSource:
     def __init__(self, path: Path | str, *, deinterlace: bool = True, tone_map: bool = False) -> None:
         """path: a file, or as text the URL of a clip."""
         self.path = path
-        if isinstance(path, Path) and not path.is_file():
-            raise SourceUnavailable(f"no such file: {path}")
+        if isinstance(path, Path):
+            _require_content(path)
         self._av = load_av()
         self._stack = ExitStack()
         self._closed, self._reading = False, threading.Lock()
         self._deinterlace, self._tone_map = deinterlace, tone_map
         self._decoder = Decoder()
-        self._end = 0.0  # seconds at which the last packet of any stream ends
+        self._start = self._end = 0.0  # seconds at which the file begins and the last packet of any stream ends
         try:
             self._container = self._stack.enter_context(open_input(path))
             self._stream = self._choose_stream()
@@ -142,11 +117,9 @@ class VideoSource:
                 f"{self.path} ends after {frames} of the {self._promised} frames it promises; {advice}"
             )
         length = (self._container.duration or 0) / self._av.time_base
-        start = (self._container.start_time or 0) / self._av.time_base
-        if not self._promised and self._end - start < _COMPLETE * length - 1.0:
-            raise SourceUnavailable(
-                f"{self.path} ends at {self._end - start:.1f} s of the {length:.1f} s it promises; {advice}"
-            )
+        found, exact = self._end - self._start, self._container.format.name in _EXACT
+        if not self._promised and found < _COMPLETE * length - (0.2 if exact else 1.0):
+            raise SourceUnavailable(f"{self.path} ends at {found:.1f} s of the {length:.1f} s it promises; {advice}")
 
     def close(self) -> None:
         """Ends a running iteration after the current frame."""
@@ -168,21 +141,9 @@ class VideoSource:
         return stream
 
     def _probe(self) -> tuple[VideoInfo, int]:
-        """What the first frames are like, and how many the file promises."""
-        stream = self._stream
+        """What the first frame is like, and how many the file promises."""
         for frame in self._decoded():
-            rotated = int(frame.rotation) % 360
-            aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-            width, height = frame.width, frame.height
-            if rotated in (90, 270):
-                width, height, aspect = height, width, 1 / aspect
-            tags = tags_of(frame)
-            if self._tone_map and tags.hdr:
-                tags = ColourTags()
-            fps = float(stream.average_rate or stream.guessed_rate or 25)
-            bits = depth_of(frame.format)
-            base = Fraction(stream.time_base)
-            return VideoInfo(width, height, fps, base, aspect, tags, bits, rotated), int(stream.frames or 0)
+            return describe(self._stream, frame, tone_map=self._tone_map), int(self._stream.frames or 0)
         raise SourceUnavailable(f"{self.path} holds no decodable frame")
 
     def _count_by_duration(self) -> int:
@@ -196,15 +157,22 @@ class VideoSource:
     def _decoded(self) -> Iterator[Any]:
         """Frames as the decoder gives them; broken packets are passed over."""
         stream, invalid = self._stream, self._av.error.InvalidDataError
-        packets = self._container.demux()
+        packets, timeline = self._container.demux(), Timeline(self._container, stream)
+        self._start = timeline.start
         last: int | None = None
+        damaged = 0
         while True:
             try:
                 packet = next(packets, None)
             except invalid:
-                continue  # the demuxer goes on behind it
+                damaged += 1
+                if damaged > _DAMAGED:
+                    return
+                packets = self._container.demux()  # the file goes on behind it
+                continue
             if packet is None:
                 return
+            timeline.place(packet)
             if packet.pts is not None and packet.time_base:
                 self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream.index != stream.index:
@@ -224,39 +192,15 @@ class VideoSource:
 
     def _progressive(self) -> Iterator[Any]:
         """Decoded frames, the interlaced ones as whole pictures."""
-        graph: Any = None
+        if not self._deinterlace:
+            yield from self._decoded()
+            return
+        from nitido.video.fields import Deinterlacer  # it needs PyAV, which was loaded after OpenCV
+
+        deinterlacer = Deinterlacer(self._stream)
         for frame in self._decoded():
-            if graph is None and not (self._deinterlace and frame.interlaced_frame):
-                yield frame
-                continue
-            if graph is None:
-                graph = self._interlace_filter()
-            graph.vpush(frame)
-            yield from self._pulled(graph)
-        if graph is not None:
-            graph.vpush(None)
-            yield from self._pulled(graph)
-
-    def _interlace_filter(self) -> Any:
-        graph = self._av.filter.Graph()
-        source = graph.add_buffer(template=self._stream, time_base=self._stream.time_base)
-        bwdif = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
-        sink = graph.add("buffersink")
-        graph.link_nodes(source, bwdif, sink).configure()
-        return graph
-
-    def _pulled(self, graph: Any) -> Iterator[Any]:
-        while True:
-            try:
-                frame = graph.vpull()
-            except (self._av.error.BlockingIOError, self._av.error.EOFError):
-                return
-            # The filter counts in finer units of its own.
-            frame.pts = round(frame.pts * frame.time_base / self._stream.time_base)
-            if frame.duration:
-                frame.duration = round(frame.duration * frame.time_base / self._stream.time_base)
-            frame.time_base = self._stream.time_base
-            yield frame
+            yield from deinterlacer.feed(frame)
+        yield from deinterlacer.flush()
 
     def _timed(self, frame: Any, *, deep: bool) -> TimedFrame:
         tags, turns = tags_of(frame), self.info.rotated // 90
@@ -265,3 +209,10 @@ class VideoSource:
         if turns:
             values = np.ascontiguousarray(np.rot90(values, turns))
         return TimedFrame(values, frame.pts, frame.duration or 0)
+
+
+def _require_content(path: Path) -> None:
+    if not path.is_file():
+        raise SourceUnavailable(f"no such file: {path}")
+    if path.stat().st_size == 0:
+        raise SourceUnavailable(f"{path} is empty, not a video")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from contextlib import ExitStack
@@ -11,25 +12,35 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.frames import Frame
 from nitido.system.files import partial_path
 from nitido.video.colour import BT470BG, FULL, ColourTags, Encoder
-from nitido.video.formats import DEFAULT, DEFAULT_CODECS, ENCODERS, MUXERS, QUALITY, WRITTEN, Encoding, encoder_options
-from nitido.video.library import OpenFile, load_av, open_input, reason
-from nitido.video.reader import VideoInfo
+from nitido.video.encoders import (
+    SHAPELESS,
+    advice,
+    default_codec,
+    find_encoder,
+    is_deep,
+    keeps_mastering,
+    options_of,
+    pixel_format,
+)
+from nitido.video.formats import DEFAULT, MUXERS, QUALITY, WRITTEN, Encoding
+from nitido.video.info import VideoInfo
+from nitido.video.library import OpenFile, load_av, reason
+from nitido.video.readback import playable_frames
+from nitido.video.shapes import even, with_square_pixels
 from nitido.video.streams import CopiedStreams
 
 _RESERVE = 4 << 20  # bytes of disk that finishing a file may take beside its frames
+_MOVIE = {"movflags": "+faststart", "use_editlist": "1"}
+# An AVI counts frames: sound that begins before them must not move them by one.
+_MUXER_OPTIONS = {"mp4": _MOVIE, "mov": _MOVIE, "avi": {"avoid_negative_ts": "disabled"}}
 _CLOCK = Fraction(1, 90_000)  # the unit of time of a recording
-# Pixel formats by preference: 8 bits, then more.
-_SHALLOW = ("yuv420p", "yuvj420p", "nv12", "bgr0", "gbrp")
-_DEEP = ("yuv420p10le", "p010le", "yuv422p10le", "yuv444p10le", "gbrp16le")
-_LOSSLESS = {False: ("bgr0", "gbrp"), True: ("gbrp16le", "bgr48le", "yuv444p10le")}
+_log = logging.getLogger(__name__)
 
 
 class VideoSink:
@@ -67,10 +78,14 @@ class VideoSink:
         self._keep, self._like, self._streams_of, self._whole = keep, like, streams_of, whole
         self._tags = like.tags.settled(like.height) if like else ColourTags()
         self._quality = encoding.quality or QUALITY
-        self._codec = encoding.codec or self._default_codec(suffix)
-        self.encoder = self._find_encoder(self._codec)
+        self._codec = encoding.codec or default_codec(suffix, deep=like is not None and like.deep)
+        self.encoder = find_encoder(self._codec)
         if self.encoder == "mjpeg":
             self._tags = replace(self._tags, matrix=BT470BG, range=FULL)  # JPEG knows no others
+        self._mastering = like.mastering if like else None
+        # Where neither the codec nor, through PyAV, the container says how wide a pixel is.
+        shapeless = self.encoder in SHAPELESS and MUXERS[suffix] in ("matroska", "webm")
+        self._stretched = shapeless and like is not None and like.aspect != 1
         self._partial = partial_path(path)
         self._stack = ExitStack()
         self._file: OpenFile | None = None
@@ -86,7 +101,7 @@ class VideoSink:
     @property
     def deep(self) -> bool:
         """Whether it keeps more than 8 bits: for frames ``like`` such, where the encoder can."""
-        return self._reads and self._pixel_format() in (*_DEEP, *_LOSSLESS[True])
+        return self._reads and is_deep(pixel_format(self.encoder, deep=True))
 
     def write(self, frame: Frame) -> None:
         """Appends a frame uint8 H×W×3 BGR, one ``1/fps`` after the one before; the first one sets the size."""
@@ -137,7 +152,7 @@ class VideoSink:
             raise FrameMismatch(f"{self.path}: expected frames of {self._shape}, found {frame.shape}")
         self._check_room(frame.nbytes)
         try:
-            made = self._encoder.frame(_even(frame))
+            made = self._encoder.frame(self._fitted(frame))
             made.pts, made.time_base = pts, self._time_base()
             self._durations[pts] = self._durations_end = duration
             if self._copied is not None:
@@ -158,7 +173,7 @@ class VideoSink:
 
     def _open(self, frame: NDArray[Any]) -> None:
         self._shape = frame.shape
-        height, width = frame.shape[0] + frame.shape[0] % 2, frame.shape[1] + frame.shape[1] % 2
+        height, width = self._fitted(frame).shape[:2]
         suffix = self.path.suffix.lower()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,33 +182,38 @@ class VideoSink:
         except OSError as error:
             raise self._cannot(error) from error
         try:
-            options = {"movflags": "+faststart", "use_editlist": "1"} if MUXERS[suffix] in ("mp4", "mov") else {}
+            options = _MUXER_OPTIONS.get(MUXERS[suffix], {})
             self._file = OpenFile(file, suffix)
             container = self._av.open(self._file, "w", format=MUXERS[suffix], options=options, io_open=self._read_again)
             rate = Fraction(self.fps).limit_denominator(100_000)
             stream = container.add_stream(self.encoder, rate=rate)
-            stream.width, stream.height, stream.pix_fmt = width, height, self._pixel_format()
+            stream.width, stream.height, stream.pix_fmt = width, height, pixel_format(self.encoder, deep=self._reads)
             context = stream.codec_context
             context.time_base = stream.time_base = self._time_base()
-            context.options = encoder_options(self.encoder, self._quality)
+            context.options = options_of(self.encoder, self._quality, self._mastering)
             context.colorspace, context.color_range = self._tags.matrix, self._tags.range
             context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
-            if self._like is not None and self._like.aspect != 1:
+            if self._like is not None and self._like.aspect != 1 and not self._stretched:
                 context.sample_aspect_ratio = self._like.aspect
             if suffix in (".mp4", ".m4v", ".mov") and self.encoder in ("libx265", "hevc_nvenc"):
                 context.codec_tag = "hvc1"  # the one that Apple's players take
             if self._streams_of is not None:
                 self._copied = self._stack.enter_context(CopiedStreams(self._streams_of, container, self.path))
-                for key in ("language", "title", "creation_time"):
+                for key in ("language", "title", "creation_time", "timecode"):
                     if key in self._copied.main_metadata:
                         stream.metadata[key] = self._copied.main_metadata[key]
             container.start_encoding()
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             codec = "" if self._codec == self.encoder else f" ({self._codec})"
             raise SinkUnavailable(
-                f"cannot write {self.path} with {self.encoder}{codec}: {reason(error)}; "
-                "another --codec or suffix may do"
+                f"cannot write {self.path} with {self.encoder}{codec}: {reason(error)}; {advice(self.encoder)}"
             ) from error
+        if self._mastering and not keeps_mastering(self.encoder):
+            _log.warning("%s: left out, %s cannot hold it: data on the mastering display", self.path, self.encoder)
+        if self._like is not None and self._like.transparent:
+            _log.warning("%s: left out: transparency", self.path)
+        if self._stretched and self._like is not None:
+            _log.warning("%s: pixels of %s are made square: %d×%d", self.path, self._like.aspect, width, height)
         self._container, self._stream = container, stream
         self._encoder = Encoder(stream.pix_fmt, self._tags)
 
@@ -210,12 +230,13 @@ class VideoSink:
         if self._copied is not None:
             end = float((self._last + self._durations_end) * self._time_base())
             self._copied.copy_until(float("inf") if self._whole else end)
+            self._copied.finish()
         self._container.close()
         if self._file is not None:
             if self._file.failure is not None:
                 raise self._file.failure
             os.fsync(self._file.file.fileno())
-        found = _playable_frames(self._av, self._partial)
+        found = playable_frames(self._partial)
         whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
         if found and (whole or self._keep):
             self._partial.replace(self.path)
@@ -241,29 +262,10 @@ class VideoSink:
                 f"to finish the file; {kept}, make room"
             ) from full
 
-    def _default_codec(self, suffix: str) -> str:
-        if suffix in DEFAULT_CODECS:
-            return DEFAULT_CODECS[suffix]
-        return "h265" if self._tags.hdr else "h264"
-
-    def _find_encoder(self, codec: str) -> str:
-        name = ENCODERS.get(codec, codec)
-        try:
-            found = self._av.Codec(name, "w")
-        except Exception as error:  # PyAV raises kinds of its own for a name that it does not know
-            known = ", ".join(ENCODERS)
-            raise SinkUnavailable(
-                f"no encoder '{codec}' in this FFmpeg: expected one of {known}, or the name of one of its encoders"
-            ) from error
-        if found.type != "video":
-            raise SinkUnavailable(f"'{codec}' encodes {found.type}, expected a codec for video")
-        return name
-
-    def _pixel_format(self) -> str:
-        formats = [f.name for f in self._av.Codec(self.encoder, "w").video_formats or ()]
-        lossy = (*_DEEP, *_SHALLOW) if self._reads else _SHALLOW
-        wanted = _LOSSLESS[self._reads] if self.encoder == "ffv1" else lossy
-        return next((name for name in wanted if name in formats), formats[0] if formats else "yuv420p")
+    def _fitted(self, frame: NDArray[Any]) -> NDArray[Any]:
+        if self._stretched and self._like is not None:
+            frame = with_square_pixels(frame, self._like.aspect)
+        return even(frame)
 
     def _time_base(self) -> Fraction:
         if self.path.suffix.lower() == ".avi":  # every frame is as long as the next
@@ -272,23 +274,3 @@ class VideoSink:
 
     def _cannot(self, error: BaseException) -> SinkUnavailable:
         return SinkUnavailable(f"cannot write {self.path}: {reason(error)}; nothing was changed")
-
-
-def _even(frame: NDArray[Any]) -> NDArray[Any]:
-    bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
-    if not (bottom or right):
-        return frame
-    return np.asarray(cv2.copyMakeBorder(frame, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
-
-
-def _playable_frames(av: Any, path: Path) -> int:
-    """How many frames of a finished file are there: its packets, when the first frame can be decoded; else 0."""
-    try:
-        with open_input(path) as container:
-            stream = next(iter(container.streams.video))
-            next(container.decode(stream))
-        with open_input(path) as container:
-            stream = next(iter(container.streams.video))
-            return sum(packet.size > 0 for packet in container.demux(stream))
-    except (av.error.FFmpegError, OSError, StopIteration):
-        return 0
