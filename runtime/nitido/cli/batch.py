@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import codec_option, device_option, threads_option, together
+from nitido.cli.options import FRAME_MODEL, codec_option, device_option, model_for, threads_option, together
 from nitido.cli.terminal import progress_bar
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
@@ -96,23 +96,27 @@ _strength = click.option(
 @click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{_HELP}")
 @_options
 @_strength
-@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option(
+    "--model", type=model_for("denoise"), default="denoise", show_default=True, help="Model name or .onnx file."
+)
 def denoise(**given: Any) -> None:
     _carry_out(BatchOptions(**given), "denoise")
 
 
 @click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
 @_options
-@click.option("--model", default="upscale", show_default=True, help="Model name or .onnx file.")
-@click.option("--scale", type=int, default=2, show_default=True, help="Enlargement: 2, 3 or 4.")
-def upscale(scale: int, **given: Any) -> None:
+@click.option(
+    "--model", type=model_for("upscale"), default="upscale", show_default=True, help="Model name or .onnx file."
+)
+@click.option("--scale", type=int, help="Enlargement: 2, 3 or 4.  [default: the model's, else 2]")
+def upscale(scale: int | None, **given: Any) -> None:
     _carry_out(BatchOptions(**given), "upscale", scale)
 
 
 @click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{_HELP}")
 @_options
 @_strength
-@click.option("--model", required=True, help="Model name or .onnx file.")
+@click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
 

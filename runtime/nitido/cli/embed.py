@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import LATENT_MODEL, device_option, threads_option
 from nitido.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class _EmbedOptions:
 @click.option("--like", type=click.Path(path_type=Path, dir_okay=False), help="Print what is most like this picture.")
 @click.option("-k", "neighbours", type=click.IntRange(1), default=8, show_default=True, help="How many, for --like.")
 @click.option("--metric", type=click.Choice(["euclidean", "cosine"]), default="euclidean", show_default=True)
-@click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']")
+@click.option(
+    "--model", type=LATENT_MODEL, help="Name, or file of either half.  [default: the one marked in 'nitido models']"
+)
 @click.option("--class", "class_", metavar="NAME", help="For a model with classes: that of all pictures.")
 @click.option("--variances", is_flag=True, help="Also the log-variances that a VAE's encoder gives.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nitido.cli.options import codec_option, device_option, threads_option
+from nitido.cli.options import FRAME_MODEL, codec_option, device_option, threads_option
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -23,7 +23,7 @@ from nitido.video.formats import QUALITY, Encoding
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
 @ends_options
-@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option("--model", type=FRAME_MODEL, default="denoise", show_default=True, help="Model name or .onnx file.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import ANY_MODEL, device_option, threads_option
 from nitido.model_file.card import Card
 
 
@@ -23,7 +23,7 @@ def models() -> None:
 
 
 @click.command("info", short_help="Show a model's card.")
-@click.argument("model")
+@click.argument("model", type=ANY_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 def info(model: str, as_json: bool) -> None:
     """Show what MODEL, a name or an .onnx file, says of itself."""
@@ -40,7 +40,7 @@ def info(model: str, as_json: bool) -> None:
 
 
 @click.command("verify", short_help="Replay a model's certificate on this device.")
-@click.argument("model")
+@click.argument("model", type=ANY_MODEL)
 @device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
