@@ -78,7 +78,7 @@ _options = together(
     click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
     click.option("--lossless", is_flag=True, help="Keep every value: WebP, and no JPEG or AVIF."),
     click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
-    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: cores + 2]"),
+    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: usable CPUs + 2]"),
     click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
     click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
     click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),

@@ -92,7 +92,9 @@ device_option = click.option(
     help=f"One of {', '.join(DEVICES)}, or a provider's full name. What is asked for is used, or it is an error.",
 )
 
-threads_option = click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores]")
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores, at most those allowed]"
+)
 
 codec_option = click.option(
     "--codec",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from nitido.inference.providers import AUTO, DEVICES, Provider, known_provider
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.properties import read_properties
+from nitido.system.cpus import thread_limit, usable_cpus
 
 _log = logging.getLogger(__name__)
 # Where a build's source file and C++ signature stand before the message.
@@ -44,8 +44,8 @@ def open_session(
     device: a short name such as ``cpu``, ``cuda`` or ``openvino``, or the full name of a provider; when it is not
     active afterwards, or takes no part of the model, that is an error. Nodes that it cannot do run on the CPU.
     ``auto``: CUDA where a frame really goes through it, else the CPU.
-    threads: for one operator; default the physical cores. spinning: threads wait busily between frames, which is
-    fastest for a batch and wastes a core for a live stream.
+    threads: for one operator; default the physical cores, or fewer where affinity or a container allows fewer.
+    spinning: threads wait busily between frames, which is fastest for a batch and wastes a core for a live stream.
     provider_options: handed to the provider, such as ``{"device_type": "GPU"}`` for OpenVINO.
 
     Raises ``ProviderUnavailable`` for a device that cannot be had, ``CardMismatch`` for a file that is not ONNX.
@@ -192,7 +192,7 @@ def _session_options(provider: Provider, threads: int | None, spinning: bool) ->
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3  # errors only: a warning on stderr is not an answer a user can act on
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or thread_limit() or 0  # 0: the physical cores of the machine
     if provider.device == "xnnpack":
         # It has threads of its own, which those of the session would only hold up.
         options.intra_op_num_threads, spinning = 1, False
@@ -208,9 +208,10 @@ def _session_options(provider: Provider, threads: int | None, spinning: bool) ->
 def _provider_options(provider: Provider, threads: int | None, given: dict[str, str]) -> dict[str, str]:
     defaults: dict[str, str] = {}
     if provider.device == "openvino":
-        defaults = {"device_type": "CPU"} | ({"num_of_threads": str(threads)} if threads else {})
+        count = threads or thread_limit()
+        defaults = {"device_type": "CPU"} | ({"num_of_threads": str(count)} if count else {})
     elif provider.device == "xnnpack":
-        defaults = {"intra_op_num_threads": str(threads or os.cpu_count() or 1)}
+        defaults = {"intra_op_num_threads": str(threads or usable_cpus())}
     return defaults | given
 
 

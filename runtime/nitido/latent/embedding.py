@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from nitido.images.fit import fit_picture
 from nitido.images.io import MAX_PIXELS, SUFFIXES, PictureFile, on_white
 from nitido.latent.autoencoder import Encoder
 from nitido.latent.space import Labels, LatentSpace, Vectors
+from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
 from nitido.system.search import EVERYTHING, Filter, require_files
 from nitido.video import formats as video
@@ -94,7 +94,7 @@ def embed_files(
     means: list[Vectors] = [np.empty((0, space.size), np.float32)]
     variances: list[Vectors] = []
     small: list[Frame] = []
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, "nitido")
+    pool = ThreadPoolExecutor(usable_cpus(), "nitido")
     try:
         for part in _one_batch_ahead(pool, read, paths, batch):
             fitted: list[Frame] = []
