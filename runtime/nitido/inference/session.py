@@ -28,6 +28,12 @@ from nitido.system.cpus import thread_limit, usable_cpus
 _log = logging.getLogger(__name__)
 # Where a build's source file and C++ signature stand before the message.
 _ORIGIN = re.compile(r"^/\S+:\d+ .*\)(?: const)? (?=\S)")
+# What a build says of a file whose format or operators are of a later release.
+_TOO_NEW = re.compile(
+    r"Unsupported model IR version: (?P<ir>\d+)(?:, max supported IR version: (?P<most_ir>\d+))?"
+    r"|Opset (?P<opset>\d+) is under development.*?(?:is till opset (?P<most_opset>\d+)|$)",
+    re.DOTALL,
+)
 _RECORD_NODES = "session.record_ep_graph_assignment_info"
 
 
@@ -156,6 +162,8 @@ def _open(
             str(path), _session_options(provider, threads, spinning), providers=wanted, enable_fallback=0
         )
     except Exception as error:  # onnxruntime's exceptions share no base but Exception
+        if newer := _needs_newer(path, str(error)):
+            raise CardMismatch(newer) from error
         if provider.device != "cpu":
             raise ProviderUnavailable(
                 f"device '{provider.device}' could not be started: {_first_line(error)}; it needs {provider.needs}"
@@ -179,6 +187,28 @@ def _open(
             "it cannot compute this model, everything would run on the CPU; use another device"
         )
     return session
+
+
+def _needs_newer(path: Path, said: str) -> str:
+    """The message for a model file whose format is too new for this onnxruntime; empty when that is not its fault."""
+    found = _TOO_NEW.search(said)
+    if found is None:
+        return ""
+    what = f"IR version {found['ir']}" if found["ir"] else f"opset {found['opset']}"
+    most = found["most_ir"] or found["most_opset"]
+    try:
+        needed = Card.from_metadata(read_properties(path.read_bytes()), str(path)).min_onnxruntime
+    except (CardMismatch, OSError):  # a model of somebody else's, or of an .ort file
+        needed = ""
+    version = f">={needed}" if _numbers(needed) > _numbers(ort.__version__) else ""
+    return (
+        f"{path} has {what}, which is too new for onnxruntime {ort.__version__}{most and f' (reads up to {most})'}; "
+        f"run: pip install --upgrade '{_installed_wheel()}{version}'"
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def _installed_wheel() -> str:

@@ -58,9 +58,9 @@ def test_what_is_misspelt_is_suggested(arguments: str, said: str) -> None:
 
 
 def test_the_nearest_model_is_suggested() -> None:
-    with pytest.raises(ModelNotFound, match="no model named 'denoise-nn'; did you mean .*denoise-n"):
+    with pytest.raises(ModelNotFound, match=r"no model named 'denoise-nn'; did you mean .*denoise-n"):
         find("denoise-nn")
-    with pytest.raises(ModelNotFound, match="no decoder of a model named 'vae-digit'; did you mean vae-digits"):
+    with pytest.raises(ModelNotFound, match=r"no decoder of a model named 'vae-digit'; did you mean vae-digits"):
         load_decoder("vae-digit")
 
 
