@@ -12,11 +12,19 @@ from nitido.model_file.card import Card
 
 
 @click.command("models", short_help="List the models at hand.")
-def models() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def models(as_json: bool) -> None:
     """List the models at hand; * marks the one that a task's name stands for."""
     from nitido.model_file.zoo import entries
 
-    for entry in entries():
+    found = entries()
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(entry) | {"path": str(entry.path)} for entry in found], indent=2))
+        return
+    for entry in found:
         mark = "*" if entry.default else " "
         size = entry.path.stat().st_size / 1000 if entry.path.is_file() else 0
         click.echo(f"{mark} {entry.name:26} {entry.task:11} ×{entry.scale}  {size:6.0f} KB  {entry.summary}")

@@ -96,6 +96,22 @@ threads_option = click.option(
     "--threads", type=click.IntRange(1), help="CPU threads.  [default: physical cores, at most those allowed]"
 )
 
+
+def _apart(ctx: click.Context, param: click.Parameter, wanted: bool) -> bool:
+    other = "verbose" if param.name == "quiet" else "quiet"
+    if wanted and ctx.params.get(other):
+        raise click.UsageError("--quiet and --verbose contradict each other; leave out one", ctx)
+    return wanted
+
+
+def verbosity_options(more: str) -> Callable[[Command], Command]:
+    """``--quiet`` and ``--verbose``. more: the help of the latter."""
+    return together(
+        click.option("-q", "--quiet", is_flag=True, callback=_apart, help="Show errors only."),
+        click.option("-v", "--verbose", is_flag=True, callback=_apart, help=more),
+    )
+
+
 codec_option = click.option(
     "--codec",
     metavar="NAME",
