@@ -98,7 +98,8 @@ def embed(**given: object) -> None:
     if encoder and query is not None:
         _print_neighbours(options, embedding, query, encoder)
     if failed:
-        click.echo(f"{len(embedding.paths)} done, {failed} failed", err=True)
+        if not options.quiet:
+            click.echo(f"{len(embedding.paths)} done, {failed} failed", err=True)
         raise SystemExit(1)
 
 
