@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,7 @@ import numpy as np
 import pytest
 
 from nitido.video.writer import VideoSink
-
-
-def nitido(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from nitido.cli.main import main; main()", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+from support.commands import nitido
 
 
 def objects(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
 import pytest
 
 from nitido.errors import CardMismatch
@@ -15,6 +14,7 @@ from support.paths import ROOT
 
 def later(path: Path, *, ir: int = 0, opset: int = 0, needs: str = "") -> Path:
     """A shipped model as a later export might write it. needs: what its card asks for; empty: it has no card."""
+    onnx = pytest.importorskip("onnx")
     model = onnx.load(ROOT / "models" / "denoise-n.onnx")
     model.ir_version = ir or model.ir_version
     model.opset_import[0].version = opset or model.opset_import[0].version
