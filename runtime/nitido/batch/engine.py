@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from nitido.batch.plan import Job
 from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
 from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
+from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
 from nitido.video.formats import Encoding as VideoEncoding
 
@@ -27,7 +27,7 @@ class Settings:
     strength: 0..1, for models that can vary it.
     encoding: of pictures; video: of videos.
     overwrite: replace results that exist.
-    workers: files in work at once; default the CPU cores and two.
+    workers: files in work at once; default the CPUs that may be used and two.
     max_pixels: of one picture.
     deinterlace: interlaced videos become progressive.
     tone_map: HDR videos become SDR.
@@ -69,7 +69,7 @@ class LocalEngine:
     def __init__(self, model: Model, settings: Settings) -> None:
         self._model, self._settings = model, settings
         self.place = model.device
-        self.workers = settings.workers or (os.cpu_count() or 1) + 2
+        self.workers = settings.workers or usable_cpus() + 2
         self._budget, self._lanes = MemoryBudget(_MEMORY), threading.Semaphore(_LANES)
 
     @contextmanager

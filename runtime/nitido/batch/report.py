@@ -41,9 +41,9 @@ class BatchReport:
         self.stopped = "" if part.stopped == "interrupted" else part.stopped
 
 
-def write_batch_report(path: Path, report: BatchReport, producer: Producer, *, device: str, seconds: float) -> None:
-    """Writes the report as JSON. Raises ``SinkUnavailable``."""
-    content: dict[str, Any] = {
+def report_content(report: BatchReport, producer: Producer, *, device: str, seconds: float) -> dict[str, Any]:
+    """The report as plain values for JSON. device: where it ran. seconds: how long."""
+    return {
         "nitido": __version__,
         "model": producer.model,
         "sha256": producer.sha256,
@@ -57,6 +57,10 @@ def write_batch_report(path: Path, report: BatchReport, producer: Producer, *, d
         "failed": [{"source": str(path), "reason": reason} for path, reason in report.failed],
         "left_out": dict(report.left_out),
     }
+
+
+def write_batch_report(path: Path, content: dict[str, Any]) -> None:
+    """Writes the report as JSON. Raises ``SinkUnavailable``."""
     write_whole(path, json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
 
 

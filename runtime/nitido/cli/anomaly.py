@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.help import SuggestingGroup
+from nitido.cli.options import RECONSTRUCTING_MODEL, device_option, threads_option
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 
 FOUND = 3  # exit code: at least one anomaly
 
-_model = click.option("--model", required=True, help="Model name or .onnx file.")
+_model = click.option("--model", type=RECONSTRUCTING_MODEL, required=True, help="Model name or .onnx file.")
 _PATH = click.Path(path_type=Path)
 
 
-@click.group(short_help="Find what is not as in good pictures: fit, check, live.")
+@click.group(cls=SuggestingGroup, short_help="Find what is not as in good pictures: fit, check, live.")
 def anomaly() -> None:
     """Find what is not as in good pictures.
 

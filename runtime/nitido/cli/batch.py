@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import codec_option, device_option, threads_option, together
-from nitido.cli.terminal import progress_bar
+from nitido.cli.options import (
+    FRAME_MODEL,
+    codec_option,
+    device_option,
+    model_for,
+    threads_option,
+    together,
+    verbosity_options,
+)
+from nitido.cli.terminal import messages
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
     from nitido.batch.engine import Engine, Settings
-    from nitido.batch.journal import State
     from nitido.batch.plan import Job
     from nitido.batch.report import BatchReport
     from nitido.batch.run import Batch
+    from nitido.cli.batch_output import BatchOutput
     from nitido.inference.model import Model
     from nitido.system.search import Filter
 
@@ -51,6 +59,9 @@ class BatchOptions:
     poll: float
     engine: str
     ray_address: str | None
+    quiet: bool
+    verbose: bool
+    as_json: bool
     strength: float = 1.0
 
 
@@ -78,7 +89,7 @@ _options = together(
     click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
     click.option("--lossless", is_flag=True, help="Keep every value: WebP, and no JPEG or AVIF."),
     click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
-    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: cores + 2]"),
+    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: usable CPUs + 2]"),
     click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
     click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
     click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),
@@ -86,6 +97,8 @@ _options = together(
     click.option("--poll", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds, --watch."),
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
     click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster.  [default: RAY_ADDRESS, or here]"),
+    verbosity_options("Show a line for each file as it is done."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object per file and line, then a summary."),
 )
 
 _strength = click.option(
@@ -96,23 +109,27 @@ _strength = click.option(
 @click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{_HELP}")
 @_options
 @_strength
-@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option(
+    "--model", type=model_for("denoise"), default="denoise", show_default=True, help="Model name or .onnx file."
+)
 def denoise(**given: Any) -> None:
     _carry_out(BatchOptions(**given), "denoise")
 
 
 @click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
 @_options
-@click.option("--model", default="upscale", show_default=True, help="Model name or .onnx file.")
-@click.option("--scale", type=int, default=2, show_default=True, help="Enlargement: 2, 3 or 4.")
-def upscale(scale: int, **given: Any) -> None:
+@click.option(
+    "--model", type=model_for("upscale"), default="upscale", show_default=True, help="Model name or .onnx file."
+)
+@click.option("--scale", type=int, help="Enlargement: 2, 3 or 4.  [default: the model's, else 2]")
+def upscale(scale: int | None, **given: Any) -> None:
     _carry_out(BatchOptions(**given), "upscale", scale)
 
 
 @click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{_HELP}")
 @_options
 @_strength
-@click.option("--model", required=True, help="Model name or .onnx file.")
+@click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
 
@@ -123,6 +140,7 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     from nitido.batch.journal import Journal
     from nitido.batch.plan import is_file_name
     from nitido.batch.run import Batch
+    from nitido.cli.batch_output import BatchOutput
     from nitido.images.io import SUFFIX_OF
     from nitido.inference.model import Model
     from nitido.model_file import zoo
@@ -140,15 +158,15 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     if options.strength != 1.0 and not model.has_strength:
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
     settings = _settings(options, model)
+    shown = BatchOutput(options.quiet, options.verbose, options.as_json)
     jobs = [] if options.watch else _plan(options)
-    with ExitStack() as stack:
+    with messages("ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"), ExitStack() as stack:
         journal = None
         if not is_file_name(options.output):
             journal = stack.enter_context(Journal(options.output, readonly=options.dry_run))
         engine: Engine = LocalEngine(model, settings)
         if options.dry_run:
-            _list(Batch(model, settings, journal=journal, engine=engine).sort(jobs))
-            _show_left_out(_left_out(options))
+            shown.plan(Batch(model, settings, journal=journal, engine=engine).sort(jobs), _left_out(options))
             return
         stack.enter_context(quiet_stderr())
         if options.engine == "ray":
@@ -158,10 +176,10 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         stop = stack.enter_context(stop_on_signal())  # after Ray, which has a handler of its own
         began = time.perf_counter()
         batch = Batch(model, settings, journal=journal, engine=engine)
-        report = _watch(batch, options, stop) if options.watch else _run(batch, jobs, stop)
+        report = _watch(batch, options, stop, shown) if options.watch else _run(batch, jobs, stop, shown)
         if options.watch or not report.stopped:  # else the run that goes on tells
             report.left_out = _left_out(options)
-        _conclude(report, options, batch, time.perf_counter() - began, stop)
+        _conclude(report, options, batch, time.perf_counter() - began, stop, shown)
 
 
 def _settings(options: BatchOptions, model: Model) -> Settings:
@@ -214,82 +232,50 @@ def _left_out(options: BatchOptions) -> dict[str, int]:
     return left_out(options.inputs, SUFFIXES, _chosen(options), outside=options.output)
 
 
-def _show_left_out(endings: dict[str, int]) -> None:
-    from nitido.system.search import left_out_line
-
-    if endings:
-        click.echo(left_out_line(endings))
-
-
-def _list(jobs: list[tuple[Job, State]]) -> None:
-    """What a run would do, a line a file."""
-    from collections import Counter
-
-    from nitido.batch.journal import State
-
-    words = {State.OPEN: "would write", State.DONE: "done before", State.KEPT: "would keep"}
-    counts: Counter[str] = Counter()
-    for job, state in jobs:
-        word = words[state]
-        if job.problem or not job.source.is_file():
-            word = "would fail"
-        elif state is State.OPEN and job.target.exists():
-            word = "would replace"
-        counts[word] += 1
-        click.echo(f"{word:13} {job.target} <- {job.source}{f': {job.problem}' if job.problem else ''}")
-    click.echo(", ".join(f"{word}: {count}" for word, count in counts.items()) + "; nothing was written")
-
-
 def _title(batch: Batch) -> str:
     return f"{batch.model.card.name} on {batch.engine.place}"
 
 
-def _run(batch: Batch, jobs: list[Job], stop: Stop) -> BatchReport:
+def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> BatchReport:
     """All jobs under a progress bar."""
     from nitido.batch.journal import State
-    from nitido.batch.report import failure_line
     from nitido.batch.run import units
 
     planned = batch.sort(jobs)
-    with progress_bar(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
-        report = batch.run(planned, stopping=stop.is_set, progress=progress)
-    for path, reason in report.failed:
-        click.echo(failure_line(path, reason), err=True)
-    return report
+    shown.begin(planned)
+    with shown.progress(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
+        return batch.run(planned, stopping=stop.is_set, progress=progress, finished=shown.finished)
 
 
-def _watch(batch: Batch, options: BatchOptions, stop: Stop) -> BatchReport:
+def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) -> BatchReport:
     """Jobs as they come, a line for each."""
+    from functools import partial
+
     from nitido.batch.report import BatchReport
     from nitido.batch.watch import Arrivals
 
     arrivals, total = Arrivals(lambda: _plan(options)), BatchReport()
-    click.echo(f"{_title(batch)}: watching {', '.join(map(str, options.inputs))}; Ctrl-C ends it", err=True)
+    shown.note(f"{_title(batch)}: watching {', '.join(map(str, options.inputs))}; Ctrl-C ends it")
     while not stop.is_set() and not total.stopped:
         jobs = arrivals.ready()
         if jobs:
-            total.add(batch.run(batch.sort(jobs), stopping=stop.is_set, finished=_show_finished))
+            planned = batch.sort(jobs)
+            shown.begin(planned)
+            total.add(batch.run(planned, stopping=stop.is_set, finished=partial(shown.finished, lines=True)))
         stop.wait(options.poll)
     return total
 
 
-def _show_finished(job: Job, reason: str) -> None:
-    from nitido.batch.report import failure_line
-
-    if reason:
-        click.echo(failure_line(job.source, reason), err=True)
-    else:
-        click.echo(f"done {job.target}")
-
-
-def _conclude(report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop) -> None:
+def _conclude(
+    report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop, shown: BatchOutput
+) -> None:
     """Shows what became of the run and exits as it deserves."""
-    from nitido.batch.report import summary_line, write_batch_report
+    from nitido.batch.report import report_content, write_batch_report
 
-    click.echo(summary_line(report, options.output, seconds))
-    _show_left_out(report.left_out)
+    content = report_content(report, batch.producer, device=batch.model.device, seconds=seconds)
+    shown.summary(report, options.output, seconds, content)
     if options.report:
-        write_batch_report(options.report, report, batch.producer, device=batch.model.device, seconds=seconds)
+        write_batch_report(options.report, content)
     if report.stopped == "interrupted":
         click.echo("Interrupted: what is done is kept; the same command goes on with the rest", err=True)
         raise SystemExit(128 + stop.signal)

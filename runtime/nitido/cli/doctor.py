@@ -93,7 +93,7 @@ def _machine(report: DoctorReport) -> Iterator[_Row]:
     yield _Row(_PLAIN, "has", ", ".join(f"{name}: {words[there]}" for name, there in machine.features.items()))
     cores = machine.physical_cores
     few = machine.usable_cpus < (cores or machine.logical_cpus)
-    limit = f"; this process may use {machine.usable_cpus}: pass --threads {machine.usable_cpus}" if few else ""
+    limit = f"; this process may use {machine.usable_cpus}, and starts as many threads" if few else ""
     counted = "unknown" if cores is None else cores
     yield _Row(_NOTE if few else _PLAIN, "cores", f"{counted} physical, {machine.logical_cpus} logical{limit}")
     display = report.display

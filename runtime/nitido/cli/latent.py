@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option, together
+from nitido.cli.options import LATENT_MODEL, device_option, threads_option, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,9 @@ class _Axes(click.ParamType):
 
 
 _options = together(
-    click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']"),
+    click.option(
+        "--model", type=LATENT_MODEL, help="Name, or file of either half.  [default: the one marked in 'nitido models']"
+    ),
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
     click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
     click.option("--columns", type=click.IntRange(1), help="Of a sheet."),

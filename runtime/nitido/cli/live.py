@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nitido.cli.options import codec_option, device_option, threads_option
+from nitido.cli.options import FRAME_MODEL, codec_option, device_option, threads_option, verbosity_options
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -23,7 +23,7 @@ from nitido.video.formats import QUALITY, Encoding
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
 @ends_options
-@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option("--model", type=FRAME_MODEL, default="denoise", show_default=True, help="Model name or .onnx file.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
@@ -36,6 +36,7 @@ from nitido.video.formats import QUALITY, Encoding
 @codec_option
 @click.option("--quality", type=click.IntRange(1, 100), help=f"Quality of a video file.  [default: {QUALITY}]")
 @click.option("--stats", type=click.Path(path_type=Path, dir_okay=False), help="Write the final statistics as JSON.")
+@verbosity_options("Show the status once a second and log details.")
 def live(
     source: str,
     sink: str,
@@ -55,6 +56,8 @@ def live(
     codec: str | None,
     quality: int | None,
     stats: Path | None,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Restore a camera, stream, clip or pipe as it runs.
 
@@ -67,7 +70,10 @@ def live(
     from nitido.live.state import Controls
 
     controls = Controls(strength=strength, split=split)
-    with messages(), stop_on_signal(hangup=True, second="interrupt", asked=controls.stop):
+    with (
+        messages("ERROR" if quiet else "DEBUG" if verbose else "INFO"),
+        stop_on_signal(hangup=True, second="interrupt", asked=controls.stop),
+    ):
         from nitido.live.loop import run
         from nitido.live.sinks import open_sink
         from nitido.live.variants import open_variants, variant_names
@@ -85,7 +91,9 @@ def live(
             with open_sink(
                 sink, fps=out_fps, overwrite=overwrite, snapshots=snapshots, encoding=encoding, clip=clip
             ) as out:
-                click.echo(f"{', '.join(variant_names(models))} on {models[0].device}: {source} -> {sink}", err=True)
+                if not quiet:
+                    names = ", ".join(variant_names(models))
+                    click.echo(f"{names} on {models[0].device}: {source} -> {sink}", err=True)
                 report = run(
                     frames,
                     models,
@@ -94,11 +102,12 @@ def live(
                     every_frame=every_frame,
                     overlay=overlay,
                     controls=controls,
-                    progress=status_line(),
+                    progress=status_line(quiet=quiet, verbose=verbose),
                 )
             expect_frames(report, source, controls)
         clear()
-        click.echo(report.line(), err=True)
+        if not quiet:
+            click.echo(report.line(), err=True)
         if stats is not None:
             import json
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from nitido import __version__
+from nitido.cli.help import SuggestingGroup
 from nitido.errors import NitidoError
 
 # The runtime's commands: where each one lives.
@@ -27,13 +28,14 @@ _OWN = {
     "embed": "nitido.cli.embed:embed",
     "anomaly": "nitido.cli.anomaly:anomaly",
     "explore": "nitido.cli.explore:explore",
+    "help": "nitido.cli.help:help_",
 }
 # Further commands are entry points of packages that an extra makes complete.
 _EXTRA_OF = {"nitido_train": "train", "nitido_export": "export"}
 _DEBUG = "NITIDO_DEBUG"
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """The runtime's commands, and those of extras, which are found by entry point. All are imported when used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -7,23 +7,31 @@ from typing import Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import ANY_MODEL, device_option, threads_option
 from nitido.model_file.card import Card
 
 
 @click.command("models", short_help="List the models at hand.")
-def models() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def models(as_json: bool) -> None:
     """List the models at hand; * marks the one that a task's name stands for."""
     from nitido.model_file.zoo import entries
 
-    for entry in entries():
+    found = entries()
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(entry) | {"path": str(entry.path)} for entry in found], indent=2))
+        return
+    for entry in found:
         mark = "*" if entry.default else " "
         size = entry.path.stat().st_size / 1000 if entry.path.is_file() else 0
         click.echo(f"{mark} {entry.name:26} {entry.task:11} ×{entry.scale}  {size:6.0f} KB  {entry.summary}")
 
 
 @click.command("info", short_help="Show a model's card.")
-@click.argument("model")
+@click.argument("model", type=ANY_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 def info(model: str, as_json: bool) -> None:
     """Show what MODEL, a name or an .onnx file, says of itself."""
@@ -40,7 +48,7 @@ def info(model: str, as_json: bool) -> None:
 
 
 @click.command("verify", short_help="Replay a model's certificate on this device.")
-@click.argument("model")
+@click.argument("model", type=ANY_MODEL)
 @device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
