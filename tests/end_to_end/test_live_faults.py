@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.io import VideoSink
+from nitido.video.writer import VideoSink
 from support.commands import HANG, command, opened_by_signal, running, send
 from support.frames import frames_in
 from support.waiting import until
