@@ -33,7 +33,7 @@ def test_a_tasks_name_stands_for_one_model_at_each_scale(
     for name, *_ in named:
         (tmp_path / f"{name}.onnx").write_bytes(data)
     (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
-    monkeypatch.setattr(zoo, "_folders", lambda: [tmp_path])
+    monkeypatch.setattr(zoo, "folders", lambda: [tmp_path])
     assert [zoo.find("upscale", scale).stem for scale in (None, 2, 4)] == ["two", "two", "four"]
     assert zoo.find("other-two", 4).stem == "other-two"  # a name is a name; its scale is another check
     with pytest.raises(ModelNotFound, match="no model for 'upscale' ×3: there are ×2, ×4"):
