@@ -15,12 +15,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from nitido.video.writer import VideoSink
-from nitido.video.reader import VideoSource
 
 import nitido
 from nitido.frames import Frame
 from nitido.images.io import Picture, read_picture, write_picture
+from nitido.video.reader import VideoSource
+from nitido.video.writer import VideoSink
 from nitido_train.data import degrade
 from nitido_train.evaluation.metrics import psnr, psnr_y
 
