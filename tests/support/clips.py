@@ -33,13 +33,15 @@ def make_clip(
     rotation: int = 0,
     tags: tuple[int, int, int, int] = (2, 2, 2, 0),
     sounds: Sequence[str] = (),
+    sound_codec: str = "aac",
+    sound_begins: float = 0.0,
     facts: dict[str, str] | None = None,
     fast_start: bool = False,
 ) -> Path:
     """Writes pictures of one size, uint8 H×W×3 BGR, at their times in seconds (default 25 a second).
 
     tags: primaries, transfer, matrix, range.
-    sounds: a language for each track of a second of sound.
+    sounds: a language for each track of a second of sound, which begins at ``sound_begins`` seconds.
     facts: metadata of the file.
     fast_start: an MP4's index comes first.
     """
@@ -59,7 +61,8 @@ def make_clip(
             stream.set_display_rotation(rotation)
         tracks: list[Any] = []
         for language in sounds:
-            track = container.add_stream("aac", rate=44_100)
+            track = container.add_stream(sound_codec, rate=44_100)
+            track.codec_context.layout = "mono"
             track.metadata["language"] = language
             tracks.append(track)
         for picture, time in zip(pictures, times, strict=True):
@@ -72,7 +75,7 @@ def make_clip(
             for start in range(0, 44_100, 1024):
                 samples = np.sin(np.arange(start, start + 1024) / 20)[None].astype(np.float32)
                 sound = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
-                sound.sample_rate, sound.pts = 44_100, start
+                sound.sample_rate, sound.pts = 44_100, start + round(sound_begins * 44_100)
                 container.mux(track.encode(sound))
             container.mux(track.encode(None))
     return path
@@ -88,6 +91,12 @@ def pictures_of(path: Path) -> list[Picture]:
     """Every frame, uint8 H×W×3 BGR, as FFmpeg converts it."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def sound_of(path: Path) -> list[bytes]:
+    """The packets of the first track of sound."""
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
 def psnr(expected: Picture, found: Picture) -> float:

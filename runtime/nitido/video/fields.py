@@ -43,7 +43,8 @@ class Deinterlacer:
 
     def _filter(self, width: int, height: int, pixel_format: str) -> Any:
         graph = av.filter.Graph()
-        source = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=self._stream.time_base)
+        kind = av.VideoFormat(pixel_format, width, height)
+        source = graph.add_buffer(width=width, height=height, format=kind, time_base=self._stream.time_base)
         bwdif = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
         graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
         return graph

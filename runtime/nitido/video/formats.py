@@ -47,7 +47,7 @@ def encoder_options(encoder: str, quality: int) -> dict[str, str]:
     if encoder == "libx264":
         # Without psychovisual tricks, and with finer colour: what the model made is to be kept, not to look sharper.
         faithful = {"tune": "psnr", "x264-params": "chroma-qp-offset=-6"}
-        return {"crf": f"{crf:.1f}", "preset": "superfast", "bf": "0", **faithful}
+        return {"crf": f"{crf:.1f}", "preset": "ultrafast", "bf": "0", **faithful}
     if encoder == "libx265":
         return {"crf": f"{crf:.1f}", "preset": "veryfast", "x265-params": "log-level=none:bframes=0"}
     if encoder == "libsvtav1":

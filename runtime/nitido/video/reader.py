@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 from nitido.video.colour import Decoder, tags_of
-from nitido.video.info import VideoInfo, describe
+from nitido.video.info import describe
 from nitido.video.library import load_av, main_video, open_input, reason
 from nitido.video.timeline import Timeline
 
@@ -68,18 +69,19 @@ class VideoSource:
         try:
             self._container = self._stack.enter_context(open_input(path))
             self._stream = self._choose_stream()
-            self.info, self._promised = self._probe()
-            # A fresh container, because not every format can be wound back.
-            self._stack.close()
-            self._container = self._stack.enter_context(open_input(path))
-            self._stream = self._choose_stream()
+            self._undealt = self._decoded()
+            self._first = next(self._undealt, None)
+            if self._first is None:
+                raise SourceUnavailable(f"{path} holds no decodable frame")
+            self.info = describe(self._stream, self._first, tone_map=tone_map)
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             self._stack.close()
             raise SourceUnavailable(f"{path} is not a video that can be decoded: {reason(error)}") from error
         except BaseException:
             self._stack.close()
             raise
-        self.fps, self.time, self._end = self.info.fps, 0.0, 0.0
+        self.fps, self.time = self.info.fps, 0.0
+        self._promised = int(self._stream.frames or 0)
         self.count = self._promised or self._count_by_duration()
 
     @property
@@ -92,7 +94,7 @@ class VideoSource:
             yield frame.values
 
     def frames(self, *, deep: bool = False) -> Iterator[TimedFrame]:
-        """The frames with their times. deep: in 16 bits, where the file has more than 8."""
+        """The frames with their times, once. deep: in 16 bits, where the file has more than 8."""
         decoded = self._progressive()
         while not self._closed:
             with self._reading:
@@ -140,12 +142,6 @@ class VideoSource:
         stream.thread_type = "AUTO"
         return stream
 
-    def _probe(self) -> tuple[VideoInfo, int]:
-        """What the first frame is like, and how many the file promises."""
-        for frame in self._decoded():
-            return describe(self._stream, frame, tone_map=self._tone_map), int(self._stream.frames or 0)
-        raise SourceUnavailable(f"{self.path} holds no decodable frame")
-
     def _count_by_duration(self) -> int:
         stream = self._stream
         if stream.duration:
@@ -192,13 +188,14 @@ class VideoSource:
 
     def _progressive(self) -> Iterator[Any]:
         """Decoded frames, the interlaced ones as whole pictures."""
+        frames = chain([self._first], self._undealt)
         if not self._deinterlace:
-            yield from self._decoded()
+            yield from frames
             return
         from nitido.video.fields import Deinterlacer  # it needs PyAV, which was loaded after OpenCV
 
         deinterlacer = Deinterlacer(self._stream)
-        for frame in self._decoded():
+        for frame in frames:
             yield from deinterlacer.feed(frame)
         yield from deinterlacer.flush()
 

@@ -51,7 +51,7 @@ class Timeline:
         sparse = packet.stream.type not in ("video", "audio")
         if expected is not None and not -_JOINT <= moment + shift - expected < _HOURS:
             # The streams of a file jump together, though their packets come at different moments.
-            alike = sparse or abs(moment + self._newest - expected) < _ALIKE
-            shift = self._newest if alike else expected - moment
+            jumped = self._newest != shift and abs(moment + self._newest - expected) < _ALIKE
+            shift = self._newest if jumped or sparse else expected - moment
             self._shifts[index] = self._newest = shift
         self._expected[index] = moment + shift + float((packet.duration or 0) * packet.time_base)
