@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nitido.wording import count
 from nitido_export.cli.evaluate import print_evaluation
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _print_notes(checkpoint: Checkpoint, licence: str | None) -> None:
             f"note: these weights began as others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
         )
     if not checkpoint.history:
-        steps = f"{checkpoint.step} of {checkpoint.recipe.schedule.steps} steps"
+        steps = f"{checkpoint.step} of {count(checkpoint.recipe.schedule.steps, 'step')}"
         click.echo(f"note: these weights were never validated ({steps}): they may restore little or nothing")
 
 
@@ -177,8 +178,8 @@ def _print_parts(cards: Sequence[Card], output: Path) -> None:
     for card in cards:
         unit = "levels of 255" if card.task != "encode" else "in its own units"
         click.echo(
-            f"{output.with_name(card.name)}.onnx: {card.parameters} parameters, differs from the network by at "
-            f"most {card.parity['max_error']:g} {unit}"
+            f"{output.with_name(card.name)}.onnx: {count(card.parameters, 'parameter')}, differs from the network "
+            f"by at most {card.parity['max_error']:g} {unit}"
         )
     if cards[0].quantization:
         click.echo(f"loses at most {max(0.0, cards[0].quantization['loss']):.2%} of a score against fp32")
@@ -186,8 +187,8 @@ def _print_parts(cards: Sequence[Card], output: Path) -> None:
 
 def _print_card(card: Card, output: Path) -> None:
     click.echo(
-        f"{output}: {card.parameters} parameters, {card.macs_per_pixel / 1000:.1f} K MAC/pixel, halo {card.halo} px, "
-        f"differs from the network by at most {card.parity['max_error']} of 255 levels"
+        f"{output}: {count(card.parameters, 'parameter')}, {card.macs_per_pixel / 1000:.1f} K MAC/pixel, "
+        f"halo {card.halo} px, differs from the network by at most {card.parity['max_error']} of 255 levels"
     )
     if card.quantization:
         facts = card.quantization

@@ -24,6 +24,7 @@ from nitido.errors import NitidoError, ProviderUnavailable, SourceUnavailable
 from nitido.images.io import encode_picture, format_of, read_picture
 from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
+from nitido.wording import count
 
 _RETRIES = 3  # of one file whose worker died: more often, and it is the file that kills
 _AHEAD = 2  # files at a worker at once, so that it need not wait for the next
@@ -50,7 +51,7 @@ class RayEngine:
     @property
     def place(self) -> str:
         """Where it computes, for people."""
-        return f"{len(self._workers)} Ray workers ({self._model.device})"
+        return f"{count(len(self._workers), 'Ray worker')} ({self._model.device})"
 
     @property
     def workers(self) -> int:

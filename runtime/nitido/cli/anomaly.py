@@ -23,6 +23,7 @@ from nitido.cli.streams import (
 )
 from nitido.cli.terminal import messages, status_line
 from nitido.system.process import quiet_stderr, stop_on_signal
+from nitido.wording import count, plural
 
 if TYPE_CHECKING:
     from nitido.anomaly.stage import Sighting
@@ -107,17 +108,21 @@ def fit_model(
     written = write_fitted(reconstruction, threshold, output)
     click.echo(
         f"{' and '.join(map(str, written))}: threshold {threshold.score:.1f} levels, the {quantile:g} quantile of "
-        f"{threshold.pictures} good pictures (mean {threshold.mean:.1f}, deviation {threshold.std:.1f}) and "
+        f"{count(threshold.pictures, 'good picture')} (mean {threshold.mean:.1f}, deviation {threshold.std:.1f}) and "
         f"{100 * margin:g} %"
     )
     if threshold.pictures < threshold.enough:
         click.echo(
-            f"note: {threshold.pictures} pictures are few for a {quantile:g} quantile, so it is their largest score; "
+            f"note: {count(threshold.pictures, 'picture')} {plural(threshold.pictures, 'is')} few for a {quantile:g} "
+            f"quantile, so it is their largest score; "
             f"better are {threshold.enough} or more",
             err=True,
         )
     if failed:
-        click.echo(f"note: {failed} of {len(sources)} files could not be read and were left out", err=True)
+        click.echo(
+            f"note: {failed} of {count(len(sources), 'file')} could not be read and {plural(failed, 'was')} left out",
+            err=True,
+        )
 
 
 @anomaly.command("check", short_help="Check pictures.")
@@ -177,8 +182,9 @@ def check(
         write_whole(table, as_csv(rows))
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ("ok", "anomaly", "failed")}
     click.echo(
-        f"{len(rows)} pictures: {counts['ok']} ok, {counts['anomaly']} anomalies, {counts['failed']} failed; threshold "
-        f"{threshold.score:.1f} ({inspector.reconstruction.card.name} on {inspector.reconstruction.device})",
+        f"{count(len(rows), 'picture')}: {counts['ok']} ok, {count(counts['anomaly'], 'anomaly')}, "
+        f"{counts['failed']} failed; threshold {threshold.score:.1f} "
+        f"({inspector.reconstruction.card.name} on {inspector.reconstruction.device})",
         err=True,
     )
     if odd:
@@ -187,7 +193,8 @@ def check(
             f"note: there were pictures of {odd[1]}×{odd[0]} pixels, and the threshold is from {expected}", err=True
         )
     if stop.is_set():
-        click.echo(f"Interrupted: {len(files) - len(rows)} pictures were not checked", err=True)
+        left = len(files) - len(rows)
+        click.echo(f"Interrupted: {count(left, 'picture')} {plural(left, 'was')} not checked", err=True)
         raise SystemExit(128 + stop.signal)
     if counts["failed"]:
         raise SystemExit(1)
@@ -268,6 +275,9 @@ def watch(
                     frames, stage, out, every_frame=every_frame, controls=controls, progress=status_line()
                 )
             expect_frames(report, source, controls)
-        click.echo(f"{stage.seen} frames inspected, {stage.anomalies} of them anomalies; {report.line()}", err=True)
+        click.echo(
+            f"{count(stage.seen, 'frame')} inspected, {count(stage.anomalies, 'anomaly')} among them; {report.line()}",
+            err=True,
+        )
     if alarms:
         raise SystemExit(FOUND)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nitido.wording import count
+
 if TYPE_CHECKING:
     from nitido.doctor.report import DoctorReport
 
@@ -61,7 +63,7 @@ def render(report: DoctorReport) -> Iterator[str]:
     if not problems:
         yield click.style("All is well.", fg="green")
         return
-    yield click.style(f"{len(problems)} thing{'s' if len(problems) > 1 else ''} to mend:", fg="red")
+    yield click.style(f"{count(len(problems), 'thing')} to mend:", fg="red")
     for problem in problems:
         yield f"  {click.style(_BAD, fg='red')} {problem.text}"
         yield f"      {problem.mend}"
@@ -116,7 +118,7 @@ def _devices(report: DoctorReport) -> Iterator[_Row]:
         if not trial.usable:
             yield _Row(_BAD if trial.device == "cpu" else _NOTE, trial.device, trial.detail)
             continue
-        part = f", takes {trial.nodes[0]} of {trial.nodes[1]} nodes" if trial.nodes else ""
+        part = f", takes {trial.nodes[0]} of {count(trial.nodes[1], 'node')}" if trial.nodes else ""
         yield _Row(_GOOD, trial.device, f"computes{part}; opened and ran in {trial.seconds:.2f} s")
 
 

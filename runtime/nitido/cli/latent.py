@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nitido.cli.options import LATENT_MODEL, device_option, threads_option, together
+from nitido.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +165,7 @@ def interpolate(
     z = sampling.between(ends[0], ends[1], steps, path_)
     style = Style(columns=columns, strip=True, zoom=zoom, fps=fps)
     _write(output, decoder, z, label, style, overwrite=overwrite, joined=_is_tune(output))
-    click.echo(f"{steps} steps by {space.name} on {decoder.device}, {path_} -> {output}")
+    click.echo(f"{count(steps, 'step')} by {space.name} on {decoder.device}, {path_} -> {output}")
 
 
 def _check_output(output: Path, overwrite: bool) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nitido.cli.options import ANY_MODEL, device_option, threads_option
-
-if TYPE_CHECKING:
-    from nitido.model_file.card import Card
-
+from nitido.model_file.card import Card
+from nitido.wording import count
 
 
 @click.command("models", short_help="List the models at hand.")
@@ -94,8 +92,10 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
     yield "computes", f"{card.parameters:,} parameters, {card.macs_per_pixel:,.0f} MAC per pixel, in {card.precision}"
     latent = card.latent
     if latent:
-        size = f"{latent['height']}×{latent['width']}" if latent["medium"] == "picture" else f"{latent['steps']} steps"
-        yield "latent", f"{latent['kind']}, {latent['size']} dimensions, {latent['medium']} of {size}"
+        size = (
+            f"{latent['height']}×{latent['width']}" if latent["medium"] == "picture" else count(latent["steps"], "step")
+        )
+        yield "latent", f"{latent['kind']}, {count(latent['size'], 'dimension')}, {latent['medium']} of {size}"
         yield "classes", ", ".join(latent.get("labels") or [])
     else:
         yield "tiles", f"on a grid of {card.multiple} px, with {card.halo} px of context"
@@ -114,10 +114,10 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
     certificate = card.certificate
     if certificate:
         allowed = f"another machine may be off by {certificate['tolerance']:g}"
-        yield "certificate", f"{certificate['vectors']} vectors, {allowed} (nitido verify {card.name})"
+        yield "certificate", f"{count(certificate['vectors'], 'vector')}, {allowed} (nitido verify {card.name})"
 
 
 def _row(row: dict[str, Any]) -> str:
     baseline = f" (without: {row['baseline']})" if row.get("baseline") is not None else ""
-    count = f", {row['pictures']} pictures" if row.get("pictures") else ""
-    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{count}"
+    pictures = f", {count(row['pictures'], 'picture')}" if row.get("pictures") else ""
+    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{pictures}"

@@ -24,6 +24,7 @@ from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.properties import read_properties
 from nitido.system.cpus import thread_limit, usable_cpus
+from nitido.wording import count
 
 _log = logging.getLogger(__name__)
 # Where a build's source file and C++ signature stand before the message.
@@ -183,7 +184,7 @@ def _open(
     taken = nodes_on(session, provider.name) if provider.device != "cpu" else None
     if taken is not None and taken[0] == 0:
         raise ProviderUnavailable(
-            f"device '{provider.device}' is active but took none of the {taken[1]} nodes of {path.name}: "
+            f"device '{provider.device}' is active but took none of the {count(taken[1], 'node')} of {path.name}: "
             "it cannot compute this model, everything would run on the CPU; use another device"
         )
     return session

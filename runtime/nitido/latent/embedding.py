@@ -21,6 +21,7 @@ from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
 from nitido.system.search import EVERYTHING, Filter, require_files
 from nitido.video import formats as video
+from nitido.wording import count as counted
 
 _log = logging.getLogger(__name__)
 
@@ -148,8 +149,11 @@ def nearest(
     if metric not in METRICS:
         raise FrameMismatch(f"expected the metric {' or '.join(METRICS)}, found '{metric}'")
     if embedding.model not in ("", space.name) or embedding.z.shape[1] != space.size:
-        found = f"{embedding.z.shape[1]} numbers by {embedding.model or 'a model that the table does not name'}"
-        raise CardMismatch(f"expected latents of {space.size} numbers by {space.name}, found {found}; embed anew")
+        numbers = counted(embedding.z.shape[1], "number")
+        raise CardMismatch(
+            f"expected latents of {counted(space.size, 'number')} by {space.name}, found {numbers} by "
+            f"{embedding.model or 'a model that the table does not name'}; embed anew"
+        )
     spread = np.maximum(space.std, max(_QUIET * float(space.std.max()), 1e-12)).astype(np.float64)
     values = (embedding.z - space.mean) / spread
     wanted = (np.asarray(query, np.float64).reshape(-1) - space.mean) / spread

@@ -17,6 +17,7 @@ from nitido.frames import Frame, is_frame
 from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, write_picture
 from nitido.system.files import write_whole
 from nitido.video import formats as video
+from nitido.wording import count as counted
 
 _BACKGROUND = 96  # tells pictures apart whether they are dark or light
 _STRIP = 1600  # pixels across, beyond which a strip goes on in another row
@@ -127,7 +128,7 @@ def _checked(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
             break
         yield frame
     if found != count or not count:
-        raise FrameMismatch(f"expected {max(1, count)} pictures, found {'more' if found > count else found}")
+        raise FrameMismatch(f"expected {counted(max(1, count), 'picture')}, found {'more' if found > count else found}")
 
 
 def _columns(count: int, pitch: int, *, strip: bool) -> int:

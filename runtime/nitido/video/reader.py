@@ -19,6 +19,7 @@ from nitido.video.colour import Decoder, tags_of
 from nitido.video.info import describe
 from nitido.video.library import load_av, main_video, open_input, reason
 from nitido.video.timeline import Timeline
+from nitido.wording import count
 
 _COMPLETE = 0.9  # of what a file promises: containers count by duration, to a frame or two
 _DAMAGED = 1000  # places that are passed over in one file
@@ -116,7 +117,7 @@ class VideoSource:
             raise SourceUnavailable(f"{self.path} holds no decodable frame")
         if self._promised and frames < _COMPLETE * self._promised:
             raise SourceUnavailable(
-                f"{self.path} ends after {frames} of the {self._promised} frames it promises; {advice}"
+                f"{self.path} ends after {frames} of the {count(self._promised, 'frame')} it promises; {advice}"
             )
         length = (self._container.duration or 0) / self._av.time_base
         found, exact = self._end - self._start, self._container.format.name in _EXACT

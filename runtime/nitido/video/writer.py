@@ -34,6 +34,7 @@ from nitido.video.library import OpenFile, load_av, reason
 from nitido.video.readback import playable_frames
 from nitido.video.shapes import even, with_square_pixels
 from nitido.video.streams import CopiedStreams
+from nitido.wording import count, plural
 
 _RESERVE = 4 << 20  # bytes of disk that finishing a file may take beside its frames
 _MOVIE = {"movflags": "+faststart", "use_editlist": "1"}
@@ -243,8 +244,8 @@ class VideoSink:
         if not whole and not failed:
             kept = f"what can be played is in {self.path}" if found and self._keep else "nothing was kept"
             raise SinkUnavailable(
-                f"{self.path} was cut short, {found} of {self.frames} frames can be read back (disk full, quota, or "
-                f"device gone?); {kept}"
+                f"{self.path} was cut short, {found} of {count(self.frames, 'frame')} can be read back "
+                f"(disk full, quota, or device gone?); {kept}"
             )
 
     def _check_room(self, frame_bytes: int) -> None:
@@ -255,7 +256,11 @@ class VideoSink:
         except OSError as error:
             raise SinkUnavailable(f"cannot write {self.path}: {error.strerror}") from error
         if free < needed:
-            kept = f"the {self.frames} frames so far are kept" if self._keep and self.frames else "nothing was kept"
+            kept = (
+                f"the {count(self.frames, 'frame')} so far {plural(self.frames, 'is')} kept"
+                if self._keep and self.frames
+                else "nothing was kept"
+            )
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise SinkUnavailable(
                 f"cannot go on writing {self.path}: {free / 1e6:.1f} MB left on its disk, {needed / 1e6:.1f} MB needed "
