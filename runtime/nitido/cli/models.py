@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nitido.cli.options import ANY_MODEL, device_option, threads_option
-from nitido.model_file.card import Card
 from nitido.wording import count
+
+if TYPE_CHECKING:
+    from nitido.model_file.card import Card
 
 
 @click.command("models", short_help="List the models at hand.")
