@@ -1,4 +1,4 @@
-# Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
+# Everything runs in environments of its own: .venv-demo holds the runtime with video, .venv what developers need.
 PYTHON ?= python3
 
 .PHONY: demo check test quick lint docs bench explorer clean

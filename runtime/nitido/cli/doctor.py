@@ -82,7 +82,8 @@ def _section(title: str, rows: Iterable[_Row]) -> Iterator[str]:
 
 def _software(report: DoctorReport) -> Iterator[_Row]:
     for version in report.versions:
-        yield _Row(_BAD if version.error else _GOOD, version.name, version.version or version.error)
+        mark = _BAD if version.error else _NOTE if version.note else _GOOD
+        yield _Row(mark, version.name, version.version or version.error or version.note)
     for clash in report.clashes:
         yield _Row(_BAD, clash.module, f"written to by {' and '.join(clash.wheels)}")
 

@@ -16,12 +16,15 @@ from typing import Any, BinaryIO
 from nitido.errors import NitidoError
 
 
+_OLDEST = 18  # older ones convert neither matrices nor HDR as asked
+
+
 class VideoLibraryMissing(NitidoError):
     """The extra ``video`` is not installed."""
 
 
 def load_av() -> ModuleType:
-    """The module ``av``. Raises ``VideoLibraryMissing`` where it is not installed."""
+    """The module ``av``. Raises ``VideoLibraryMissing`` where it is not installed, or too old."""
     # OpenCV first: after PyAV's FFmpeg is loaded, importing OpenCV makes its windows hang for good.
     import cv2  # noqa: F401
 
@@ -30,6 +33,10 @@ def load_av() -> ModuleType:
         import av.logging
     except ModuleNotFoundError as error:
         raise VideoLibraryMissing("PyAV is not installed; run: pip install 'nitido[video]'") from error
+    if int(av.__version__.partition(".")[0]) < _OLDEST:
+        raise VideoLibraryMissing(
+            f"expected PyAV {_OLDEST} or later, found {av.__version__}; run: pip install 'nitido[video]'"
+        )
     av.logging.set_level(None)  # what goes wrong is said here, in one line
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 introduces itself otherwise
     return av
