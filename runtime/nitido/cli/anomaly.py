@@ -266,7 +266,7 @@ def watch(
 
         refuse_own_source(source, sink)
         stage = InspectionStage(open_inspector(model, device, threads=threads), show, steady=steady)
-        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format, controls=controls) as frames:
             if every_frame:
                 refuse_live(frames, source)
             with open_sink(sink, fps=frames.fps, overwrite=overwrite, snapshots=snapshots) as out:

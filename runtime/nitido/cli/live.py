@@ -81,7 +81,7 @@ def live(
 
         refuse_own_source(source, sink)
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
-        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format, controls=controls) as frames:
             if every_frame:
                 refuse_live(frames, source)
             known = [value for value in (frames.fps, fps if frames.live else None) if value]

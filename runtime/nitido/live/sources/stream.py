@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,7 +12,7 @@ import cv2
 
 from nitido.frames import Frame
 from nitido.video.colour import Decoder, tags_of
-from nitido.video.library import load_av, open_input, reason
+from nitido.video.library import PATIENCE, load_av, open_input, reason
 
 _log = logging.getLogger(__name__)
 
@@ -42,12 +43,16 @@ class StreamCapture:
     def read(self) -> tuple[bool, Frame | None]:
         """The next frame, uint8 H×W×3 BGR; none when the stream has ended or is lost."""
         while True:
+            began = time.monotonic()
             try:
                 frame = next(self._frames, None)
             except self._av.error.InvalidDataError:
                 continue  # a damaged packet; the next one may be whole
             except (self._av.error.FFmpegError, OSError):
                 return False, None
+            if time.monotonic() - began > 0.9 * PATIENCE:
+                # FFmpeg gave up and handed out what it still held; it would now wait once more.
+                self._frames = iter(())
             return (False, None) if frame is None else (True, self._decoder.pixels(frame, tags_of(frame)))
 
     def get(self, propId: int, /) -> float:  # noqa: N803 (OpenCV's name)
