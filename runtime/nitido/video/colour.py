@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nitido.video.library import load_av
+
 # ITU-T H.273 numbers, as FFmpeg and every container use them.
 BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020 = 1, 2, 5, 6, 9
 PQ, HLG = 16, 18
@@ -70,9 +72,8 @@ class Decoder:
 
     def __init__(self, *, fast: bool = False) -> None:
         """fast: colours a little less exact, for what is watched as it comes."""
-        from av.video.reformatter import VideoReformatter
-
-        self._reformatter, self._flags = VideoReformatter(), _READ_FAST if fast else _READ
+        reformatter = load_av().video.reformatter.VideoReformatter()
+        self._reformatter, self._flags = reformatter, _READ_FAST if fast else _READ
 
     def pixels(self, frame: Any, tags: ColourTags, *, deep: bool = False, tone_map: bool = False) -> NDArray[Any]:
         """H×W×3 BGR, full range: uint8, with ``deep`` uint16. tone_map: to the colours and brightness of BT.709."""
@@ -90,16 +91,15 @@ class Encoder:
     """Arrays as frames of PyAV in an encoder's pixel format. For one thread."""
 
     def __init__(self, pixel_format: str, tags: ColourTags) -> None:
-        from av.video.reformatter import VideoReformatter
-
-        self._reformatter, self._format, self._tags = VideoReformatter(), pixel_format, tags
+        self._av = load_av()
+        reformatter = self._av.video.reformatter.VideoReformatter()
+        self._reformatter, self._format, self._tags = reformatter, pixel_format, tags
 
     def frame(self, pixels: NDArray[Any]) -> Any:
         """uint8 or uint16 H×W×3 BGR, even sides, as a frame with its tags."""
-        import av
 
         deep = pixels.dtype == np.uint16
-        given = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="bgr48le" if deep else "bgr24")
+        given = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="bgr48le" if deep else "bgr24")
         tags = self._tags
         options: dict[str, Any] = {"interpolation": _DEEP if deep else _WRITE}
         if not self._format.startswith(("gbr", "bgr", "rgb")):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import av
-import av.error
-import av.filter
+from nitido.video.library import load_av
 
 
 class Deinterlacer:
@@ -17,7 +15,7 @@ class Deinterlacer:
     """
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self._stream, self._av = stream, load_av()
         self._graph: Any = None
         self._shape = (0, 0, "")
 
@@ -42,8 +40,8 @@ class Deinterlacer:
             yield from self._ready()
 
     def _filter(self, width: int, height: int, pixel_format: str) -> Any:
-        graph = av.filter.Graph()
-        kind = av.VideoFormat(pixel_format, width, height)
+        graph = self._av.filter.Graph()
+        kind = self._av.VideoFormat(pixel_format, width, height)
         source = graph.add_buffer(width=width, height=height, format=kind, time_base=self._stream.time_base)
         bwdif = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
         graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
@@ -54,7 +52,7 @@ class Deinterlacer:
         while True:
             try:
                 frame = self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
+            except (self._av.error.BlockingIOError, self._av.error.EOFError):
                 return
             # The filter counts in finer units of its own.
             frame.pts = round(frame.pts * frame.time_base / base)

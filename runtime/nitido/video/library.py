@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 from nitido.errors import NitidoError
 
-
 _OLDEST = 18  # older ones convert neither matrices nor HDR as asked
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 from nitido.video.colour import Decoder, tags_of
+from nitido.video.fields import Deinterlacer
 from nitido.video.info import describe
 from nitido.video.library import load_av, main_video, open_input, reason
 from nitido.video.timeline import Timeline
@@ -193,7 +194,6 @@ class VideoSource:
         if not self._deinterlace:
             yield from frames
             return
-        from nitido.video.fields import Deinterlacer  # it needs PyAV, which was loaded after OpenCV
 
         deinterlacer = Deinterlacer(self._stream)
         for frame in frames:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from nitido.video.library import load_av
+
 _BIT_RATE = 96_000  # per channel: twice what is usually taken for transparent
 _SAMPLES = 1024  # of a packet, where the encoder does not say
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # what a file means that only says how many channels
@@ -17,9 +19,8 @@ def recoded_sound(stream: Any, output: Any, suffix: str) -> tuple[Callable[[Any]
 
     Raises what PyAV raises, for sound that cannot be decoded.
     """
-    import av
-    import av.error
 
+    av = load_av()
     codec = {".webm": "libopus", ".avi": "libmp3lame"}.get(suffix, "aac")
     rate = 48_000 if codec == "libopus" else min(stream.codec_context.sample_rate, 48_000)
     channels = stream.codec_context.layout.nb_channels

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from nitido.video.library import load_av
+
 TEXTS = ("mov_text", "srt", "subrip", "text", "webvtt", "ass", "ssa")
 _MILLISECONDS = Fraction(1, 1000)
 _STYLES = b"""[Script Info]
@@ -26,8 +28,8 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 def converted_subtitles(stream: Any, output: Any, suffix: str) -> Callable[[Any], list[Any]] | None:
     """A new stream of ``output`` and what makes its packets of those of ``stream``; ``None`` for a container without
     subtitles. Only the words and their times are kept, and the tags of SubRip between its kin."""
-    import av
 
+    av = load_av()
     given, moves = stream.codec_context.name, suffix in (".mp4", ".m4v", ".mov")
     if moves:
         made = output.add_stream("mov_text")

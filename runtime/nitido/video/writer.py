@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import shutil
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -31,12 +29,11 @@ from nitido.video.encoders import (
 from nitido.video.formats import DEFAULT, MUXERS, QUALITY, WRITTEN, Encoding
 from nitido.video.info import VideoInfo
 from nitido.video.library import OpenFile, load_av, reason
-from nitido.video.readback import playable_frames
+from nitido.video.readback import put_in_place
+from nitido.video.room import require_room
 from nitido.video.shapes import even, with_square_pixels
 from nitido.video.streams import CopiedStreams
-from nitido.wording import count, plural
 
-_RESERVE = 4 << 20  # bytes of disk that finishing a file may take beside its frames
 _MOVIE = {"movflags": "+faststart", "use_editlist": "1"}
 # An AVI counts frames: sound that begins before them must not move them by one.
 _MUXER_OPTIONS = {"mp4": _MOVIE, "mov": _MOVIE, "avi": {"avoid_negative_ts": "disabled"}}
@@ -151,7 +148,7 @@ class VideoSink:
             self._open(frame)
         if frame.shape != self._shape:
             raise FrameMismatch(f"{self.path}: expected frames of {self._shape}, found {frame.shape}")
-        self._check_room(frame.nbytes)
+        require_room(self.path, frame.nbytes, self.frames, keep=self._keep)
         try:
             made = self._encoder.frame(self._fitted(frame))
             made.pts, made.time_base = pts, self._time_base()
@@ -223,8 +220,7 @@ class VideoSink:
         return OpenFile(self._partial.open("rb"), self.path.suffix)
 
     def _finish(self, *, failed: bool, keep: bool) -> None:
-        """Ends the file, syncs it, reads it back and renames it. What is not whole is kept only for a recording, and
-        never without a word."""
+        """Ends the file, syncs it, reads it back and renames it."""
         if not keep:
             return
         self._mux(self._stream.encode(None))
@@ -237,35 +233,7 @@ class VideoSink:
             if self._file.failure is not None:
                 raise self._file.failure
             os.fsync(self._file.file.fileno())
-        found = playable_frames(self._partial)
-        whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
-        if found and (whole or self._keep):
-            self._partial.replace(self.path)
-        if not whole and not failed:
-            kept = f"what can be played is in {self.path}" if found and self._keep else "nothing was kept"
-            raise SinkUnavailable(
-                f"{self.path} was cut short, {found} of {count(self.frames, 'frame')} can be read back "
-                f"(disk full, quota, or device gone?); {kept}"
-            )
-
-    def _check_room(self, frame_bytes: int) -> None:
-        """Stops while there is room to finish the file: an MP4 without its last block cannot be played."""
-        needed = _RESERVE + 2 * frame_bytes + 64 * self.frames
-        try:
-            free = shutil.disk_usage(self.path.parent).free
-        except OSError as error:
-            raise SinkUnavailable(f"cannot write {self.path}: {error.strerror}") from error
-        if free < needed:
-            kept = (
-                f"the {count(self.frames, 'frame')} so far {plural(self.frames, 'is')} kept"
-                if self._keep and self.frames
-                else "nothing was kept"
-            )
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise SinkUnavailable(
-                f"cannot go on writing {self.path}: {free / 1e6:.1f} MB left on its disk, {needed / 1e6:.1f} MB needed "
-                f"to finish the file; {kept}, make room"
-            ) from full
+        put_in_place(self._partial, self.path, self.frames, keep=self._keep, failed=failed)
 
     def _fitted(self, frame: NDArray[Any]) -> NDArray[Any]:
         if self._stretched and self._like is not None:
