@@ -39,15 +39,15 @@ def test_two_inputs_of_one_target_are_told_and_one_is_done(tiny_models: dict[str
 def test_pictures_of_other_kinds_are_told_and_what_is_none_is_not(setting, tmp_path: Path) -> None:
     source, out, model = setting
     (source / "scans").mkdir()
-    others = ("a.gif", "b.GIF", "sub/c.heic", "scans/d.rm", "e.cr2")
+    others = ("a.gif", "b.GIF", "sub/c.jp2", "scans/d.rm", "e.cr2")
     for name in (*others, ".hidden.gif", "notes.txt", "e.xmp", "Thumbs.db", "page.xml"):
         (source / name).write_text("")
-    told = "left out, not pictures or videos that this version reads: 2 .gif, 1 .cr2, 1 .heic, 1 .rm"
+    told = "left out, not pictures or videos that this version reads: 2 .gif, 1 .cr2, 1 .jp2, 1 .rm"
     assert nitido("denoise", source, "-o", out, *model, "--dry-run").stdout.splitlines()[-1] == told
     run = nitido("denoise", source, source / "sub", "-o", out, *model)  # the inner folder's file is one all the same
     assert run.returncode == 0 and run.stdout.splitlines()[-1] == told
     chosen = nitido("denoise", source, "-o", out, *model, "--exclude", "*.[gG][iI][fF]", "--exclude", "*.rm")
-    assert chosen.stdout.splitlines()[-1].endswith("reads: 1 .cr2, 1 .heic")
+    assert chosen.stdout.splitlines()[-1].endswith("reads: 1 .cr2, 1 .jp2")
     assert "left out" not in nitido("denoise", source, "-o", out, *model, "--include", "*.jpg").stdout
     assert (
         left_out([source / "a.gif"], SUFFIXES, outside=out) == {}

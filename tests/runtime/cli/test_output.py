@@ -31,7 +31,7 @@ def test_a_batch_in_json_is_an_object_for_each_file_and_one_for_the_run(
     command = ("denoise", bad, "-o", tmp_path / "out", "--model", tiny_models["denoise"], "--json")
     planned = objects(nitido(*command, "--dry-run"))
     assert [row["state"] for row in planned[:-1]] == ["would write"] * 4
-    assert planned[-1]["summary"] == {"would write": 4, "left_out": {}}
+    assert planned[-1]["summary"] == {"would write": 4, "left_out": {}, "links": 0}
     first = nitido(*command)
     *rows, last = objects(first)
     assert first.returncode == 1 and "failed: " in first.stderr

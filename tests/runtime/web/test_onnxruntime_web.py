@@ -91,7 +91,14 @@ def test_a_registry_that_never_answers_is_given_up_soon(home: Path, monkeypatch:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("reply", "goes_on"), [("npm error code E404", True), ("npm error code ENOTFOUND", False)])
+@pytest.mark.parametrize(
+    ("reply", "goes_on"),
+    [
+        ("npm error code E404", True),
+        ("npm error code ENOTFOUND", False),
+        ("npm error code FETCH_ERROR\nnpm error network timeout at: http://127.0.0.1:9/-/ping", False),
+    ],
+)
 def test_a_mirror_that_refuses_the_question_is_asked_for_the_file(
     home: Path, monkeypatch: pytest.MonkeyPatch, reply: str, goes_on: bool
 ) -> None:
