@@ -86,8 +86,8 @@ class ExportOptions:
     "--holdout",
     multiple=True,
     type=FOLDER,
-    help="Folder of clean pictures to measure the loss on; for autoencoders data of the training, measured on the part "
-    "that it held out.  [default: --eval]",
+    help="Folder of clean pictures to measure the loss on. For autoencoders: data of the training, whose held-out part "
+    "is measured.  [default: --eval]",
 )
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
@@ -103,8 +103,8 @@ def export(**values: Any) -> None:
     """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network.
 
     With --int8 or --fp16 the loss against float32 is measured on held-out pictures. A file that loses more than
-    --max-drop, or an int8 file that is not faster on this machine, is not written. With --int8-weights an autoencoder's
-    scores may lose 1 %.
+    --max-drop, or an int8 file that is not faster on this machine, is not written. With --int8-weights, each score
+    of an autoencoder may lose at most 1 %.
     """
     options = ExportOptions(**values)
     options.check()
