@@ -22,7 +22,7 @@ from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 from nitido_train.cli.report import report
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe.files import as_toml, load_recipe, recipe_names
+from nitido_train.recipe.files import load_recipe
 from nitido_train.recipe.tables import recipe_from_dict
 from nitido_train.reports.run import duration
 from nitido_train.reports.run_folder import read_run, train_command
@@ -152,17 +152,6 @@ def test_runs_are_compared_with_each_other_and_with_pca(digits: Path, tmp_path: 
     train(tiny_latent("autoencoder"), options_for(tmp_path / "other", write_digits(tmp_path / "fewer", 100)))
     result = CliRunner().invoke(report, [runs[0], str(tmp_path / "other"), "-o", str(page)])
     assert "different data" in str(result.exception)
-
-
-@pytest.mark.parametrize("name", recipe_names())
-def test_a_recipe_is_noted_as_it_is(name: str, tmp_path: Path) -> None:
-    recipe = load_recipe(name)
-    odd = replace(
-        recipe, summary='quo"tes, \\ and \x7f \x01 ünï', net=replace(recipe.net, options={"a b": [1.0, True]})
-    )
-    for n, noted in enumerate((recipe, odd)):
-        (tmp_path / f"{n}.toml").write_text(as_toml(noted), encoding="utf-8")
-        assert load_recipe(str(tmp_path / f"{n}.toml")) == noted
 
 
 @pytest.mark.slow
