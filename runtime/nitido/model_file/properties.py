@@ -86,14 +86,14 @@ def read_fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     at = 0
     while at < len(message):
         start = at
-        tag, at = _read_varint(message, at)
+        tag, at = read_varint(message, at)
         kind, value = tag & 7, b""
         if kind == _VARINT:
-            _, at = _read_varint(message, at)
+            _, at = read_varint(message, at)
         elif kind in (_FIXED64, _FIXED32):
             at += 8 if kind == _FIXED64 else 4
         elif kind == _BYTES:
-            length, at = _read_varint(message, at)
+            length, at = read_varint(message, at)
             value = message[at : at + length]
             at += length
         else:
@@ -103,7 +103,7 @@ def read_fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield tag >> 3, message[start:at], value
 
 
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+def read_varint(message: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while at < len(message) and shift < 70:
         byte = message[at]

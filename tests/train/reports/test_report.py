@@ -76,8 +76,8 @@ def test_a_network_for_frames_has_its_curves_and_pictures(photos: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_stopped_run_says_how_its_page_is_drawn_and_the_page_how_to_go_on(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     loss = LatentObjective.loss
 
@@ -95,6 +95,9 @@ def test_the_page_of_a_run_that_was_stopped_says_how_to_go_on(
         assert train(tiny_latent(), options_for(run, digits)).step == 2
     finally:
         signal.signal(signal.SIGINT, handler)
+    assert not (run / "report.html").exists()
+    assert f"stopped at step 2; go on with --resume; 'nitido report {run}' draws the report" in caplog.text
+    assert CliRunner().invoke(report, [str(run)], catch_exceptions=False).exit_code == 0
     html = (run / "report.html").read_text()
     assert "Not validated yet" in html
     assert f"nitido train {run}/recipe.toml --data {digits} --out {run} --resume --workers 0" in html

@@ -19,9 +19,9 @@ def validation_line(used: int, found: int, together: int, options: RunOptions, k
     data, these included. kind: what they are, in the plural.
     """
     if options.val:
-        return f"validation: {used} of the {found} {kind} of --val"
+        return f"validation on {used} of the {found} {kind} of --val"
     return (
-        f"validation: {used} of the {together} {kind} are held out of --data and not trained on; to train on all, name "
+        f"validation on {used} of the {together} {kind}, which are held out of --data; to train on all of them, name "
         "others with --val"
     )
 
