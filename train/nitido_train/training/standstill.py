@@ -90,6 +90,6 @@ class Standstill:
         other = "a lower" if lower else "another"
         also = ", and for a variational autoencoder a smaller --set latent.beta=…" if beta else ""
         return (
-            f"nothing is being learnt: {what}; try {other} learning rate (--set schedule.lr=…, now {self._lr:g}), another "
-            f"--set seed=…{also}"
+            f"nothing is being learnt: {what}; try {other} learning rate (--set schedule.lr=…, now {self._lr:g}), "
+            f"another --set seed=…{also}"
         )
