@@ -18,8 +18,8 @@ class Standstill:
     """Watches a training and says once when a tenth of its schedule went by without anything learnt.
 
     Reported are: a loss that is always the same; a loss that has grown tenfold or not fallen since the beginning, where
-    the weights were random then; a score that does not change, or was not surpassed in three validations; and outputs that are the same
-    for every input.
+    the weights were random then; a score that does not change, or was not surpassed in three validations; and outputs
+    that are the same for every input.
     """
 
     def __init__(self, recipe: Recipe, score: str, *, fresh: bool) -> None:
