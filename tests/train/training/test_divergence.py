@@ -19,6 +19,7 @@ from nitido.model_file.properties import seal, with_properties
 from nitido.model_file.weights import first_not_finite
 from nitido_export.draft import ReleaseInfo
 from nitido_export.export import export_float, export_parts
+from nitido_export.pack.write import write_pack
 from nitido_train.checkpoint import load_checkpoint
 from nitido_train.objectives.frames import FrameObjective
 from nitido_train.objectives.options import RunOptions
@@ -118,6 +119,9 @@ def test_a_model_file_with_weights_that_are_not_finite_does_not_pass(
     path.write_bytes(seal(model.SerializeToString()))
     with pytest.raises(CardMismatch, match=rf"nan\.onnx: its weights are not finite \({kernel.name}\)"):
         verify(path, "cpu")
+    with pytest.raises(ExportError, match="not finite"):
+        write_pack(str(path), "ort", tmp_path / "packed")
+    assert not (tmp_path / "packed").exists()
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

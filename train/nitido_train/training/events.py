@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -57,7 +58,8 @@ class EventFile:
             # One write, so that a record is in the file whole, unless the disk is full.
             RecordWriter(self).write(event.SerializeToString())
         except OSError as error:
-            os.truncate(self._file.fileno(), self._size)
+            with contextlib.suppress(OSError):
+                os.truncate(self._file.fileno(), self._size)
             raise self._refused(error) from error
 
     def write(self, record: bytes) -> None:
