@@ -43,10 +43,10 @@ def write_pack(
     if path.suffix != ".onnx":
         raise ModelNotFound(f"pack expects an .onnx file, found {path}")
     require_replaceable(output, path, overwrite=overwrite)  # before the work, not after it
+    source = Model(path, "cpu")
     broken = first_not_finite(path.read_bytes())
     if broken:
         raise ExportError(f"{path}: its weights are not finite ({broken}): export another checkpoint; nothing written")
-    source = Model(path, "cpu")
     pixels = sample_frame(source.card) if frame is None else frame
     facts = {"model": source.card.name, "target": target, "nitido": __version__, "onnxruntime": ort.__version__}
     worst = 0
