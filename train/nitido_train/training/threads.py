@@ -9,7 +9,8 @@ from nitido.system.machine import describe_machine
 
 def default_threads(workers: int, devices: int) -> int | None:
     """The physical cores that this process may use, shared among ``devices`` processes, less one for each process that
-    prepares patches; at least 1. ``None`` where the environment decides (``OMP_NUM_THREADS``).
+    prepares patches; at least one core is left to others, and one thread is used. ``None`` where the environment
+    decides (``OMP_NUM_THREADS``).
 
     A thread without a core of its own holds up all others at the end of every operation.
     """
@@ -17,4 +18,4 @@ def default_threads(workers: int, devices: int) -> int | None:
         return None
     machine = describe_machine()
     cores = min(machine.usable_cpus, machine.physical_cores or machine.usable_cpus)
-    return max(1, cores // max(1, devices) - workers)
+    return max(1, cores // max(1, devices) - max(1, workers))
