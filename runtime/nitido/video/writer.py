@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -232,41 +231,8 @@ class VideoSink:
         if self._file is not None:
             if self._file.failure is not None:
                 raise self._file.failure
-<<<<<<< HEAD
-            os.fsync(self._file.file.fileno())
-        put_in_place(self._partial, self.path, self.frames, keep=self._keep, failed=failed)
-=======
             sync_to_disk(self._file.file.fileno(), self.path)
-        found = playable_frames(self._partial)
-        whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
-        if found and (whole or self._keep):
-            self._partial.replace(self.path)
-        if not whole and not failed:
-            kept = f"what can be played is in {self.path}" if found and self._keep else "nothing was kept"
-            raise SinkUnavailable(
-                f"{self.path} was cut short, {found} of {count(self.frames, 'frame')} can be read back "
-                f"(disk full, quota, or device gone?); {kept}"
-            )
-
-    def _check_room(self, frame_bytes: int) -> None:
-        """Stops while there is room to finish the file: an MP4 without its last block cannot be played."""
-        needed = _RESERVE + 2 * frame_bytes + 64 * self.frames
-        try:
-            free = shutil.disk_usage(self.path.parent).free
-        except OSError as error:
-            raise SinkUnavailable(f"cannot write {self.path}: {error.strerror}") from error
-        if free < needed:
-            kept = (
-                f"the {count(self.frames, 'frame')} so far {plural(self.frames, 'is')} kept"
-                if self._keep and self.frames
-                else "nothing was kept"
-            )
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise SinkUnavailable(
-                f"cannot go on writing {self.path}: {free / 1e6:.1f} MB left on its disk, {needed / 1e6:.1f} MB needed "
-                f"to finish the file; {kept}, make room"
-            ) from full
->>>>>>> refs/parts/h-pics
+        put_in_place(self._partial, self.path, self.frames, keep=self._keep, failed=failed)
 
     def _fitted(self, frame: NDArray[Any]) -> NDArray[Any]:
         if self._stretched and self._like is not None:
