@@ -138,7 +138,15 @@ def test_two_processes_speak_with_one_voice(photos: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("usable", "physical", "workers", "devices", "expected"),
-    [(2, 2, 1, 1, 1), (2, 2, 0, 1, 1), (8, 8, 0, 1, 7), (16, 8, 1, 1, 7), (4, 32, 1, 1, 3), (1, 8, 1, 1, 1), (8, 8, 1, 2, 3)],
+    [
+        (2, 2, 1, 1, 1),
+        (2, 2, 0, 1, 1),
+        (8, 8, 0, 1, 7),
+        (16, 8, 1, 1, 7),
+        (4, 32, 1, 1, 3),
+        (1, 8, 1, 1, 1),
+        (8, 8, 1, 2, 3),
+    ],
 )
 def test_threads_are_the_cores_that_are_free(
     monkeypatch: pytest.MonkeyPatch, usable: int, physical: int, workers: int, devices: int, expected: int
