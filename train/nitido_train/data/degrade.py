@@ -106,7 +106,7 @@ def add_camera_noise(frame: Frame, camera: CameraNoise, rng: np.random.Generator
     if camera.smear > 0:
         noise += np.float32(camera.smear) * (cv2.GaussianBlur(noise, (3, 3), 0) - noise)
     if camera.grain > 0:
-        noise = _blurred(noise, camera.grain, keep_strength=True)
+        noise = blurred(noise, camera.grain, keep_strength=True)
     linear = np.clip((raw + noise) * np.asarray(camera.gains, np.float32), 0.0, 1.0)
     noisy = _DISPLAY[(linear * np.float32(len(_DISPLAY) - 1)).astype(np.int32)]
     if camera.colour <= 0:
@@ -114,10 +114,10 @@ def add_camera_noise(frame: Frame, camera: CameraNoise, rng: np.random.Generator
     added = noisy.astype(np.float32) - frame.astype(np.float32)
     grey = np.asarray(added @ np.asarray(BT601_BGR, np.float32), np.float32)  # H W
     colours = added - grey[..., None]
-    return to_bytes(frame + (grey[..., None] + _blurred(colours, camera.colour)))
+    return to_bytes(frame + (grey[..., None] + blurred(colours, camera.colour)))
 
 
-def _blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = False) -> NDArray[np.float32]:
+def blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = False) -> NDArray[np.float32]:
     """Noise, blurred. keep_strength: white noise keeps its standard deviation."""
     kernel = cv2.getGaussianKernel(2 * max(1, round(3 * sigma)) + 1, sigma)
     if keep_strength:
@@ -129,6 +129,13 @@ def compress(frame: Frame, quality: int) -> Frame:
     """The frame after one JPEG round trip (4:2:0, as cameras and OpenCV write it)."""
     _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def compress_anywhere(frame: Frame, quality: int, rng: np.random.Generator) -> Frame:
+    """:func:`compress` with a grid of blocks that begins at a random place, as in a frame that was cut from another."""
+    top, left = (int(n) for n in rng.integers(0, 16, 2))
+    wider = cv2.copyMakeBorder(frame, top, 0, left, 0, cv2.BORDER_REFLECT_101)
+    return np.ascontiguousarray(compress(np.asarray(wider, np.uint8), quality)[top:, left:])
 
 
 def shrink(frame: Frame, scale: int) -> Frame:

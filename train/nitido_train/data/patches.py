@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from nitido.frames import Frame
-from nitido_train.data import defects, degrade
+from nitido_train.data import defects, degrade, developed
 from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe.schema import DataRecipe, Recipe
 
@@ -34,7 +34,7 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         target = _zoomed(self.store.draw(rng), side + 2 * self._margin, self.recipe.data, rng)
         if self.recipe.data.turn:
             target = _turn(target, rng)
-        target = _compressed(target, self.recipe.data, rng)
+        target = _delivered(target, self.recipe.data, rng)
         given, target = degrade_for_task(self.recipe, target, rng)
         trim = self._margin
         if trim:
@@ -78,19 +78,29 @@ def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) ->
     if recipe.noise is None:
         return degrade.shrink(target, recipe.scale), target
     noise = recipe.noise
-    if rng.random() >= noise.camera:
+    kind = rng.random()
+    if kind >= noise.camera + noise.developed:
         return degrade.add_gaussian(target, rng.uniform(*noise.sigma), rng), target
+    if kind >= noise.camera:
+        drawn = developed.DevelopedNoise.draw(rng, noise.jpeg, noise.jpeg_quality)
+        return developed.add_developed_noise(target, drawn, rng), target
     given = degrade.add_camera_noise(target, degrade.CameraNoise.draw(rng), rng)
     if rng.random() < noise.jpeg:
-        given = degrade.compress(given, int(rng.integers(noise.jpeg_quality[0], noise.jpeg_quality[1] + 1)))
+        given = degrade.compress_anywhere(
+            given, int(rng.integers(noise.jpeg_quality[0], noise.jpeg_quality[1] + 1)), rng
+        )
     return given, target
 
 
-def _compressed(picture: Frame, data: DataRecipe, rng: np.random.Generator) -> Frame:
-    """JPEG compression of a share of the patches, with colour at half the size, as most pictures have it."""
-    if not data.jpeg or rng.random() >= data.jpeg:
-        return picture
-    return degrade.compress(picture, int(rng.integers(data.jpeg_quality[0], data.jpeg_quality[1] + 1)))
+def _delivered(picture: Frame, data: DataRecipe, rng: np.random.Generator) -> Frame:
+    """The patch as clean pictures are delivered: a share with soft colour, a share as JPEG with colour at half the
+    size, on a grid that begins anywhere."""
+    if data.soft_colour and rng.random() < data.soft_colour:
+        picture = developed.soften_colour(picture, rng.uniform(*developed.SOFTNESS))
+    if data.jpeg and rng.random() < data.jpeg:
+        quality = int(rng.integers(data.jpeg_quality[0], data.jpeg_quality[1] + 1))
+        picture = degrade.compress_anywhere(picture, quality, rng)
+    return picture
 
 
 def _zoomed(picture: Frame, side: int, data: DataRecipe, rng: np.random.Generator) -> Frame:

@@ -14,10 +14,10 @@ import numpy as np
 
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
-from nitido_train.data import defects, degrade
+from nitido_train.data import defects, degrade, developed
 from nitido_train.data.pictures import find_pictures, read_frame
 from nitido_train.evaluation.metrics import score
-from nitido_train.recipe.schema import DefectRecipe
+from nitido_train.recipe.schema import DefectRecipe, Recipe
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,15 @@ def camera_noise() -> list[Degradation]:
     return [Degradation(f"camera noise, {name}", name, at(name)) for name in degrade.CAMERAS]
 
 
+def developed_noise() -> list[Degradation]:
+    """Noise as it leaves cameras, at the settings at which denoisers are validated."""
+
+    def at(setting: str) -> Callable[[Frame, int], Frame]:
+        return lambda frame, position: developed.developed_noise_at(frame, position, setting)
+
+    return [Degradation(f"developed noise, {name}", name, at(name)) for name in developed.DEVELOPED]
+
+
 def drawn_defects(recipe: DefectRecipe) -> Degradation:
     """Defects on every frame. Cards and histories call them blots."""
     return Degradation("blots", "blots", lambda frame, position: defects.defects_at(frame, position, recipe))
@@ -121,6 +130,18 @@ def conditions(
         white = [under(noise, meant=not cameras) for noise in white_noise()]
         return [under(noise) for noise in camera_noise()] + white if cameras else white
     return [under(drawn_defects(drawn or DefectRecipe()) if task == "reconstruct" else bicubic(scale))]
+
+
+def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condition]:
+    """The conditions that a training is validated under: those of its task, and for a denoiser that learns developed
+    noise the noise of sensors and of developed files."""
+    if recipe.noise is None or not recipe.noise.developed:
+        return conditions(recipe.task, recipe.scale, clean, drawn=recipe.blots)
+    frames = list(clean)
+    return [
+        Condition(noise.name, noise.key, [noise.apply(frame, i) for i, frame in enumerate(frames)], frames)
+        for noise in (*camera_noise(), *developed_noise())
+    ]
 
 
 def conditions_of(folder: Path, task: str, scale: int, *, cameras: bool = False) -> list[Condition]:

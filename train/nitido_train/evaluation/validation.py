@@ -13,7 +13,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nitido.frames import Frame
 from nitido_train.data.pictures import PictureStore
-from nitido_train.evaluation.conditions import conditions
+from nitido_train.evaluation.conditions import validation_conditions
 from nitido_train.evaluation.metrics import score, scored
 from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import to_frames, to_tensor
@@ -24,14 +24,14 @@ AT_ONCE = 4  # frames that pass through the network together
 class ValidationSet:
     """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
 
-    They are degraded and scored as :mod:`nitido_train.evaluation.conditions` defines it for the recipe's task. All
-    denoisers are validated on white noise, also those for cameras.
+    They are degraded and scored as :mod:`nitido_train.evaluation.conditions` defines it for the recipe's task. Denoisers
+    that never see developed noise are validated on white noise, also those for cameras.
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:
         store = PictureStore(list(paths)[:limit], smallest=side, purpose="validation")
         crops = [_centre(store[i], side) for i in range(len(store))]
-        self._conditions = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots)
+        self._conditions = validation_conditions(recipe, crops)
 
     def __len__(self) -> int:
         """How many pictures are measured on."""
