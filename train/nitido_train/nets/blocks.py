@@ -107,6 +107,40 @@ class CollapsibleConv2d(nn.Module):
         return conv
 
 
+class LevelConv2d(nn.Conv2d):
+    """A plain convolution whose bias depends on a condition: ``bias + shift · condition``.
+
+    forward: N×I×H×W, condition N×K → N×O×H×W.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int, conditions: int) -> None:
+        super().__init__(inputs, outputs, kernel_size, padding=kernel_size // 2)
+        self.shift = nn.Parameter(torch.zeros(outputs, conditions))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._conv_forward(x, self.weight, self.bias) + (condition @ self.shift.T)[:, :, None, None]
+
+
+class CollapsibleLevelConv2d(CollapsibleConv2d):
+    """A :class:`CollapsibleConv2d` whose bias depends on a condition N×``conditions``.
+
+    It begins as a convolution that ignores it.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, conditions: int, expansion: int = 2) -> None:
+        super().__init__(inputs, outputs, expansion=expansion)
+        self.shift = nn.Parameter(torch.zeros(outputs, conditions))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().forward(x) + (condition @ self.shift.T)[:, :, None, None]
+
+    def collapse(self) -> LevelConv2d:
+        plain = super().collapse()
+        conv = LevelConv2d(self.inputs, self.outputs, self.kernel_size, self.shift.shape[1])
+        conv.load_state_dict({**plain.state_dict(), "shift": self.shift})
+        return conv
+
+
 def collapse(net: nn.Module) -> nn.Module:
     """A copy of a network in eval mode, with a plain convolution in place of every collapsible one."""
     plain = copy.deepcopy(net).eval().requires_grad_(False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nitido_train.nets.blocks import CollapsibleConv2d, DepthToSpace, SpaceToDepth
+from nitido_train.nets.blocks import CollapsibleConv2d, CollapsibleLevelConv2d, DepthToSpace, SpaceToDepth
 
 
 class ConvStack(nn.Module):
@@ -28,6 +28,29 @@ class ConvStack(nn.Module):
         first = x = torch.relu(self.convs[0](x))
         for conv in self.convs[1:-1]:
             x = torch.relu(conv(x))
+        return self.convs[-1](x + first)
+
+
+class LevelStack(nn.Module):
+    """A :class:`ConvStack` whose hidden layers get a condition, such as the noise level, as part of their biases.
+
+    That costs nothing per pixel. FFDNet (Zhang, Zuo, Zhang, 2018) gets its level as another channel of the input.
+    Parameters have the names they have in a ConvStack, so that this stack can begin with the weights of one.
+    """
+
+    def __init__(self, widths: list[int], *, conditions: int, expansion: int, last_gain: float = 0.1) -> None:
+        super().__init__()
+        pairs = list(zip(widths[:-2], widths[1:-1], strict=True))
+        hidden = [CollapsibleLevelConv2d(a, b, conditions=conditions, expansion=expansion) for a, b in pairs]
+        self.convs = nn.ModuleList(
+            [*hidden, CollapsibleConv2d(widths[-2], widths[-1], expansion=expansion, gain=last_gain)]
+        )
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """x: N×C×h×w. condition: N×conditions."""
+        first = x = torch.relu(self.convs[0](x, condition))
+        for conv in self.convs[1:-1]:
+            x = torch.relu(conv(x, condition))
         return self.convs[-1](x + first)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from nitido_train.nets.blocks import depth_to_space, space_to_depth
+from nitido_train.nets.estimator import HIGHEST, LOWEST, MIDDLE, NoiseEstimator
 
 
 class FrameNet(nn.Module):
@@ -41,6 +43,40 @@ class FrameNet(nn.Module):
         cells = space_to_depth(frames, self.cell)
         anchor = cells if self.scale == 1 else cells.index_select(1, cast(Tensor, self.anchor))
         return depth_to_space(anchor + self.body(cells), self.cell * self.scale)
+
+
+class LevelFrameNet(FrameNet):
+    """A denoiser that is told how noisy its input is, or finds out.
+
+    The noise level is the standard deviation of luma noise (BT.601) in 8-bit levels, of what the network sees.
+    ``body(cells, condition)`` gets it as the condition (ln(level/5), ln²(level/5)).
+    """
+
+    def __init__(self, body: nn.Module, *, cell: int) -> None:
+        super().__init__(body, cell=cell)
+        self.estimator = NoiseEstimator(cell)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, frames: Tensor, level: Tensor | None = None, *, estimates: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """level: of each frame, N; negative ones are estimated, as all are without it.
+
+        estimates: returns (restored frames, ln(level) N as the estimator finds it). No gradient of the first reaches
+        the estimator.
+        """
+        cells = space_to_depth(frames, self.cell)
+        found = self.estimator(cells)
+        used = found.detach()
+        if level is not None:
+            used = torch.where(level < 0, used, level.clamp(LOWEST, HIGHEST).log())
+        restored = depth_to_space(cells + self.body(cells, condition(used)), self.cell)
+        return (restored, found) if estimates else restored
+
+
+def condition(log_level: Tensor) -> Tensor:
+    """ln(level) N → what bodies are given, N×2."""
+    away = log_level - math.log(MIDDLE)
+    return torch.stack([away, away * away], 1)
 
 
 class RecurrentFrameNet(FrameNet):

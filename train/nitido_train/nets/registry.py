@@ -10,8 +10,8 @@ from typing import Any
 from torch import nn
 
 from nitido.errors import RecipeError
-from nitido_train.nets.bodies import ConvStack, Pyramid
-from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.bodies import ConvStack, LevelStack, Pyramid
+from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.nets.latent import KINDS, LatentNet
 from nitido_train.nets.melody import MelodyNet
 
@@ -20,6 +20,13 @@ def denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion: int 
     """A stack of convolutions on ``grid``×``grid`` cells."""
     depth = 3 * grid * grid
     return FrameNet(ConvStack([depth, *[channels] * (layers - 1), depth], expansion=expansion), cell=grid)
+
+
+def level_denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion: int = 2) -> LevelFrameNet:
+    """A stack of convolutions on ``grid``×``grid`` cells that is given the noise level, or estimates it."""
+    depth = 3 * grid * grid
+    body = LevelStack([depth, *[channels] * (layers - 1), depth], conditions=2, expansion=expansion)
+    return LevelFrameNet(body, cell=grid)
 
 
 def superres(scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
@@ -40,6 +47,7 @@ def pyramid_denoiser(
 
 NETS: dict[str, Callable[..., nn.Module]] = {
     "denoiser": denoiser,
+    "level-denoiser": level_denoiser,
     "superres": superres,
     "pyramid-denoiser": pyramid_denoiser,
     "melody-vae": MelodyNet,

@@ -12,9 +12,10 @@ from nitido.errors import RecipeError
 from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.nets.registry import build
 from nitido_train.objectives.frames import FrameObjective
+from nitido_train.objectives.levels import LevelObjective
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.melodies import MelodyObjective
 from nitido_train.objectives.options import RunOptions
@@ -77,19 +78,26 @@ class Objective(Protocol):
 def open_objective(recipe: Recipe, options: RunOptions) -> Objective:
     """The objective of a recipe's task and network, with its data read. Raises ``SourceUnavailable`` or
     ``RecipeError``."""
-    _check_net(recipe)
+    net = _checked_net(recipe)
     if recipe.net.kind == "melody-vae":
         return MelodyObjective(recipe, options)
     if recipe.task == "autoencode":
         return LatentObjective(recipe, options)
+    if isinstance(net, LevelFrameNet):
+        return LevelObjective(recipe, options)
     return FrameObjective(recipe, options)
 
 
-def _check_net(recipe: Recipe) -> None:
-    """Raises ``RecipeError``, before any data is read, for a network whose options do not fit or that is for another
+def _checked_net(recipe: Recipe) -> nn.Module:
+    """The untrained network. Raises ``RecipeError``, before any data is read, for a network whose options do not fit or that is for another
     task."""
     net = build(recipe.net.kind, recipe.net.options)
     if isinstance(net, FrameNet) == (recipe.task == "autoencode"):
         raise RecipeError(f"[net] kind '{recipe.net.kind}' is not a network for the task '{recipe.task}'")
     if isinstance(net, FrameNet) and (net.scale != recipe.scale or (net.scale > 1) != (recipe.task == "upscale")):
         raise RecipeError(f"[net] '{recipe.net.kind}' enlarges by {net.scale}, the task is '{recipe.task}'")
+    if isinstance(net, LevelFrameNet) and recipe.task != "denoise":
+        raise RecipeError(
+            f"[net] '{recipe.net.kind}' estimates noise; expected the task 'denoise', found '{recipe.task}'"
+        )
+    return net

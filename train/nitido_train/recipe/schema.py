@@ -42,6 +42,7 @@ class DataRecipe:
     jpeg: share of patches, 0..1, that are JPEG-compressed before anything else, with colour at half the size, as most
     pictures that people have.
     jpeg_quality: range of the quality of these.
+    soft_colour: share of patches, 0..1, whose colour is blurred before that, as cameras deliver it.
     """
 
     patch: int = 96
@@ -52,8 +53,11 @@ class DataRecipe:
     zoomed: float = 1.0
     jpeg: float = 0.0
     jpeg_quality: tuple[int, int] = (80, 98)
+    soft_colour: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.soft_colour <= 1:
+            raise RecipeError(f"[data] soft_colour is a share in 0..1; found {self.soft_colour}")
         if not (0 <= self.jpeg <= 1 and 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100):
             raise RecipeError(
                 f"[data] expects 0 <= jpeg <= 1 and jpeg_quality [low, high] in 1..100; found jpeg={self.jpeg}, "
@@ -73,17 +77,30 @@ class NoiseRecipe:
     """The noise that a denoiser learns to remove.
 
     sigma: range of the standard deviation of Gaussian noise in 8-bit levels, drawn uniformly.
-    camera: share of patches, 0..1, that get camera-like noise instead.
-    jpeg: share of the camera patches, 0..1, that are JPEG-compressed afterwards.
+    camera: share of patches, 0..1, that get a sensor's noise instead (:class:`nitido_train.data.degrade.CameraNoise`).
+    developed: share of patches, 0..1, that get noise as it leaves a camera instead
+    (:class:`nitido_train.data.developed.DevelopedNoise`).
+    jpeg: share of the camera and developed patches, 0..1, that are JPEG-compressed afterwards.
     jpeg_quality: range of the quality of these.
+    told: share of patches, 0..1, whose noise level the network is given. It estimates that of the others.
+    told_error: standard deviation of the error of a given level, as a share of it. Half of the given levels are right.
     """
 
     sigma: tuple[float, float] = (0.0, 55.0)
     camera: float = 0.25
     jpeg: float = 0.5
     jpeg_quality: tuple[int, int] = (60, 98)
+    developed: float = 0.0
+    told: float = 0.5
+    told_error: float = 0.15
 
     def __post_init__(self) -> None:
+        if not (0 <= self.developed <= 1 - self.camera and 0 <= self.told <= 1 and 0 <= self.told_error < 1):
+            raise RecipeError(
+                "[noise] developed and told are shares in 0..1, camera and developed at most 1 together, and told_error "
+                f"is 0 or more and less than 1; found camera={self.camera}, developed={self.developed}, "
+                f"told={self.told}, told_error={self.told_error}"
+            )
         if not 0 <= self.sigma[0] <= self.sigma[1]:
             raise RecipeError(f"[noise] sigma expects [low, high] with 0 <= low <= high; found {list(self.sigma)}")
         if not (0 <= self.camera <= 1 and 0 <= self.jpeg <= 1):
@@ -236,4 +253,4 @@ class Recipe:
     @property
     def for_cameras(self) -> bool:
         """Whether it is a denoiser for cameras, not for white noise."""
-        return self.noise is not None and self.noise.camera >= 0.5
+        return self.noise is not None and self.noise.camera + self.noise.developed >= 0.5

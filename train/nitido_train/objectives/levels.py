@@ -1,0 +1,51 @@
+"""Denoisers that are given the noise level or estimate it, trained for both uses at once."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from nitido_train.data.degrade import BT601_BGR
+from nitido_train.nets.estimator import HIGHEST, LOWEST
+from nitido_train.objectives.frames import FrameObjective
+from nitido_train.recipe.schema import NoiseRecipe
+from nitido_train.tensors import to_tensor
+
+# The estimator aims at this quantile of what the level may be: too little noise removed is the smaller fault.
+QUANTILE = 0.4
+# Weight of its loss. The estimator's own steps do not depend on it; the limit of the whole gradient does.
+SHARE = 0.02
+
+
+class LevelObjective(FrameObjective):
+    """A :class:`FrameObjective` that draws for each patch whether the network is given its level.
+
+    ``noise.told`` of the patches are given theirs, half of these with an error. The others are estimated. The estimator
+    learns the level of every patch.
+    """
+
+    def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
+        given, target = (to_tensor(part).to(device) for part in batch)  # N 3 H W
+        level = true_level(given, target)
+        noise = cast(NoiseRecipe, self.recipe.noise)
+        told = _told(level, noise, torch.Generator().manual_seed(1_000_003 * self.recipe.seed + step))
+        restored, found = net(given, told, estimates=True)
+        off = level.clamp(LOWEST, HIGHEST).log() - found
+        pinball = torch.maximum(QUANTILE * off, (QUANTILE - 1) * off).mean()
+        return self._loss(restored, target) + SHARE * pinball
+
+
+def true_level(given: Tensor, target: Tensor) -> Tensor:
+    """The noise level of frames N×3×H×W: the standard deviation of their luma noise in 8-bit levels, N."""
+    luma = torch.einsum("nchw,c->nhw", given - target, given.new_tensor(BT601_BGR))
+    return 255 * luma.flatten(1).std(1, correction=0)
+
+
+def _told(level: Tensor, noise: NoiseRecipe, rng: torch.Generator) -> Tensor:
+    """What the network is given as the level of each frame; -1 where it has to estimate."""
+    chance = torch.rand(len(level), generator=rng).to(level)
+    error = 1 + noise.told_error * torch.randn(len(level), generator=rng).to(level)
+    wrong = level * torch.where(chance < noise.told / 2, error.clamp_min(0.1), 1.0)
+    return torch.where(chance < noise.told, wrong, -1.0)
