@@ -22,7 +22,7 @@ from nitido_export.graph.weights import INT8_WEIGHTS, with_int8_weights
 from nitido_export.graph.writer import IR_VERSION, OPSET
 from nitido_export.parts.latents import latent_part
 from nitido_export.parts.melodies import melody_part
-from nitido_export.proof.certificate import certify, frames_from
+from nitido_export.proof.certificate import certify, frame_feeds, frames_from
 from nitido_export.proof.parity import check_parity, check_part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
@@ -84,7 +84,7 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
     require_finite_weights(graph)
     plain = graph.SerializeToString()
     frames = frames_from(info.vectors, checkpoint.recipe.task, net.scale)
-    vectors, certificate = certify(plain, [{"frame": frame} for frame in frames], precision)
+    vectors, certificate = certify(plain, frame_feeds(frames, net), precision, ["image"])
     card = _card(
         graph,
         checkpoint,

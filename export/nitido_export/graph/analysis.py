@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from nitido.errors import ExportError
+from nitido_export.graph.levels import FIXED, LEVEL
 
 # The oldest runtime that the graphs of this package were run in, 8-bit pyramids included; below it nothing was tried.
 OLDEST_TRIED = (1, 17)
@@ -61,7 +62,7 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
         seen = max((reach[name] for name in node.input if name in reach), default=0.0)
         kind = node.op_type
         if kind in ("Conv", "ConvTranspose"):
-            weight = shapes[node.input[1]]
+            weight, axis = shapes[node.input[1]], 0 if kind == "Conv" else 1
             stride = _ints(node, "strides", [1, 1])[0]
             count = int(np.prod(weight))
             if kind == "Conv":
@@ -74,7 +75,8 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
                 macs += count * sides[node.output[0] if kind == "Conv" else node.input[0]] / area
             else:
                 macs += count / (step if kind == "Conv" else step * stride) ** 2
-            parameters += count + shapes[node.input[2]][0]
+            if not node.input[1].startswith(FIXED):
+                parameters += count + weight[axis]
         elif kind == "Gemm":
             count = int(np.prod(shapes[node.input[1]]))
             macs += count / max(1, area)
@@ -83,8 +85,12 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
             step *= _ints(node, "blocksize", [1])[0]
         elif kind == "DepthToSpace":
             step /= _ints(node, "blocksize", [1])[0]
+        elif kind == "MatMul":
+            parameters += int(np.prod(shapes[node.input[0]]))
         if "cells" in node.output:
             step, seen = float(cell), 0.0
+        if LEVEL in node.output:
+            step, seen = 1.0, 0.0  # one number for all of the frame: given to tiles, it is no context
         for name in node.output:
             pitch[name], reach[name] = step, seen
     return GraphFacts(halo=int(reach.get("bytes", 0.0)) if not area else 0, macs_per_pixel=macs, parameters=parameters)

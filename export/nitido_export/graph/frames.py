@@ -14,9 +14,11 @@ from onnx import TensorProto
 from torch import Tensor, nn
 
 from nitido_export.graph.layers import write_layers
+from nitido_export.graph.levels import ESTIMATE, write_condition, write_level, write_planes
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import collapse
-from nitido_train.nets.frame import FrameNet, RecurrentFrameNet
+from nitido_train.nets.frame import FrameNet, LevelFrameNet, RecurrentFrameNet
+from nitido_train.nets.planes import PlaneFrameNet
 from nitido_train.tensors import ZERO_POINT
 
 LEVEL = 1 / 255
@@ -26,9 +28,12 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     """``frame`` uint8 N×H×W×3 BGR → ``image`` uint8 N×(sH)×(sW)×3 BGR, any N, H, W >= 1.
 
     Frames are padded by their edge pixels to what the net needs and cropped again. With ``scale`` 1 there is an
-    optional scalar input ``strength`` (float32, 0..1, default 1) that blends from the frame to the restored one. A
-    recurrent net also takes ``state_in`` and returns ``state_out``, float32 N×C×ceil(H/multiple)·…; zeros mean "no
-    past". half: the body computes in float16. A quantized body computes in 8 bits. Contains no metadata yet.
+    optional scalar input ``strength`` (float32, 0..1, default 1) that blends from the frame to the restored one. A net
+    that can be given the noise level has an optional scalar input ``noise`` (float32, 8-bit levels, default -1:
+    estimate it) and a scalar output ``noise_level`` (float32, the estimate). A recurrent net also takes ``state_in``
+    and returns ``state_out``, float32 N×C×ceil(H/multiple)·…; zeros mean "no past".
+
+    half: the body computes in float16. A quantized body computes in 8 bits. Contains no metadata yet.
     """
     w = GraphWriter()
     frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
@@ -36,7 +41,15 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     cells = _cells(w, frame, size, cell=net.cell, multiple=net.multiple)
     levels = dequantize(w, cells, "levels")
 
-    body_inputs = [_to_half(w, levels, "levels_half") if half else levels]
+    body_inputs, anchor = [levels], levels
+    if isinstance(net, LevelFrameNet):
+        body_inputs.append(write_condition(w, write_level(w, net.estimator, levels, net.cell)))
+    elif isinstance(net, PlaneFrameNet):
+        planes = write_planes(w, write_level(w, net.estimator, levels, net.cell), frame)
+        anchor = dequantize(w, w.op("Concat", [cells, planes], "cells_and_planes", axis=1), "levels_and_planes")
+        body_inputs = [anchor]
+    if half:
+        body_inputs = [_to_half(w, name, f"{name}_half") for name in body_inputs]
     if isinstance(net, RecurrentFrameNet):
         body_inputs.append(w.input("state_in", TensorProto.FLOAT, ["N", net.state_channels, "state_h", "state_w"]))
     correction, *states = write_layers(w, cast(nn.Module, collapse(net.body)), body_inputs, half=half)
@@ -49,17 +62,22 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     if net.scale == 1:
         # An initializer that is also an input: callers may set it, and need not.
         w.input(w.constant("strength", 1.0, np.float32), TensorProto.FLOAT, [])
-        anchor, correction = levels, _scaled_by_strength(w, correction)
+        correction = _scaled_by_strength(w, correction)
     else:
         # On bytes, a quarter of the traffic of floats.
         index = w.constant("anchor_index", cast(Tensor, net.anchor).numpy())
         anchor = dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
     restored = w.op("Add", [anchor, correction], "restored")
     bytes_ = _quantize(w, restored, "bytes")
+    if isinstance(net, PlaneFrameNet):
+        kept = [w.shape("first", 0), w.shape("cell_depth", 3 * net.cell**2), w.shape("channels", 1)]
+        bytes_ = w.op("Slice", [bytes_, *kept], "cell_bytes")
     frames = _pixels(w, bytes_, cell=net.cell * net.scale)
     end = w.op("Mul", [size, w.shape("scale", net.scale, net.scale)], "end")
     w.op("Slice", [frames, w.shape("start", 0, 0), end, w.shape("axes", 1, 2)], "image")
     w.output("image", TensorProto.UINT8, ["N", "sH", "sW", 3])
+    if isinstance(net, (LevelFrameNet, PlaneFrameNet)):
+        w.output(ESTIMATE, TensorProto.FLOAT, [])
     return w.model()
 
 

@@ -12,7 +12,7 @@ from torch import fx, nn
 
 from nitido.errors import ExportError
 from nitido_export.graph.writer import GraphWriter
-from nitido_train.nets.blocks import DepthToSpace, SpaceToDepth
+from nitido_train.nets.blocks import DepthToSpace, LevelConv2d, SpaceToDepth
 from nitido_train.quantization.layers import ActivationQuantizer, QuantizedConv2d
 from nitido_train.quantization.tracing import trace
 
@@ -72,6 +72,16 @@ def _conv(w: GraphWriter, conv: nn.Conv2d, given: list[str], name: str, dtype: n
         lowest = w.constant("lowest", np.finfo(dtype).min, dtype)
         given = [w.op("Max", [*given, lowest], f"{name}.in_float")]
     return w.op("Conv", [*given, weight, bias], name, **_conv_attributes(conv))
+
+
+def _level_conv(w: GraphWriter, conv: LevelConv2d, given: list[str], name: str, dtype: np.dtype[Any]) -> str:
+    """A bias that is computed: in float, ONNX Runtime is as fast with it as with a constant one."""
+    x, condition = given
+    weight = w.constant(f"{name}.weight", _values(conv.weight, dtype))
+    bias = w.constant(f"{name}.bias", _values(conv.bias, dtype))
+    shift = w.op("MatMul", [w.constant(f"{name}.shift", _values(conv.shift, dtype)), condition], f"{name}.shifted")
+    shifted = w.op("Add", [shift, bias], f"{name}.level_bias")
+    return w.op("Conv", [x, weight, shifted], name, **_conv_attributes(conv))
 
 
 def _is_dequantized(w: GraphWriter, tensor: str) -> bool:
@@ -163,6 +173,7 @@ def _depth_to_space(w: GraphWriter, layer: DepthToSpace, given: list[str], name:
 
 _MODULES: dict[type[nn.Module], Callable[..., str]] = {
     nn.Conv2d: _conv,
+    LevelConv2d: _level_conv,
     QuantizedConv2d: _quantized_conv,
     ActivationQuantizer: _quantizer,
     nn.ConvTranspose2d: _conv_transpose,

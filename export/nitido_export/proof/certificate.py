@@ -13,11 +13,14 @@ from nitido.inference.session import run_graph
 from nitido.model_file.certificate import Arrays, Vector, difference, is_finite
 from nitido_export.session import quiet_session
 from nitido_train.data import defects, degrade
+from nitido_train.nets.frame import FrameNet, LevelFrameNet
+from nitido_train.nets.planes import PlaneFrameNet
 from nitido_train.recipe.schema import DefectRecipe
 
 CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
 COUNT = 2  # a file should not grow much by its proof
 
+GIVEN_LEVEL = 15.0  # about the luma noise of SIGMA in all channels
 SIGMA = 25  # of the noise on a denoiser's vectors
 DEFECTS = DefectRecipe(clean=0.0)  # on those of a network that removes defects
 
@@ -63,9 +66,21 @@ def drawn_picture() -> Frame:
     return picture
 
 
-def certify(model: bytes, feeds: Sequence[Arrays], precision: str) -> tuple[list[Vector], dict[str, object]]:
+def frame_feeds(frames: Sequence[Frame], net: FrameNet) -> list[Arrays]:
+    """The inputs of each vector. A denoiser that can be given the noise level estimates the first and is given the
+    others."""
+    feeds: list[Arrays] = [{"frame": frame} for frame in frames]
+    if isinstance(net, (LevelFrameNet, PlaneFrameNet)):
+        feeds[1:] = [{**feed, "noise": np.array(GIVEN_LEVEL, np.float32)} for feed in feeds[1:]]
+    return feeds
+
+
+def certify(
+    model: bytes, feeds: Sequence[Arrays], precision: str, names: Sequence[str] | None = None
+) -> tuple[list[Vector], dict[str, object]]:
     """(test vectors, the card's ``certificate``: largest and mean difference allowed elsewhere, in 8-bit levels for
-    pictures, in their own unit for latents). feeds: inputs by name, one dict for each vector.
+    pictures, in their own unit for latents). feeds: inputs by name, one dict for each vector. names: the outputs that
+    are certified, default all.
 
     In fp32 one level of a picture is allowed, and a third of one in the mean, which leaves room for the shorter
     mantissas that GPUs multiply with; for latents, for the same reason, a fiftieth of the largest, and a hundredth in
@@ -78,12 +93,12 @@ def certify(model: bytes, feeds: Sequence[Arrays], precision: str) -> tuple[list
     vectors: list[Vector] = []
     gap = mean_gap = size = 0.0
     for inputs in feeds:
-        outputs = run_graph(fused, inputs)
+        outputs = run_graph(fused, inputs, names)
         if not is_finite(outputs):
             raise ExportError(
                 "the graph returns values that are not finite: the training has diverged; nothing written"
             )
-        largest, mean, _ = difference(outputs, run_graph(plain, inputs))
+        largest, mean, _ = difference(outputs, run_graph(plain, inputs, names))
         gap, mean_gap = max(gap, largest), max(mean_gap, mean)
         size = max(size, *(float(np.abs(array).max()) for array in outputs.values() if array.dtype == np.float32), 0.0)
         vectors.append(Vector(inputs, outputs))

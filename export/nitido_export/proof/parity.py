@@ -17,10 +17,12 @@ from nitido.model_file.certificate import difference
 from nitido_export.parts.part import Part
 from nitido_export.session import quiet_session
 from nitido_train.evaluation.metrics import psnr
-from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.frame import FrameNet, LevelFrameNet
+from nitido_train.nets.planes import PlaneFrameNet
 from nitido_train.tensors import to_frames, to_tensor
 
 SIZES = ((1, 1), (7, 5), (64, 64), (97, 131))
+GIVEN_LEVEL = 9.0  # a noise level that denoisers are given here; they are run without one too
 
 # fp32: the two round the same real number, and one level is what float32 in another order of summation can move
 # across a rounding boundary. In fp16 and int8 intermediate values are rounded too, and each may fall the other way.
@@ -37,8 +39,8 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
     provider, onnxruntime}.
 
     The torch side is the training-time network, branches and imitated rounding and all, so this also proves their
-    collapse. Raises ``ExportError`` when an fp32 byte differs by more than one, or the PSNR between the two is under
-    ``SMALLEST_PSNR``.
+    collapse. Denoisers that can be given the noise level are run with one and without. Raises ``ExportError`` when an
+    fp32 byte differs by more than one, or the PSNR between the two is under ``SMALLEST_PSNR``.
     """
     session = quiet_session(model)
     rng = np.random.default_rng(0)
@@ -47,15 +49,17 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
         # Smooth ramps with noise on them: pure noise would never leave the clipped range.
         ramp = np.linspace(20, 235, height * width * 3).reshape(height, width, 3)
         frame = np.clip(ramp + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
-        expected = _run_torch(net, frame)
-        found = run_graph(session, {"frame": frame[None]}, ["image"])["image"][0]
-        if expected.shape != found.shape:
-            raise ExportError(
-                f"the exported graph returns {found.shape}, the network {expected.shape}; nothing written"
-            )
-        worst = max(worst, int(np.abs(expected.astype(int) - found.astype(int)).max()))
-        mse = 255**2 / 10 ** (psnr(expected, found) / 10)
-        squares, count = squares + mse * found.size, count + found.size
+        for noise in (None, GIVEN_LEVEL) if isinstance(net, (LevelFrameNet, PlaneFrameNet)) else (None,):
+            expected = _run_torch(net, frame, noise)
+            given = {} if noise is None else {"noise": np.array(noise, np.float32)}
+            found = run_graph(session, {"frame": frame[None], **given}, ["image"])["image"][0]
+            if expected.shape != found.shape:
+                raise ExportError(
+                    f"the exported graph returns {found.shape}, the network {expected.shape}; nothing written"
+                )
+            worst = max(worst, int(np.abs(expected.astype(int) - found.astype(int)).max()))
+            mse = 255**2 / 10 ** (psnr(expected, found) / 10)
+            squares, count = squares + mse * found.size, count + found.size
     overall = 10 * math.log10(255**2 * count / squares) if squares else math.inf
     if overall < SMALLEST_PSNR[precision] or (precision == "fp32" and worst > 1):
         raise ExportError(
@@ -96,9 +100,11 @@ def check_part(part: Part) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _run_torch(net: FrameNet, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One frame uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it."""
+def _run_torch(net: FrameNet, frame: NDArray[np.uint8], noise: float | None = None) -> NDArray[np.uint8]:
+    """One frame uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it. noise: its level,
+    for a network that is given one."""
     height, width = frame.shape[:2]
     x = to_tensor(torch.from_numpy(frame[None]))  # 1 3 H W
     x = F.pad(x, (0, -width % net.multiple, 0, -height % net.multiple), mode="replicate")
-    return to_frames(net.eval()(x))[0][: height * net.scale, : width * net.scale]
+    given = () if noise is None else (torch.tensor([noise]),)
+    return to_frames(net.eval()(x, *given))[0][: height * net.scale, : width * net.scale]

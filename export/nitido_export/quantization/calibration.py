@@ -15,7 +15,6 @@ from torch import Tensor
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 from nitido_train.data.patches import degrade_for_task
-from nitido_train.nets.blocks import space_to_depth
 from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
 from nitido_train.recipe.schema import Recipe
@@ -54,7 +53,7 @@ def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Frame]) -> Cal
     """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
     cells, weights = [], []
     for given, target in degraded_crops(recipe, pictures):
-        cells.append(space_to_depth(given, net.cell))
+        cells.append(net.body_input(given))
         error = (net(given) - target).square().mean(dim=(1, 2, 3))  # N
         weights.append(1 / error.clamp_min(1 / 255**2))
     return Calibration(cells, weights)

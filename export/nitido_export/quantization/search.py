@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from nitido.errors import ExportError
 from nitido.frames import Frame
@@ -25,8 +25,8 @@ from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.timing import Comparison, compare
 from nitido_export.session import quiet_session
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.planes import in_planes
 from nitido_train.quantization.equalization import equalize
 from nitido_train.quantization.imitation import quantize_net, unquantized
 from nitido_train.quantization.ranges import Quantization
@@ -82,7 +82,7 @@ def quantize(
     if checkpoint.quantization:
         plain, tried, measured = unquantized(checkpoint.frame_net()), [checkpoint.quantization], None
     else:
-        plain = cast(FrameNet, collapse(checkpoint.frame_net()))
+        plain = in_planes(checkpoint.frame_net())
         measured = calibration(plain, checkpoint.recipe, pictures)
         plain.body = equalize(plain.body, measured.cells)
         tried = candidates(plain, measured.cells)

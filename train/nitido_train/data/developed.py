@@ -1,6 +1,6 @@
 """Noise as it leaves a camera: developed, smoothed by the camera's own denoiser, and compressed.
 
-A sensor's noise (:class:`nitido_train.data.degrade.CameraNoise`) is white before development. What users have is a file:
+A sensor's noise (:class:`nitido_train.data.degrade.CameraNoise`) is white before development. Users have files, where
 demosaicing and the camera's denoiser have made neighbouring pixels alike, colour noise is coarser than luma noise, a
 tone curve has changed its strength with brightness, and JPEG has replaced part of it by its own error, often twice.
 

@@ -24,8 +24,8 @@ AT_ONCE = 4  # frames that pass through the network together
 class ValidationSet:
     """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
 
-    They are degraded and scored as :mod:`nitido_train.evaluation.conditions` defines it for the recipe's task. Denoisers
-    that never see developed noise are validated on white noise, also those for cameras.
+    They are degraded and scored as :mod:`nitido_train.evaluation.conditions` defines it for the recipe's task.
+    Denoisers that never see developed noise are validated on white noise, also those for cameras.
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -40,8 +42,9 @@ class LevelStack(nn.Module):
 
     def __init__(self, widths: list[int], *, conditions: int, expansion: int, last_gain: float = 0.1) -> None:
         super().__init__()
-        pairs = list(zip(widths[:-2], widths[1:-1], strict=True))
-        hidden = [CollapsibleLevelConv2d(a, b, conditions=conditions, expansion=expansion) for a, b in pairs]
+        hidden = [
+            CollapsibleLevelConv2d(a, b, conditions=conditions, expansion=expansion) for a, b in pairwise(widths[:-1])
+        ]
         self.convs = nn.ModuleList(
             [*hidden, CollapsibleConv2d(widths[-2], widths[-1], expansion=expansion, gain=last_gain)]
         )

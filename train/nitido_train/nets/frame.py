@@ -39,8 +39,12 @@ class FrameNet(nn.Module):
         ]
         self.register_buffer("anchor", torch.tensor(index), persistent=False)
 
+    def body_input(self, frames: Tensor) -> Tensor:
+        """What ``body`` is given of frames."""
+        return space_to_depth(frames, self.cell)
+
     def forward(self, frames: Tensor) -> Tensor:
-        cells = space_to_depth(frames, self.cell)
+        cells = self.body_input(frames)
         anchor = cells if self.scale == 1 else cells.index_select(1, cast(Tensor, self.anchor))
         return depth_to_space(anchor + self.body(cells), self.cell * self.scale)
 

@@ -20,8 +20,8 @@ from nitido_train.data.patches import PatchStream, ProcessSampler
 from nitido_train.data.pictures import PictureStore, find_pictures
 from nitido_train.data.workers import from_workers
 from nitido_train.evaluation.validation import ValidationSet
-from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.planes import in_planes
 from nitido_train.objectives.held_out import require_others, validation_line
 from nitido_train.objectives.losses import LOSSES
 from nitido_train.objectives.options import RunOptions
@@ -76,10 +76,10 @@ class FrameObjective:
             return first_weights(state, options)
         if state.recipe.net != options.start.recipe.net:
             raise other_network(state.recipe, options.start.recipe)
-        net = cast(FrameNet, collapse(options.start.frame_net()))
+        net = in_planes(options.start.frame_net())
         stream, size = PatchStream(self._store, state.recipe), state.recipe.data.batch
         batches = [_given(stream, range(n * size, (n + 1) * size)) for n in range(CALIBRATION_BATCHES)]
-        cells = [space_to_depth(batch, net.cell) for batch in batches]
+        cells = [net.body_input(batch) for batch in batches]
         net.body = equalize(net.body, cells)
         state.quantization = percentile_ranges(net.body, cells)
         return quantize_net(net, state.quantization).requires_grad_(True).train()

@@ -15,8 +15,8 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.nets.registry import build
 from nitido_train.objectives.frames import FrameObjective
-from nitido_train.objectives.levels import LevelObjective
 from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.levels import LevelObjective
 from nitido_train.objectives.melodies import MelodyObjective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.schema import Recipe
@@ -89,8 +89,8 @@ def open_objective(recipe: Recipe, options: RunOptions) -> Objective:
 
 
 def _checked_net(recipe: Recipe) -> nn.Module:
-    """The untrained network. Raises ``RecipeError``, before any data is read, for a network whose options do not fit or that is for another
-    task."""
+    """The untrained network. Raises ``RecipeError``, before any data is read, for a network whose options do not fit or
+    that is for another task."""
     net = build(recipe.net.kind, recipe.net.options)
     if isinstance(net, FrameNet) == (recipe.task == "autoencode"):
         raise RecipeError(f"[net] kind '{recipe.net.kind}' is not a network for the task '{recipe.task}'")

@@ -14,8 +14,8 @@ import torch
 from torch import fx, nn
 
 from nitido.errors import CheckpointError
-from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.planes import in_planes
 from nitido_train.quantization.layers import ActivationQuantizer, QuantizedConv2d
 from nitido_train.quantization.ranges import Quantization
 from nitido_train.quantization.tracing import is_integer_layer, is_quantized, plainly_traced
@@ -65,7 +65,7 @@ def quantize_body(body: nn.Module, quantization: Quantization) -> fx.GraphModule
 
 def quantize_net(net: FrameNet, quantization: Quantization) -> FrameNet:
     """A copy of a frame network with a quantized body."""
-    plain = cast(FrameNet, collapse(net))
+    plain = in_planes(net)
     plain.body = quantize_body(plain.body, quantization)
     return plain
 

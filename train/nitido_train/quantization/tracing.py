@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import fx, nn
 
-from nitido_train.nets.blocks import DepthToSpace, SpaceToDepth, collapse
+from nitido_train.nets.blocks import DepthToSpace, LevelConv2d, SpaceToDepth, collapse
 from nitido_train.quantization.concatenation import concatenate_instead_of_add
 from nitido_train.quantization.layers import ActivationQuantizer, QuantizedConv2d
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = (SpaceToDepth, DepthToSpace, ActivationQuantizer, QuantizedConv2d)
+        own = (SpaceToDepth, DepthToSpace, LevelConv2d, ActivationQuantizer, QuantizedConv2d)
         return isinstance(m, own) or super().is_leaf_module(m, module_qualified_name)
 
 

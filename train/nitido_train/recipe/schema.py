@@ -97,8 +97,8 @@ class NoiseRecipe:
     def __post_init__(self) -> None:
         if not (0 <= self.developed <= 1 - self.camera and 0 <= self.told <= 1 and 0 <= self.told_error < 1):
             raise RecipeError(
-                "[noise] developed and told are shares in 0..1, camera and developed at most 1 together, and told_error "
-                f"is 0 or more and less than 1; found camera={self.camera}, developed={self.developed}, "
+                "[noise] expects shares in 0..1, of which camera and developed add up to at most 1, and told_error in "
+                f"0..1; found camera={self.camera}, developed={self.developed}, "
                 f"told={self.told}, told_error={self.told_error}"
             )
         if not 0 <= self.sigma[0] <= self.sigma[1]:
