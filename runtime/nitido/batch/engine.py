@@ -25,6 +25,7 @@ class Settings:
     """How a batch is run.
 
     strength: 0..1, for models that can vary it.
+    noise: noise level in 8-bit levels, for models that can be given one; ``None``: the model estimates it.
     encoding: of pictures; video: of videos.
     overwrite: replace results that exist.
     workers: files in work at once; default the CPUs that may be used and two.
@@ -43,11 +44,23 @@ class Settings:
     deinterlace: bool = True
     tone_map: bool = False
     preserve_times: bool = False
+    noise: float | None = None
 
 
-Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], Sequence[str]]]
-"""A block in which a result is ready; the function writes its file into a binary stream and returns a line for whatever
-of the source is not in it."""
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a result beside its file.
+
+    notes: a line for whatever of the source is not in it.
+    noise: the noise level that was removed, in 8-bit levels; ``None`` where none is known.
+    """
+
+    notes: Sequence[str] = ()
+    noise: float | None = None
+
+
+Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], Findings]]
+"""A block in which a result is ready; the function writes its file into a binary stream."""
 
 
 class Engine(Protocol):
@@ -76,7 +89,7 @@ class LocalEngine:
         self._budget, self._lanes = MemoryBudget(_MEMORY), threading.Semaphore(_LANES)
 
     @contextmanager
-    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Sequence[str]]]:
+    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Findings]]:
         kind, settings = format_of(job.target), self._settings
         with PictureFile(job.source, max_pixels=settings.max_pixels) as file:
             # Of Pillow's copy (4 bytes a pixel) and ours (3, and 6 more of 16 bits), before the model and after it.
@@ -84,5 +97,10 @@ class LocalEngine:
             with self._budget.reserve(each * (1 + self._model.card.scale**2)):
                 picture = file.decode()
                 with self._lanes:
-                    picture = restore_picture(self._model, picture, strength=settings.strength)
-                yield lambda stream: (*picture.notes, *encode_picture(picture, kind, stream, settings.encoding))
+                    picture = restore_picture(self._model, picture, strength=settings.strength, noise=settings.noise)
+
+                def write(stream: BinaryIO) -> Findings:
+                    notes = encode_picture(picture, kind, stream, settings.encoding)
+                    return Findings((*picture.notes, *notes), picture.noise)
+
+                yield write

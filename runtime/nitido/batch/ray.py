@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from nitido.batch.content import restore_content
-from nitido.batch.engine import Settings
+from nitido.batch.engine import Findings, Settings
 from nitido.batch.plan import Job
 from nitido.errors import NitidoError, ProviderUnavailable, SourceUnavailable
 from nitido.images.io import format_of
@@ -92,26 +92,26 @@ class RayEngine:
             self._ours = False
 
     @contextmanager
-    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Sequence[str]]]:
+    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Findings]]:
         kind = format_of(job.target)
         try:
             content = job.source.read_bytes()
         except OSError as error:
             raise SourceUnavailable(f"{job.source} cannot be read: {error.strerror or error}") from error
-        result, notes = self._computed(content, str(job.source), kind)
+        result, findings = self._computed(content, str(job.source), kind)
 
-        def write(stream: BinaryIO) -> Sequence[str]:
+        def write(stream: BinaryIO) -> Findings:
             stream.write(result)
-            return notes
+            return findings
 
         yield write
 
-    def _computed(self, content: bytes, name: str, kind: str) -> tuple[bytes, Sequence[str]]:
+    def _computed(self, content: bytes, name: str, kind: str) -> tuple[bytes, Findings]:
         with self._choosing:
             index = min(range(len(self._load)), key=self._load.__getitem__)
             self._load[index] += 1
         try:
-            result, notes, reason = self._ray.get(self._workers[index].restore.remote(content, name, kind))
+            result, findings, reason = self._ray.get(self._workers[index].restore.remote(content, name, kind))
         except self._ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[0]
             raise NitidoError(
@@ -122,7 +122,7 @@ class RayEngine:
                 self._load[index] -= 1
         if reason:
             raise NitidoError(reason)
-        return result, notes
+        return result, findings
 
     def _connect(self) -> None:
         ray = self._ray
@@ -167,12 +167,12 @@ class RayWorker:
         """Its process id."""
         return os.getpid()
 
-    def restore(self, content: bytes, name: str, kind: str) -> tuple[bytes, tuple[str, ...], str]:
-        """(content of the result, notes of it, why there is none): errors as words, because a traceback is no
+    def restore(self, content: bytes, name: str, kind: str) -> tuple[bytes, Findings, str]:
+        """(content of the result, what is known of it, why there is none): errors as words, because a traceback is no
         reason."""
         try:
             return *restore_content(self._model, content, name, kind, self._settings), ""
         except NitidoError as error:
-            return b"", (), str(error)
+            return b"", Findings(), str(error)
         except Exception as error:  # one file's surprise must not end the others
-            return b"", (), f"{name}: unexpected {type(error).__name__}: {error}".splitlines()[0]
+            return b"", Findings(), f"{name}: unexpected {type(error).__name__}: {error}".splitlines()[0]

@@ -22,6 +22,7 @@ class BatchReport:
     resumed: sources whose result an earlier run had made just so.
     failed: (source, reason).
     notes: (source, line) of sources of which something is not in the result, or changed.
+    levels: (source, noise level that was removed), where one is known.
     stopped: why it ended early; empty when it did not.
     left_out, links: see :func:`nitido.system.search.left_out` and ``linked_folders``, for the run's inputs; filled by
     whoever planned it.
@@ -32,6 +33,7 @@ class BatchReport:
     resumed: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
     notes: list[tuple[Path, str]] = field(default_factory=list)
+    levels: list[tuple[Path, float]] = field(default_factory=list)
     stopped: str = ""
     left_out: dict[str, int] = field(default_factory=dict)
     links: list[Path] = field(default_factory=list)
@@ -41,6 +43,7 @@ class BatchReport:
         self.done += part.done
         self.failed += part.failed
         self.notes += part.notes
+        self.levels += part.levels
         self.skipped += part.skipped
         self.resumed += part.resumed
         self.stopped = "" if part.stopped == "interrupted" else part.stopped
@@ -61,6 +64,7 @@ def report_content(report: BatchReport, producer: Producer, *, device: str, seco
         "skipped": [str(path) for path in report.skipped],
         "failed": [{"source": str(path), "reason": reason} for path, reason in report.failed],
         "notes": [{"source": str(path), "note": note} for path, note in report.notes],
+        "noise_levels": [{"source": str(path), "noise": round(level, 2)} for path, level in report.levels],
         "left_out": dict(report.left_out),
         "links": [str(path) for path in report.links],
     }

@@ -101,6 +101,7 @@ def producer_of(model: Model, settings: Settings) -> Producer:
             # Only what was asked for, so that a journal of an earlier version still fits.
             **{name: value for name, value in asked.items() if value},
             **({} if settings.deinterlace else {"deinterlace": False}),
+            **({} if settings.noise is None else {"noise": settings.noise}),
         },
     )
 

@@ -11,6 +11,7 @@ from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
 from nitido.images.depth import to_8_bits
 from nitido.images.restore import with_depth
+from nitido.inference.levels import LevelAverage
 from nitido.inference.model import Model
 from nitido.video.reader import TimedFrame, VideoSource
 from nitido.video.writer import VideoSink
@@ -20,8 +21,11 @@ class Abandoned(Exception):
     """The run ends and the video in work is given up; nothing is left of it."""
 
 
-def restore_video(model: Model, source: Path, target: Path, settings: Settings, frame_done: Callable[[], bool]) -> None:
-    """Runs every frame through the model into ``target``.
+def restore_video(
+    model: Model, source: Path, target: Path, settings: Settings, frame_done: Callable[[], bool]
+) -> float | None:
+    """Runs every frame through the model into ``target``. Returns the noise level of the last frames, where one is
+    known.
 
     frame_done: called after each frame; ``False`` gives up, which raises :class:`Abandoned`. Raises
     ``SourceUnavailable`` for a file that is no video or is cut short, ``SinkUnavailable``.
@@ -49,13 +53,15 @@ def restore_video(model: Model, source: Path, target: Path, settings: Settings, 
                 waiting.append(timed)
                 yield to_8_bits(timed.values) if sink.deep else timed.values
 
-        for image in model.stream(images(), strength=settings.strength):
+        average = LevelAverage()
+        for image in model.stream(images(), strength=settings.strength, noise=settings.noise, average=average):
             timed = waiting.popleft()
             values = with_depth(timed.values, image) if sink.deep else image
             sink.write_timed(values, timed.pts, timed.duration)
             if not frame_done():
                 raise Abandoned
         frames.require_complete(sink.frames)
+        return average.level
 
 
 def _size(shape: tuple[int, ...]) -> str:

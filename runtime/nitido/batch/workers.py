@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from nitido.batch.engine import Engine, Settings
+from nitido.batch.engine import Engine, Findings, Settings
 from nitido.batch.journal import FileVersion, Journal, Producer, State, version_of
 from nitido.batch.plan import Job
 from nitido.batch.report import BatchReport
@@ -29,13 +29,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Event:
-    """units of progress; job: one that has ended, well when there is no reason; notes: of it; last: a worker has
-    ended."""
+    """units of progress; job: one that has ended, well when there is no reason; findings: of its result; last: a
+    worker has ended."""
 
     units: int = 0
     job: Job | None = None
     reason: str = ""
-    notes: Sequence[str] = ()
+    findings: Findings = field(default_factory=Findings)
     last: bool = False
 
 
@@ -93,7 +93,7 @@ class Workers:
                     if event.job is not None:
                         left -= 1
                         self._note(report, event.job, event)
-                        for note in event.notes:
+                        for note in event.findings.notes:
                             noted(event.job, note)
                         finished(event.job, event.reason)
             finally:
@@ -108,7 +108,9 @@ class Workers:
         reason = event.reason
         if not reason:
             report.done.append(job.target)
-            report.notes += [(job.source, note) for note in event.notes]
+            report.notes += [(job.source, note) for note in event.findings.notes]
+            if event.findings.noise is not None:
+                report.levels.append((job.source, event.findings.noise))
             return
         report.failed.append((job.source, reason))
         if self._journal is not None:
@@ -140,7 +142,7 @@ class Workers:
         try:
             if job.problem:
                 raise SinkUnavailable(job.problem)
-            notes = self._do(job)
+            findings = self._do(job)
         except Abandoned:
             return _Event()
         except NitidoError as error:
@@ -152,31 +154,31 @@ class Workers:
         except Exception as error:  # one file's surprise must not end the others
             _log.debug("unexpected", exc_info=True)
             return _Event(1, job, f"{job.source}: unexpected {type(error).__name__}: {error}".splitlines()[0])
-        return _Event(0 if job.is_video else 1, job, notes=notes)
+        return _Event(0 if job.is_video else 1, job, findings=findings)
 
     def _frame_done(self) -> bool:
         """A frame of a video is written; whether to go on."""
         self._events.put(_Event(1))
         return not (self._halt.is_set() or self._asked())
 
-    def _do(self, job: Job) -> Sequence[str]:
-        """Makes the result and returns what people should know of it."""
+    def _do(self, job: Job) -> Findings:
+        """Makes the result and returns what is known of it."""
         version = version_of(job.source)
         if version is None:
             raise SourceUnavailable(problem_of(job.source) or f"no such file: {job.source}")
-        notes: Sequence[str] = ()
         if job.is_video:
-            restore_video(self._model, job.source, job.target, self._settings, self._frame_done)
+            level = restore_video(self._model, job.source, job.target, self._settings, self._frame_done)
+            findings = Findings(noise=level)
             with _as_sink_error(job.target):
                 self._made(job, version, job.target)
         else:
             with self._engine(job) as write, replacing(job.target) as partial:
                 with partial.open("wb") as stream:
-                    notes = write(stream)
+                    findings = write(stream)
                 self._made(job, version, partial)
         if self._settings.preserve_times:
             copy_mode(job.source, job.target)
-        return notes
+        return findings
 
     def _made(self, job: Job, version: FileVersion, result: Path) -> None:
         """``result`` is complete; it has the target's name or is about to take it."""

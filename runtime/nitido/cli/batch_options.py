@@ -44,6 +44,7 @@ class BatchOptions:
     verbose: bool
     as_json: bool
     strength: float = 1.0
+    noise: float | None = None
 
 
 FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "ppm", "pgm", "avif", "heic", "jxl")

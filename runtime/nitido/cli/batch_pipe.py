@@ -15,7 +15,7 @@ from nitido.errors import NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.system.process import quiet_stderr
 
 if TYPE_CHECKING:
-    from nitido.batch.engine import Settings
+    from nitido.batch.engine import Findings, Settings
     from nitido.cli.batch_output import BatchOutput
     from nitido.inference.model import Model
 
@@ -58,7 +58,10 @@ def run_piped(options: BatchOptions, model: Model, settings: Settings, shown: Ba
     report, name = BatchReport(), _NAMES.get(source, str(source))
     try:
         with quiet_stderr():
-            report.notes = [(Path(name), note) for note in _restore(options, model, settings, name)]
+            findings = _restore(options, model, settings, name)
+        report.notes = [(Path(name), note) for note in findings.notes]
+        if findings.noise is not None:
+            report.levels.append((Path(name), findings.noise))
         report.done.append(options.output)
     except NitidoError as error:
         report.failed.append((Path(name), str(error)))
@@ -74,17 +77,17 @@ def run_piped(options: BatchOptions, model: Model, settings: Settings, shown: Ba
         raise SystemExit(1)
 
 
-def _restore(options: BatchOptions, model: Model, settings: Settings, name: str) -> tuple[str, ...]:
-    """Writes the result and returns its notes."""
+def _restore(options: BatchOptions, model: Model, settings: Settings, name: str) -> Findings:
+    """Writes the result and returns what is known of it."""
     from nitido.batch.content import restore_content
     from nitido.system.files import refuse_existing, write_whole
 
     if options.output != STANDARD_STREAM:
         refuse_existing([options.output], overwrite=options.overwrite)
-    result, notes = restore_content(model, _content(options.inputs[0], name), name, _kind(options), settings)
+    result, findings = restore_content(model, _content(options.inputs[0], name), name, _kind(options), settings)
     if options.output != STANDARD_STREAM:
         write_whole(options.output, result)
-        return notes
+        return findings
     try:
         sys.stdout.buffer.write(result)
         sys.stdout.buffer.flush()
@@ -92,7 +95,7 @@ def _restore(options: BatchOptions, model: Model, settings: Settings, name: str)
         # Python flushes once more at its end, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SinkUnavailable(f"cannot write to standard output: {error.strerror or error}") from error
-    return notes
+    return findings
 
 
 def _content(source: Path, name: str) -> bytes:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from nitido.cli.options import FRAME_MODEL, codec_option, device_option, threads_option, verbosity_options
+from nitido.cli.options import (
+    FRAME_MODEL,
+    codec_option,
+    device_option,
+    noise_option,
+    threads_option,
+    verbosity_options,
+)
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -27,6 +34,7 @@ from nitido.video.formats import QUALITY, Encoding
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
+@noise_option
 @click.option("--split", is_flag=True, help="Show the left half as captured.")
 @click.option("--overlay", is_flag=True, help="Draw the status onto files and pipes too.")
 @device_option
@@ -47,6 +55,7 @@ def live(
     rate: float | None,
     pixel_format: str | None,
     strength: float,
+    noise: float | None,
     split: bool,
     overlay: bool,
     device: str,
@@ -69,7 +78,7 @@ def live(
     """
     from nitido.live.state import Controls
 
-    controls = Controls(strength=strength, split=split)
+    controls = Controls(strength=strength, split=split, noise=noise)
     with (
         messages("ERROR" if quiet else "DEBUG" if verbose else "INFO"),
         stop_on_signal(hangup=True, second="interrupt", asked=controls.stop),
@@ -81,6 +90,10 @@ def live(
 
         refuse_own_source(source, sink)
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
+        if noise is not None and not models[0].has_noise:
+            raise click.UsageError(
+                f"{models[0].card.name} cannot be given a noise level; leave out --noise or use --strength"
+            )
         with open_frames(source, size=size, rate=rate, pixel_format=pixel_format, controls=controls) as frames:
             if every_frame:
                 refuse_live(frames, source)

@@ -23,6 +23,7 @@ class Picture:
     metadata: what is written back beside the pixels.
     lossless: the file keeps every value, though files of its format need not (WebP).
     notes: what else was in the file and is not here, or was changed; a line each, for people.
+    noise: of a restored picture, the noise level that was removed, in 8-bit levels; ``None`` where none is known.
     """
 
     pixels: NDArray[np.uint8]
@@ -32,3 +33,4 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     lossless: bool = False
     notes: tuple[str, ...] = ()
+    noise: float | None = None

@@ -16,8 +16,10 @@ from nitido.images.picture import Picture
 from nitido.inference.model import Model
 
 
-def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0) -> Picture:
+def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, noise: float | None = None) -> Picture:
     """The picture through an image model: pixels (s·H)×(s·W), transparency enlarged with them, grey kept grey.
+
+    strength, noise: as :class:`nitido.inference.model.Model` takes them.
 
     Models see 8 bits. The 16-bit values of a deep picture get what the model adds: its 8-bit output minus the rounded
     input, times 257; for an upscaler, on top of the 16-bit picture enlarged bicubically. So where the model changes
@@ -34,7 +36,8 @@ def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0) ->
         filled = fill_hidden(values, alpha, reach)
         if filled is not values:
             pixels, deep = (filled, None) if deep is None else (to_8_bits(filled), filled)
-    result = model(pixels, strength=strength)
+    measured = model.measured(pixels, strength=strength, noise=noise)
+    result = measured.image
     height, width = result.shape[:2]
     restored = None if deep is None else with_depth(deep, result)
     if alpha is not None:
@@ -44,7 +47,7 @@ def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0) ->
                 put_back_hidden(restored, picture.deep, alpha)
         else:
             alpha = _enlarged(alpha, width, height)
-    return replace(picture, pixels=result, alpha=alpha, deep=restored)
+    return replace(picture, pixels=result, alpha=alpha, deep=restored, noise=measured.used)
 
 
 def with_depth(deep: NDArray[np.uint16], result: Frame) -> NDArray[np.uint16]:

@@ -14,8 +14,20 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
 from nitido.frames import describe_array
+from nitido.inference.binding import BOUND, run_bound
+from nitido.inference.levels import (
+    AUTOMATIC,
+    CROPPED_PIXELS,
+    ESTIMATE,
+    NOISE,
+    SIDE,
+    LevelAverage,
+    Measured,
+    crops,
+    follow,
+)
 from nitido.inference.recurrence import IN, OUT, RecurrentState, States
-from nitido.inference.session import open_session, readable_errors, run_graph
+from nitido.inference.session import open_session, run_graph
 from nitido.inference.tiling import run_tiled
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
@@ -23,8 +35,7 @@ from nitido.model_file.card import Card
 # Above this many pixels a frame is cut: ONNX Runtime keeps the memory of the largest frame it ever saw.
 WHOLE_PIXELS = 2_100_000  # 1920×1080 still runs whole
 TILE = 1024
-# Where memory of the device is bound: states never leave it. On the CPU there is nothing to gain.
-_BOUND = {"cuda": "cuda", "tensorrt": "cuda"}
+STRENGTH = "strength"
 
 
 def load(
@@ -52,7 +63,8 @@ class Model:
     freed at the end.
 
     card: what the file says of itself. device: where it really runs, such as ``cpu`` or ``cuda``. path: the file.
-    has_strength: whether ``strength`` can be set. recurrent: whether :meth:`stream` remembers earlier frames.
+    has_strength, has_noise: whether ``strength`` and the noise level can be set. recurrent: whether :meth:`stream`
+    remembers earlier frames.
 
     Threads: a model may be called from several threads at once, also while it is streaming; each stream belongs to
     the thread that draws from it. ``close`` waits for nobody: calls under way finish, later ones raise.
@@ -74,9 +86,17 @@ class Model:
         )
         self.card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
         _require_frames(session, path)
-        self.has_strength = "strength" in {i.name for i in session.get_overridable_initializers()}
+        required = {i.name for i in session.get_inputs()}
+        settable = required | {i.name for i in session.get_overridable_initializers()}
+        self.has_strength, self.has_noise = STRENGTH in settable, NOISE in settable
+        # A file for bindings that cannot set optional inputs has them as plain ones.
+        self._always = {
+            name: np.array(value, np.float32)
+            for name, value in ((STRENGTH, 1.0), (NOISE, AUTOMATIC))
+            if name in required
+        }
         self._state = RecurrentState(session, self.card.multiple, str(path))
-        self._binding = _BOUND.get(self.device)
+        self._binding = BOUND.get(self.device)
         self._session: ort.InferenceSession | None = session
 
     @property
@@ -102,45 +122,100 @@ class Model:
         self._session = None
 
     def __call__(
-        self, frame: NDArray[np.uint8], *, strength: float = 1.0, tile: int | None = None
+        self,
+        frame: NDArray[np.uint8],
+        *,
+        strength: float = 1.0,
+        noise: float | None = None,
+        tile: int | None = None,
     ) -> NDArray[np.uint8]:
         """Restores one frame H×W×3 or a batch N×H×W×3; returns uint8 BGR of the same rank, ``card.scale`` times the
         height and width. A recurrent model takes it as the first of its stream.
 
         strength: 0 (input unchanged) to 1 (fully restored), for models with ``has_strength``.
+        noise: standard deviation of the frame's luma noise in 8-bit levels, for models with ``has_noise``; default:
+        estimated from the frame.
         tile: side of the tiles in pixels; default: whole up to about 1920×1080, then 1024. ``0`` never tiles.
-        Raises ``FrameMismatch`` for another shape, dtype, strength or tile; ``NitidoError`` when the run fails.
+        Raises ``FrameMismatch`` for another shape, dtype, strength, noise or tile; ``NitidoError`` when the run fails.
         """
-        feeds = self._strength_feed(strength)
+        return self.measured(frame, strength=strength, noise=noise, tile=tile).image
+
+    def measured(
+        self,
+        frame: NDArray[np.uint8],
+        *,
+        strength: float = 1.0,
+        noise: float | None = None,
+        tile: int | None = None,
+    ) -> Measured:
+        """As calling, with the noise levels."""
+        feeds = self._feeds(strength, noise)
         frames = _as_batch(frame)
         height, width = frames.shape[1:3]
         if tile is None:
             tile = TILE if height * width > WHOLE_PIXELS else 0
         elif not _is_side(tile):
             raise FrameMismatch(f"tile expects a side in whole pixels, or 0 to never tile, found {tile!r}")
+        estimate = None
         if tile and (height > tile or width > tile):
-            result = np.stack([self._tiled(f, int(tile), feeds) for f in frames])
+            # All tiles are given one level, or their borders would show.
+            levels = [self._level_of(f, noise) for f in frames]
+            parts = [
+                self._tiled(f, int(tile), feeds if level is None else {**feeds, NOISE: np.array(level, np.float32)})
+                for f, level in zip(frames, levels, strict=True)
+            ]
+            result = np.stack(parts)
+            estimate = levels[0] if noise is None else None
         else:
-            result = self._run(np.ascontiguousarray(frames), feeds)[0]
-        return result if frame.ndim == 4 else result[0]
+            result, _, estimate = self._run(np.ascontiguousarray(frames), feeds)
+        used = estimate if noise is None else float(noise)
+        return Measured(result if frame.ndim == 4 else result[0], estimate, used)
 
-    def stream(self, frames: Iterable[NDArray[np.uint8]], *, strength: float = 1.0) -> Iterator[NDArray[np.uint8]]:
+    def noise_level(self, frame: NDArray[np.uint8]) -> float:
+        """The noise level of a frame H×W×3: the estimated standard deviation of its luma noise in 8-bit levels. Raises
+        ``FrameMismatch`` for a model without ``has_noise``."""
+        if not self.has_noise:
+            raise FrameMismatch(f"{self.card.name} does not estimate noise levels; take a model that does")
+        frames = _as_batch(frame)
+        if frames.shape[1] * frames.shape[2] > CROPPED_PIXELS and min(frames.shape[1:3]) >= SIDE:
+            frames = np.concatenate([crops(f) for f in frames])
+        estimate = self._run(np.ascontiguousarray(frames), self._feeds(1.0, None))[2]
+        assert estimate is not None
+        return estimate
+
+    def _level_of(self, frame: NDArray[np.uint8], noise: float | None) -> float | None:
+        if not self.has_noise:
+            return None
+        return self.noise_level(frame) if noise is None else float(noise)
+
+    def stream(
+        self,
+        frames: Iterable[NDArray[np.uint8]],
+        *,
+        strength: float = 1.0,
+        noise: float | None = None,
+        average: LevelAverage | None = None,
+    ) -> Iterator[NDArray[np.uint8]]:
         """Restores frame after frame, each H×W×3 (or N×H×W×3: N streams side by side), uint8 BGR; yields the results
         one by one, as they are drawn.
 
         A recurrent model remembers from frame to frame and runs every frame whole; a frame of another size begins
-        anew, without a past. Other models do what calling them does. Raises as calling does, at the frame concerned.
+        anew, without a past. Other models do what calling them does, but without ``noise`` a frame is given the
+        average level of the frames before it, so that the result does not flicker; after a cut the average begins
+        again. average: takes the levels, for who wants to know them.
+        Raises as calling does, at the frame concerned.
         """
         if not self._state:
+            averaged = average or LevelAverage()
             for frame in frames:
-                yield self(frame, strength=strength)
+                yield follow(self, frame, averaged, strength=strength, noise=noise)
             return
-        feeds, states, size = self._strength_feed(strength), {}, ()
+        feeds, states, size = self._feeds(strength, noise), {}, ()
         for frame in frames:
             batch = np.ascontiguousarray(_as_batch(frame))
             if batch.shape != size:
                 size, states = batch.shape, {}
-            result, states = self._run(batch, feeds, states)
+            result, states, _ = self._run(batch, feeds, states)
             yield result if frame.ndim == 4 else result[0]
 
     def warm_up(self, height: int, width: int) -> None:
@@ -161,51 +236,46 @@ class Model:
 
     def _run(
         self, frames: NDArray[np.uint8], feeds: dict[str, Any], states: States | None = None
-    ) -> tuple[NDArray[np.uint8], States]:
-        """(images, states after them) for frames N×H×W×3; no states: no past."""
+    ) -> tuple[NDArray[np.uint8], States, float | None]:
+        """(images, states after them, the estimated noise level where the model has one) for frames N×H×W×3; no states:
+        no past."""
         session = self._session  # held, so that a close in another thread does not free it under the run
         if session is None:
             raise NitidoError(f"the model {self.card.name} is closed; load it again")
         state = self._state
         given = {"frame": frames, **feeds, **(states or state.blank(session, frames.shape))}
-        names = ["image", *state.outputs]
+        names = ["image", *state.outputs, *([ESTIMATE] if self.has_noise else [])]
         # A binding knows nothing of inputs that have a default, such as strength.
         if self._binding and not feeds:
-            outputs = _run_bound(session, given, names, self._binding)
+            outputs = run_bound(session, given, names, self._binding)
         else:
             given = {name: v.numpy() if isinstance(v, ort.OrtValue) else v for name, v in given.items()}
             outputs = run_graph(session, given, names)
-        return np.asarray(outputs["image"], np.uint8), state.after(outputs)
+        estimate = float(np.asarray(outputs[ESTIMATE])) if self.has_noise else None
+        return np.asarray(outputs["image"], np.uint8), state.after(outputs), estimate
 
-    def _strength_feed(self, strength: float) -> dict[str, Any]:
+    def _feeds(self, strength: float, noise: float | None) -> dict[str, Any]:
+        """What is given beside frames. Raises ``FrameMismatch`` for values that the model does not take."""
         if not 0.0 <= strength <= 1.0:
             raise FrameMismatch(f"strength expects 0..1, found {strength}")
-        if strength == 1.0:
-            return {}
-        if not self.has_strength:
-            raise FrameMismatch(f"{self.card.name} has no adjustable strength; leave it at 1")
-        return {"strength": np.array(strength, np.float32)}
-
-
-def _run_bound(session: ort.InferenceSession, given: dict[str, Any], names: list[str], device: str) -> dict[str, Any]:
-    """One run with the image brought to the host and everything else left on the device."""
-    with readable_errors():
-        binding = session.io_binding()
-        for name, value in given.items():
-            if isinstance(value, ort.OrtValue):
-                binding.bind_ortvalue_input(name, value)
-            else:
-                binding.bind_cpu_input(name, value)
-        for name in names:
-            binding.bind_output(name, "cpu" if name == "image" else device)
-        session.run_with_iobinding(binding)
-        outputs = dict(zip(names, binding.get_outputs(), strict=True))
-        return {**outputs, "image": outputs["image"].numpy()}
+        feeds: dict[str, Any] = dict(self._always)
+        if strength != 1.0:
+            if not self.has_strength:
+                raise FrameMismatch(f"{self.card.name} has no adjustable strength; leave it at 1")
+            feeds[STRENGTH] = np.array(strength, np.float32)
+        if noise is not None:
+            if not self.has_noise:
+                raise FrameMismatch(f"{self.card.name} cannot be given a noise level; leave it out")
+            if not 0.0 <= noise <= 255.0:
+                raise FrameMismatch(f"noise expects a standard deviation of 0..255, found {noise}")
+            feeds[NOISE] = np.array(noise, np.float32)
+        return feeds
 
 
 def _require_frames(session: ort.InferenceSession, path: Path) -> None:
-    inputs = [i.name for i in session.get_inputs() if not i.name.startswith(IN)]
-    outputs = [o.name for o in session.get_outputs() if not o.name.startswith(OUT)]
+    given, made = (STRENGTH, NOISE), (ESTIMATE,)
+    inputs = [i.name for i in session.get_inputs() if not i.name.startswith(IN) and i.name not in given]
+    outputs = [o.name for o in session.get_outputs() if not o.name.startswith(OUT) and o.name not in made]
     if (inputs, outputs) == (["frame"], ["image"]):
         return
     found = f"{', '.join(inputs)} → {', '.join(outputs)}"

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from nitido.frames import Frame
+from nitido.inference.levels import LevelAverage, follow
 from nitido.inference.model import Model
 from nitido.live.fade import Fade, passed_through
 from nitido.live.half_size import restore_half
@@ -26,10 +27,12 @@ class Restored:
 
     frame: uint8 (s·H)×(s·W)×3, BGR.
     rung: name of the work that was done.
+    noise: noise level that was removed, or ``None`` where none is known.
     """
 
     frame: Frame
     rung: str
+    noise: float | None = None
 
 
 class Stage(Protocol):
@@ -79,7 +82,8 @@ class LadderStage:
         self._fade = Fade(denoising=card.task == "denoise" and card.scale == 1)
         self._turn = 0
         self._bypassed = False
-        self._key: tuple[Rung, float] | None = None
+        self._key: tuple[Rung, float, float | None] | None = None
+        self._average = LevelAverage()
         self._run: Callable[[Frame], Frame] = _unchanged
         self.name = ", ".join(variant_names(models))
         self.device = models[0].device
@@ -91,7 +95,7 @@ class LadderStage:
         for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
             if controls.over:
                 return
-            self.restore(frame, rung, controls.strength)
+            self.restore(frame, rung, controls.strength, controls.noise)
         self._key = None  # the black frame is nobody's past
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
@@ -104,8 +108,9 @@ class LadderStage:
         self._turn += 1
         if self._turn % rung.every:
             return None
-        result = self.restore(captured.frame, rung, controls.strength)
-        return Restored(self._fade(captured.frame, result, controls.strength), rung.name)
+        result = self.restore(captured.frame, rung, controls.strength, controls.noise)
+        shown = self._fade(captured.frame, result, controls.strength)
+        return Restored(shown, rung.name, None if rung.variant is None else self._average.level)
 
     def observe(self, busy: float, now: float) -> Change | None:
         """Lets the ladder decide, unless the frame was bypassed."""
@@ -117,10 +122,12 @@ class LadderStage:
             self._fade.begin(before, self._ladder.rung)
         return change
 
-    def restore(self, frame: Frame, rung: Rung, strength: float = 1.0) -> Frame:
+    def restore(self, frame: Frame, rung: Rung, strength: float = 1.0, noise: float | None = None) -> Frame:
         """The frame H×W×3, uint8 BGR, restored as ``rung`` says; returns (s·H)×(s·W)×3 for models of scale s.
 
-        strength: 0 to 1; a model whose strength cannot be varied runs at 1. Raises what the model raises.
+        strength: 0 to 1; a model whose strength cannot be varied runs at 1. noise: the noise level of the frame; a
+        model that cannot be given one does without, and at half the size, where it is another, it is estimated. Raises
+        what the model raises.
         """
         if rung.variant is None:
             return passed_through(frame, self._models[0].card.scale)
@@ -128,22 +135,24 @@ class LadderStage:
         strength = strength if model.has_strength else 1.0
         halved = rung.half and min(frame.shape[:2]) >= 4
         inside = 1.0 if halved else strength  # the half-size result is blended with the frame at the end
-        if self._key != (rung, inside):
-            self._key, self._run = (rung, inside), _runner(model, inside)
+        level = noise if model.has_noise and not halved else None
+        if self._key != (rung, inside, level):
+            self._key, self._average = (rung, inside, level), LevelAverage()
+            self._run = _runner(model, inside, level, self._average)
         return restore_half(frame, self._run, strength) if halved else self._run(frame)
 
 
-def _runner(model: Model, strength: float) -> Callable[[Frame], Frame]:
-    """The model as a function of its next frame."""
+def _runner(model: Model, strength: float, noise: float | None, average: LevelAverage) -> Callable[[Frame], Frame]:
+    """The model as a function of its next frame. average: of the noise levels of the frames."""
     if not model.recurrent:
-        return lambda frame: model(frame, strength=strength)
+        return lambda frame: follow(model, frame, average, strength=strength, noise=noise)
     waiting: list[Frame] = []
 
     def frames() -> Iterator[Frame]:
         while True:
             yield waiting.pop()
 
-    results = model.stream(frames(), strength=strength)
+    results = model.stream(frames(), strength=strength, noise=noise)
 
     def run(frame: Frame) -> Frame:
         waiting.append(frame)

@@ -30,6 +30,7 @@ class Shot:
     before: H×W×3 as captured. after: (s·H)×(s·W)×3, uint8 BGR like all frames. index: place in the source, from 0.
     captured: seconds on the run's clock. busy: seconds that the restoration took. rung: name of the ladder's step.
     time: seconds at which a clip says that the frame belongs, or ``None``.
+    noise: noise level that was removed, or ``None`` where none is known.
     """
 
     before: Frame
@@ -39,6 +40,7 @@ class Shot:
     busy: float
     rung: str
     time: float | None = None
+    noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Status:
     fps: frames shown per second, over the last seconds. p50_ms, p95_ms: from capture to shown, over the last frames.
     captured, shown: frames so far. dropped: frames that a newer one replaced. rung: step of the ladder in use.
     size: width and height of the result in pixels. bypass: results are not shown, the captured frames are.
+    noise: noise level that is removed, or ``None`` where none is known.
     notice: what just happened, such as a change of the rung, for a few seconds.
     """
 
@@ -63,27 +66,31 @@ class Status:
     bypass: bool
     reconnects: int = 0
     notice: str = ""
+    noise: float | None = None
 
     def line(self) -> str:
         """The status as one line of plain ASCII, which OpenCV's fonts can draw."""
         rung = "bypass" if self.bypass else self.rung
         strength = "" if self.strength == 1.0 else f"  strength {self.strength:.1f}"
         times = f"p50 {self.p50_ms:.0f} ms  p95 {self.p95_ms:.0f} ms"
-        return f"{self.fps:.1f} fps  {times}  {self.dropped} dropped  {rung}{strength}"
+        noise = "" if self.noise is None or self.bypass else f"  noise {self.noise:.1f}"
+        return f"{self.fps:.1f} fps  {times}  {self.dropped} dropped  {rung}{strength}{noise}"
 
 
 class Controls:
     """What may be changed while a run goes on: plain attributes, so that any thread and any signal handler can.
 
     strength: 0 (input) to 1 (fully restored), for models that can vary it.
+    noise: noise level in 8-bit levels, for models that can be given one; ``None``: the model estimates it.
     bypass: show the captured frames.
     split: show the left half as captured.
     stopping: the run ends after the current frame.
     over: the run has ended for whatever reason; set by the loop, so that long work such as a warm-up can end early.
     """
 
-    def __init__(self, *, strength: float = 1.0, split: bool = False) -> None:
+    def __init__(self, *, strength: float = 1.0, split: bool = False, noise: float | None = None) -> None:
         self.strength = strength
+        self.noise = noise
         self.split = split
         self.bypass = False
         self.stopping = False

@@ -142,7 +142,8 @@ class LiveThreads:
                 continue
             ended = self.now()
             busy = ended - began
-            if not self.outbox.put(Shot(item.frame, result.frame, item.index, item.at, busy, result.rung, item.time)):
+            shot = Shot(item.frame, result.frame, item.index, item.at, busy, result.rung, item.time, result.noise)
+            if not self.outbox.put(shot):
                 return
             change = self.stage.observe(busy, ended)
             if change is not None:
@@ -217,6 +218,7 @@ class LiveThreads:
             bypass=self.controls.bypass,
             reconnects=self.source.reconnects,
             notice=notice,
+            noise=shot.noise,
         )
 
     def _report(self, ended: str) -> LiveReport:

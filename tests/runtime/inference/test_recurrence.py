@@ -114,7 +114,7 @@ def test_bound_memory_gives_what_a_plain_run_gives(
     recurrent_model: Path, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, denoiser = load(recurrent_model, "cpu"), load(tiny_models["denoise"], "cpu")
-    monkeypatch.setattr("nitido.inference.model._BOUND", {"cpu": "cpu"})  # the way of CUDA, on memory that is here
+    monkeypatch.setattr("nitido.inference.model.BOUND", {"cpu": "cpu"})  # the way of CUDA, on memory that is here
     bound = load(recurrent_model, "cpu")
     frames = frames_of(*[(17, 10)] * 3)
     assert np.array_equal(list(bound.stream(frames)), list(plain.stream(frames)))
