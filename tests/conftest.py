@@ -34,6 +34,20 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {task: folder / f"{task}.onnx" for task in ("denoise", "upscale")}
 
 
+@pytest.fixture(scope="session")
+def level_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A denoiser with random weights that is given the noise level, or estimates it, exported."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from nitido_export.draft import ReleaseInfo
+    from nitido_export.export import export_float
+    from support.tiny_models import random_level_checkpoint
+
+    path = tmp_path_factory.mktemp("models") / "level.onnx"
+    export_float(random_level_checkpoint(), path, ReleaseInfo("none", "none"))
+    return path
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of a few crops of real photographs."""

@@ -41,6 +41,28 @@ def random_checkpoint(task: str) -> Checkpoint:
     return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())
 
 
+def random_level_checkpoint() -> Checkpoint:
+    """An untrained denoiser that is given the noise level, or estimates it: both show in its output."""
+    import torch
+
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.nets.registry import build
+    from nitido_train.recipe.tables import recipe_from_dict
+
+    torch.manual_seed(4)
+    plain = tiny_recipe("denoise")
+    net_recipe = {"kind": "level-denoiser", "options": {"channels": 8, "layers": 4, "grid": 2, "expansion": 0}}
+    recipe = recipe_from_dict({**plain, "net": net_recipe, "noise": {"camera": 0.3, "developed": 0.5}})
+    net = build(recipe.net.kind, recipe.net.options)
+    with torch.no_grad():
+        for conv in net.body.convs[:-1]:
+            conv.shift.add_(torch.randn_like(conv.shift) * 0.05)
+        net.body.convs[-1].plain.add_(torch.randn_like(net.body.convs[-1].plain) * 0.05)
+        net.estimator.level.weight.mul_(3)
+        net.estimator.level.bias.fill_(1.5)
+    return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())
+
+
 def remembering_net(**options: int) -> RecurrentFrameNet:
     """A recurrent network whose state is the features of the frame before. options: of ``RecurrentFrameNet``."""
     import torch

@@ -10,7 +10,9 @@ import click
 
 @click.command(short_help="Make a model ready for a device.")
 @click.argument("model", metavar="FILE")
-@click.option("--target", required=True, type=click.Choice(["ort", "minimal", "c"]), help="What to make; see below.")
+@click.option(
+    "--target", required=True, type=click.Choice(["ort", "minimal", "c", "plain"]), help="What to make; see below."
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that 'nitido pack' wrote.")
 @click.option("--frame", type=click.Path(path_type=Path), help="Picture to compare on.  [default: a photograph]")
@@ -28,6 +30,7 @@ def pack(model: str, target: str, output: Path, overwrite: bool, frame: Path | N
     ort      the model in ONNX Runtime's own format, compared with the .onnx
     minimal  that, and what a minimal build of ONNX Runtime needs to know
     c        a C program with its build file, the model and a frame to try
+    plain    the .onnx with strength and noise as plain inputs, for Node and browsers
     """
     from nitido.images.io import read_picture
     from nitido_export.pack.write import write_pack
@@ -37,6 +40,9 @@ def pack(model: str, target: str, output: Path, overwrite: bool, frame: Path | N
     click.echo(f"{output}: {', '.join(sorted(path.name for path in output.iterdir()))}")
     if target == "c":
         click.echo(f"next: cmake -S {output} -B {output}/build -DONNXRUNTIME_ROOT=FOLDER; more in {output}/README.md")
+        return
+    if target == "plain":
+        click.echo(f"largest difference from {source.name}: {worst} of 255 levels; how to call it is in the README")
         return
     click.echo(f"largest difference from {source.name}: {worst} of 255 levels; the card is in the .ort file too")
     _print_starts([source, output / f"{source.stem}.ort"], runs)

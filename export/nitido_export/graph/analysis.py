@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from nitido.errors import ExportError
-from nitido_export.graph.levels import FIXED, LEVEL
+from nitido_export.graph.levels import FIXED, LEVEL, PRODUCT
 
 # The oldest runtime that the graphs of this package were run in, 8-bit pyramids included; below it nothing was tried.
 OLDEST_TRIED = (1, 17)
@@ -87,6 +87,8 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
             step /= _ints(node, "blocksize", [1])[0]
         elif kind == "MatMul":
             parameters += int(np.prod(shapes[node.input[0]]))
+        elif kind == "Add" and node.input[1] in shapes and node.input[0].endswith(PRODUCT):
+            parameters += int(np.prod(shapes[node.input[1]]))
         if "cells" in node.output:
             step, seen = float(cell), 0.0
         if LEVEL in node.output:

@@ -16,6 +16,7 @@ from nitido_train.nets.planes import COPIES, HIGHEST_AWAY, LOWEST_AWAY, MOST, PL
 AUTOMATIC = -1.0  # what stands for "estimate it"
 ESTIMATE = "noise_level"  # of the output: what the frame says, whatever the caller says
 LEVEL = "level_used"  # of the tensor that holds the level in use; no position of the frame reaches beyond it
+PRODUCT = "_product"  # ends the names of what a bias is added to
 FIXED = "level_fixed_"  # begins the names of weights that nobody trained
 
 
@@ -103,7 +104,7 @@ def _linear(w: GraphWriter, name: str, estimator: NoiseEstimator, given: str) ->
     layer = estimator.get_submodule(name)
     weight = w.constant(f"level_{name}.weight", _values(cast(Tensor, layer.weight)))
     bias = w.constant(f"level_{name}.bias", _values(cast(Tensor, layer.bias)))
-    return w.op("Add", [w.op("MatMul", [weight, given], f"level_{name}_product"), bias], f"level_{name}_sum")
+    return w.op("Add", [w.op("MatMul", [weight, given], f"level_{name}{PRODUCT}"), bias], f"level_{name}_sum")
 
 
 def _values(tensor: Tensor) -> np.ndarray:

@@ -32,7 +32,11 @@ def write_c(source: Model, folder: Path, frame: NDArray[np.uint8]) -> None:
         "size": "as large as the frame" if scale == 1 else f"{scale} times as wide and as high as the frame",
         "version": ort.__version__,
         "minimum": source.card.min_onnxruntime,
-        "strength": _STRENGTH.format(model=source.path.name) if source.has_strength else "",
+        "strength": "".join(
+            text.format(model=source.path.name)
+            for text, is_there in ((_STRENGTH, source.has_strength), (_NOISE, source.has_noise))
+            if is_there
+        ),
     }
     (folder / "README.md").write_text(fill("c/README.md", values), encoding="utf-8")
 
@@ -42,5 +46,14 @@ How much of the noise goes is a number from 0 (nothing) to 1 (all, the default):
 
 ```sh
 build/nitido-frame {model} frame.ppm half.ppm --strength 0.5
+```
+"""
+
+_NOISE = """
+The model estimates how noisy the frame is. A number gives it the noise level, the standard deviation of brightness
+noise in 8-bit levels:
+
+```sh
+build/nitido-frame {model} frame.ppm result.ppm --noise 4
 ```
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from nitido.errors import ExportError
 from nitido.inference.model import Model
+
+GIVEN_LEVEL = 12.0  # a noise level that models are compared with
 
 
 def write_ort(source: Model, target: Path, frame: NDArray[np.uint8]) -> int:
@@ -22,7 +25,8 @@ def write_ort(source: Model, target: Path, frame: NDArray[np.uint8]) -> int:
     """
     convert(source.path, target)
     written = Model(target, "cpu")
-    if written.card != source.card or written.has_strength != source.has_strength:
+    settings = [(model.has_strength, model.has_noise) for model in (written, source)]
+    if written.card != source.card or settings[0] != settings[1]:
         raise ExportError(f"the card of {source.path} did not survive in the .ort file; nothing written")
     # Also a size that is off the network's grid: padding and cropping are in the graph and must survive too.
     cut = frame[: max(1, frame.shape[0] - 3), : max(1, frame.shape[1] - 5)]
@@ -58,11 +62,14 @@ def convert(source: Path, target: Path) -> None:
 
 
 def largest_difference(one: Model, other: Model, frames: Sequence[NDArray[np.uint8]]) -> int:
-    """Largest difference in 8-bit levels over the frames, at full and, where it can be set, at half strength."""
+    """Largest difference in 8-bit levels over the frames, at full and, where it can be set, at half strength, with
+    noise levels that are estimated and, where they can be, given."""
     worst = 0
+    strengths = (1.0, 0.5) if one.has_strength else (1.0,)
+    noises = (None, GIVEN_LEVEL) if one.has_noise else (None,)
     for frame in frames:
-        for strength in (1.0, 0.5) if one.has_strength else (1.0,):
-            pair = [model(frame, strength=strength).astype(np.int16) for model in (one, other)]
+        for strength, noise in product(strengths, noises):
+            pair = [model(frame, strength=strength, noise=noise).astype(np.int16) for model in (one, other)]
             if pair[0].shape != pair[1].shape:
                 raise ExportError(
                     f"{other.path.name} returns {pair[1].shape} for {frame.shape}, expected {pair[0].shape}"

@@ -17,9 +17,10 @@ from nitido_export.pack.c_program import write_c
 from nitido_export.pack.folder import new_folder, require_replaceable
 from nitido_export.pack.minimal_build import write_minimal
 from nitido_export.pack.ort_format import write_ort
+from nitido_export.pack.plain_inputs import write_plain
 from nitido_export.pack.sample import sample_frame
 
-TARGETS = ("ort", "minimal", "c")
+TARGETS = ("ort", "minimal", "c", "plain")
 
 
 def write_pack(
@@ -53,6 +54,8 @@ def write_pack(
     with new_folder(output, path, facts, overwrite=overwrite) as folder:
         if target == "c":
             write_c(source, folder, pixels)
+        elif target == "plain":
+            worst = write_plain(source, folder, pixels)
         else:
             converted = folder / f"{path.stem}.ort"
             worst = write_ort(source, converted, pixels)

@@ -36,6 +36,7 @@ from nitido.model_file.card import Card
 WHOLE_PIXELS = 2_100_000  # 1920×1080 still runs whole
 TILE = 1024
 STRENGTH = "strength"
+DEFAULTS = {STRENGTH: 1.0, NOISE: AUTOMATIC}  # of the settings that a file may leave to its caller
 
 
 def load(
@@ -90,11 +91,7 @@ class Model:
         settable = required | {i.name for i in session.get_overridable_initializers()}
         self.has_strength, self.has_noise = STRENGTH in settable, NOISE in settable
         # A file for bindings that cannot set optional inputs has them as plain ones.
-        self._always = {
-            name: np.array(value, np.float32)
-            for name, value in ((STRENGTH, 1.0), (NOISE, AUTOMATIC))
-            if name in required
-        }
+        self._always = {name: np.array(value, np.float32) for name, value in DEFAULTS.items() if name in required}
         self._state = RecurrentState(session, self.card.multiple, str(path))
         self._binding = BOUND.get(self.device)
         self._session: ort.InferenceSession | None = session

@@ -7,6 +7,7 @@
  * enlarges; it is written beside OUT and renamed, so OUT is there complete or not at all.
  *
  * --strength 0..1   0 returns the frame, 1 (the default) the restored one; denoisers only
+ * --noise N         noise level, the standard deviation of brightness noise in 8-bit levels; default: estimated
  * --threads N       default: the library decides
  * --expect FILE     a frame like OUT; fails when the output differs from it by more than one level
  *
@@ -38,7 +39,8 @@ struct options {
   const char *expected; /* NULL, or a frame that the output must equal */
   int64_t width, height; /* of a raw frame; 0: PPM */
   float strength;        /* 0..1 */
-  bool has_strength;
+  float noise;           /* in 8-bit levels; below 0: the model estimates it */
+  bool has_strength, has_noise;
   int threads; /* 0: the library decides */
 };
 
@@ -88,22 +90,42 @@ static bool open_model(struct runtime *rt, const struct options *options) {
   return opened;
 }
 
-/* Whether the model lets its strength be set: an initializer that is also an input. */
-static bool find_strength(const struct runtime *rt, bool *found) {
+/* How a model takes a number: not at all, as an initializer that is also an input, or as a plain input, which must
+ * be given. */
+enum setting { ABSENT, OPTIONAL, REQUIRED };
+
+static bool find_setting(const struct runtime *rt, const char *wanted, enum setting *found) {
   const OrtApi *api = rt->api;
   OrtAllocator *allocator;
-  size_t count = 0;
-  *found = false;
+  size_t counts[2] = {0, 0};
+  *found = ABSENT;
   if (!ok(api, api->GetAllocatorWithDefaultOptions(&allocator), "cannot allocate") ||
-      !ok(api, api->SessionGetOverridableInitializerCount(rt->session, &count), "cannot list the model's inputs"))
+      !ok(api, api->SessionGetOverridableInitializerCount(rt->session, &counts[0]), "cannot list the model's inputs") ||
+      !ok(api, api->SessionGetInputCount(rt->session, &counts[1]), "cannot list the model's inputs"))
     return false;
-  for (size_t i = 0; i < count; i++) {
-    char *name;
-    if (!ok(api, api->SessionGetOverridableInitializerName(rt->session, i, allocator, &name), "cannot name an input"))
-      return false;
-    *found = *found || strcmp(name, "strength") == 0;
-    if (!ok(api, api->AllocatorFree(allocator, name), "cannot free a name")) return false;
+  for (int kind = 0; kind < 2; kind++) {
+    for (size_t i = 0; i < counts[kind]; i++) {
+      char *name;
+      OrtStatus *status = kind == 0 ? api->SessionGetOverridableInitializerName(rt->session, i, allocator, &name)
+                                    : api->SessionGetInputName(rt->session, i, allocator, &name);
+      if (!ok(api, status, "cannot name an input")) return false;
+      if (strcmp(name, wanted) == 0) *found = kind == 0 ? OPTIONAL : REQUIRED;
+      if (!ok(api, api->AllocatorFree(allocator, name), "cannot free a name")) return false;
+    }
   }
+  return true;
+}
+
+/* Which numbers the model wants; false when one that was asked for cannot be set. */
+static bool find_settings(const struct runtime *rt, struct options *options) {
+  enum setting strength, noise;
+  if (!find_setting(rt, "strength", &strength) || !find_setting(rt, "noise", &noise)) return false;
+  if (options->has_strength && strength == ABSENT)
+    return fail("%s has no adjustable strength; leave --strength away", options->model);
+  if (options->has_noise && noise == ABSENT)
+    return fail("%s cannot be given a noise level; leave --noise away", options->model);
+  options->has_strength = options->has_strength || strength == REQUIRED;
+  options->has_noise = options->has_noise || noise == REQUIRED;
   return true;
 }
 
@@ -132,20 +154,29 @@ static bool view_image(const struct runtime *rt, OrtValue *image, struct frame *
 static bool run_model(const struct runtime *rt, const struct options *options, struct frame *frame, OrtValue **image,
                       double *milliseconds) {
   const OrtApi *api = rt->api;
-  const char *inputs[] = {"frame", "strength"}, *outputs[] = {"image"};
+  const char *inputs[3] = {"frame"}, *outputs[] = {"image"};
   const int64_t shape[] = {1, frame->height, frame->width, 3};
-  OrtValue *values[2] = {NULL, NULL};
+  OrtValue *values[3] = {NULL, NULL, NULL};
   OrtMemoryInfo *memory = NULL;
-  float strength = options->strength;
-  size_t bytes = (size_t)(3 * frame->width * frame->height), count = options->has_strength ? 2 : 1;
+  float numbers[3];
+  size_t bytes = (size_t)(3 * frame->width * frame->height), count = 1;
+  if (options->has_strength) {
+    inputs[count] = "strength";
+    numbers[count++] = options->strength;
+  }
+  if (options->has_noise) {
+    inputs[count] = "noise";
+    numbers[count++] = options->noise;
+  }
   /* The tensors point at our memory, nothing is copied; a scalar has no dimensions. */
   bool done = ok(api, api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory), "cannot allocate") &&
               ok(api, api->CreateTensorWithDataAsOrtValue(memory, frame->pixels, bytes, shape, 4,
                                                           ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, &values[0]),
-                 "cannot wrap the frame") &&
-              ok(api, api->CreateTensorWithDataAsOrtValue(memory, &strength, sizeof strength, shape, 0,
-                                                          ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &values[1]),
-                 "cannot wrap the strength");
+                 "cannot wrap the frame");
+  for (size_t i = 1; done && i < count; i++)
+    done = ok(api, api->CreateTensorWithDataAsOrtValue(memory, &numbers[i], sizeof numbers[i], shape, 0,
+                                                       ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &values[i]),
+              "cannot wrap a number");
   if (done) {
     struct timespec began, ended;
     timespec_get(&began, TIME_UTC);
@@ -154,7 +185,7 @@ static bool run_model(const struct runtime *rt, const struct options *options, s
     timespec_get(&ended, TIME_UTC);
     *milliseconds = 1e3 * (double)(ended.tv_sec - began.tv_sec) + 1e-6 * (double)(ended.tv_nsec - began.tv_nsec);
   }
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 3; i++)
     if (values[i] != NULL) api->ReleaseValue(values[i]);
   if (memory != NULL) api->ReleaseMemoryInfo(memory);
   return done;
@@ -182,18 +213,13 @@ static bool compare(const struct options *options, const struct frame *result) {
   return same;
 }
 
-static bool process(const struct options *options) {
+static bool process(struct options *options) {
   struct runtime rt = {NULL, NULL, NULL};
   struct frame frame = {NULL, 0, 0}, result = {NULL, 0, 0};
   OrtValue *image = NULL;
-  bool adjustable = false;
   double milliseconds = 0;
   bool done = open_api(&rt) && read_frame(options->in, options->width, options->height, &frame) && open_model(&rt, options);
-  if (done && options->has_strength) {
-    done = find_strength(&rt, &adjustable);
-    if (done && !adjustable) done = fail("%s has no adjustable strength; leave --strength away", options->model);
-  }
-  done = done && run_model(&rt, options, &frame, &image, &milliseconds) && view_image(&rt, image, &result) &&
+  done = done && find_settings(&rt, options) && run_model(&rt, options, &frame, &image, &milliseconds) && view_image(&rt, image, &result) &&
          (options->expected == NULL || compare(options, &result)) &&
          write_frame(options->out, options->width == 0, &result);
   if (done)
@@ -235,6 +261,11 @@ static bool parse(int count, char **words, struct options *options) {
       options->has_strength = true;
       if (end == value || *end != '\0' || !(options->strength >= 0 && options->strength <= 1))
         return fail("--strength expects a number from 0 to 1, found '%s'", value);
+    } else if (strcmp(word, "--noise") == 0) {
+      options->noise = strtof(value, &end);
+      options->has_noise = true;
+      if (end == value || *end != '\0' || !(options->noise >= 0 && options->noise <= 255))
+        return fail("--noise expects a number from 0 to 255, found '%s'", value);
     } else if (strcmp(word, "--threads") == 0) {
       long threads = strtol(value, &end, 10);
       if (end == value || *end != '\0' || threads < 1 || threads > 1024)
@@ -248,11 +279,12 @@ static bool parse(int count, char **words, struct options *options) {
     i++; /* the value */
   }
   return placed == 3 ||
-         fail("usage: nitido-frame MODEL IN OUT [--size WxH] [--strength 0..1] [--threads N] [--expect FILE]");
+         fail("usage: nitido-frame MODEL IN OUT [--size WxH] [--strength 0..1] [--noise N] [--threads N] "
+              "[--expect FILE]");
 }
 
 int main(int count, char **words) {
-  struct options options = {.strength = 1.0f};
+  struct options options = {.strength = 1.0f, .noise = -1.0f};
   if (!parse(count, words, &options)) return 2;
   return process(&options) ? 0 : 1;
 }

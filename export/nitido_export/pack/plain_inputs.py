@@ -1,0 +1,68 @@
+"""A model whose settings are plain inputs, for bindings that cannot set optional ones, such as Node and the browser.
+
+In a model file, ``strength`` and ``noise`` are initializers that are also inputs: who does not set them gets their
+defaults. onnxruntime-node and onnxruntime-web pass plain inputs only and ignore others without a message. Here the
+initializers are taken out, so that both numbers must be given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from nitido.errors import ExportError
+from nitido.inference.model import DEFAULTS, Model
+from nitido.model_file.certificate import VECTORS, vectors_from_text, vectors_to_text
+from nitido.model_file.properties import read_properties, with_properties
+from nitido_export.pack.ort_format import largest_difference
+from nitido_export.pack.template import fill
+
+
+def write_plain(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
+    """Writes ``source`` with plain inputs and a README into ``folder``, loads it again and compares the two; returns
+    the largest difference in 8-bit levels.
+
+    frame: uint8 H×W×3 BGR to compare on. Raises ``ExportError`` for a model without settings and when the two differ.
+    """
+    target = folder / source.path.name
+    names = with_plain_inputs(source.path, target)
+    written = Model(target, "cpu")
+    worst = largest_difference(source, written, [frame])
+    if written.card != source.card or worst > 1:
+        raise ExportError(f"{target.name} differs from {source.path} by {worst} of 255 levels; nothing written")
+    values = {
+        "model": target.name,
+        "names": " and ".join(f"`{name}`" for name in names),
+        "feeds": "\n".join(
+            f"  {name}: new ort.Tensor('float32', Float32Array.of({DEFAULTS[name]:g}), [])," for name in names
+        ),
+    }
+    (folder / "README.md").write_text(fill("plain/README.md", values), encoding="utf-8")
+    return worst
+
+
+def with_plain_inputs(source: Path, target: Path) -> list[str]:
+    """Writes the model file with its settings as plain inputs and returns their names. Its certificate gives them.
+    Raises ``ExportError`` for a model without settings."""
+    model = onnx.load(source)
+    defaults = [tensor for tensor in model.graph.initializer if tensor.name in DEFAULTS]
+    if not defaults:
+        raise ExportError(f"{source} has no {' or '.join(DEFAULTS)} to set; it has plain inputs as it is")
+    for tensor in defaults:
+        model.graph.initializer.remove(tensor)
+    names = [tensor.name for tensor in defaults]
+    content = model.SerializeToString()
+    text = read_properties(content).get(VECTORS)
+    if text is not None:
+        given = {name: np.array(DEFAULTS[name], np.float32) for name in names}
+        vectors = [
+            replace(v, inputs={**v.inputs, **{n: a for n, a in given.items() if n not in v.inputs}})
+            for v in vectors_from_text(text, str(source))
+        ]
+        content = with_properties(content, {VECTORS: vectors_to_text(vectors)})
+    target.write_bytes(content)
+    return names
