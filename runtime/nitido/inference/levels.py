@@ -13,7 +13,6 @@ AUTOMATIC = -1.0
 
 RATE = 0.1  # share of a new estimate in the average
 CUT = 1.5  # a level this many times as high or as low as the average is that of another scene
-CROPPED_PIXELS = 1_048_576  # in a larger frame the level is read from crops
 CROPS, SIDE = 4, 256  # crops in each direction, and their side in pixels
 
 

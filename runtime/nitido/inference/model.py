@@ -17,7 +17,6 @@ from nitido.frames import describe_array
 from nitido.inference.binding import BOUND, run_bound
 from nitido.inference.levels import (
     AUTOMATIC,
-    CROPPED_PIXELS,
     ESTIMATE,
     NOISE,
     SIDE,
@@ -174,7 +173,7 @@ class Model:
         if not self.has_noise:
             raise FrameMismatch(f"{self.card.name} does not estimate noise levels; take a model that does")
         frames = _as_batch(frame)
-        if frames.shape[1] * frames.shape[2] > CROPPED_PIXELS and min(frames.shape[1:3]) >= SIDE:
+        if frames.shape[1] * frames.shape[2] > WHOLE_PIXELS and min(frames.shape[1:3]) >= SIDE:
             frames = np.concatenate([crops(f) for f in frames])
         estimate = self._run(np.ascontiguousarray(frames), self._feeds(1.0, None))[2]
         assert estimate is not None

@@ -60,7 +60,7 @@ def test_all_tiles_of_a_picture_have_one_level(model: Model, monkeypatch: pytest
 def test_the_level_of_a_large_frame_is_read_from_crops(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = noisy(12, 300, 520)
     whole = model.noise_level(frame)
-    monkeypatch.setattr(model_module, "CROPPED_PIXELS", 1000)
+    monkeypatch.setattr(model_module, "WHOLE_PIXELS", 1000)
     assert model.noise_level(frame) == pytest.approx(whole, rel=0.05)
     parts = crops(frame)
     assert parts.shape == (16, 256, 256, 3)
