@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, TypeAlias
 from nitido.batch.plan import Job
 from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
 from nitido.images.restore import restore_picture
+from nitido.inference.levels import Noise
 from nitido.inference.model import Model
 from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
@@ -25,7 +26,8 @@ class Settings:
     """How a batch is run.
 
     strength: 0..1, for models that can vary it.
-    noise: noise level in 8-bit levels, for models that can be given one; ``None``: the model estimates it.
+    noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
+    estimates it.
     encoding: of pictures; video: of videos.
     overwrite: replace results that exist.
     workers: files in work at once; default the CPUs that may be used and two.
@@ -44,7 +46,7 @@ class Settings:
     deinterlace: bool = True
     tone_map: bool = False
     preserve_times: bool = False
-    noise: float | None = None
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 from nitido.batch.engine import Engine, LocalEngine, Settings
@@ -10,6 +11,7 @@ from nitido.batch.plan import Job
 from nitido.batch.report import BatchReport
 from nitido.batch.videos import count_frames
 from nitido.batch.workers import Workers
+from nitido.inference.levels import Noise
 from nitido.inference.model import Model
 from nitido.system.files import exists
 
@@ -101,9 +103,14 @@ def producer_of(model: Model, settings: Settings) -> Producer:
             # Only what was asked for, so that a journal of an earlier version still fits.
             **{name: value for name, value in asked.items() if value},
             **({} if settings.deinterlace else {"deinterlace": False}),
-            **({} if settings.noise is None else {"noise": settings.noise}),
+            **({} if settings.noise is None else {"noise": _named(settings.noise)}),
         },
     )
+
+
+def _named(noise: Noise) -> float | str:
+    """A level as it is; of a calibration a digest, so that a run goes on with the same one only."""
+    return noise if isinstance(noise, int | float) else hashlib.sha256(repr(noise).encode()).hexdigest()[:12]
 
 
 def units(jobs: Sequence[Job]) -> int:

@@ -10,7 +10,8 @@ import click
 
 from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option
 from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
-from nitido.cli.options import FRAME_MODEL, model_for, noise_option
+from nitido.cli.noise import noise_options, told_noise
+from nitido.cli.options import FRAME_MODEL, model_for
 from nitido.cli.terminal import messages
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{HELP}")
 @batch_options
 @strength_option
-@noise_option
+@noise_options
 @click.option(
     "--model", type=model_for("denoise"), default="denoise", show_default=True, help="Model name or .onnx file."
 )
@@ -50,7 +51,7 @@ def upscale(scale: int | None, **given: Any) -> None:
 @click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{HELP}")
 @batch_options
 @strength_option
-@noise_option
+@noise_options
 @click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
@@ -87,8 +88,6 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         raise click.UsageError(f"{model.card.name} enlarges ×{model.card.scale}, --scale asked for ×{scale}")
     if options.strength != 1.0 and not model.has_strength:
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
-    if options.noise is not None and not model.has_noise:
-        raise click.UsageError(f"{model.card.name} cannot be given a noise level; leave out --noise or use --strength")
     settings = _settings(options, model)
     shown = BatchOutput(options.quiet, options.verbose, options.as_json)
     level = "ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"
@@ -141,7 +140,7 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
         deinterlace=options.deinterlace,
         tone_map=options.tone_map,
         preserve_times=options.preserve_times,
-        noise=options.noise,
+        noise=told_noise(options.noise, options.calibration, model),
     )
 
 

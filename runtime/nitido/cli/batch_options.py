@@ -45,6 +45,7 @@ class BatchOptions:
     as_json: bool
     strength: float = 1.0
     noise: float | None = None
+    calibration: Path | None = None
 
 
 FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "ppm", "pgm", "avif", "heic", "jxl")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from nitido.cli.noise import noise_options, told_noise
 from nitido.cli.options import (
     FRAME_MODEL,
     codec_option,
     device_option,
-    noise_option,
     threads_option,
     verbosity_options,
 )
@@ -34,7 +34,7 @@ from nitido.video.formats import QUALITY, Encoding
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
-@noise_option
+@noise_options
 @click.option("--split", is_flag=True, help="Show the left half as captured.")
 @click.option("--overlay", is_flag=True, help="Draw the status onto files and pipes too.")
 @device_option
@@ -56,6 +56,7 @@ def live(
     pixel_format: str | None,
     strength: float,
     noise: float | None,
+    calibration: Path | None,
     split: bool,
     overlay: bool,
     device: str,
@@ -78,7 +79,7 @@ def live(
     """
     from nitido.live.state import Controls
 
-    controls = Controls(strength=strength, split=split, noise=noise)
+    controls = Controls(strength=strength, split=split)
     with (
         messages("ERROR" if quiet else "DEBUG" if verbose else "INFO"),
         stop_on_signal(hangup=True, second="interrupt", asked=controls.stop),
@@ -90,10 +91,7 @@ def live(
 
         refuse_own_source(source, sink)
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
-        if noise is not None and not models[0].has_noise:
-            raise click.UsageError(
-                f"{models[0].card.name} cannot be given a noise level; leave out --noise or use --strength"
-            )
+        controls.noise = told_noise(noise, calibration, models[0])
         with open_frames(source, size=size, rate=rate, pixel_format=pixel_format, controls=controls) as frames:
             if every_frame:
                 refuse_live(frames, source)

@@ -22,6 +22,7 @@ _OWN = {
     "run": "nitido.cli.batch:run",
     "live": "nitido.cli.live:live",
     "cameras": "nitido.cli.live:cameras",
+    "calibrate": "nitido.cli.calibrate:calibrate",
     "doctor": "nitido.cli.doctor:doctor",
     "sample": "nitido.cli.latent:sample",
     "interpolate": "nitido.cli.latent:interpolate",

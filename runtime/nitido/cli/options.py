@@ -97,35 +97,6 @@ threads_option = click.option(
 )
 
 
-class NoiseType(click.ParamType):
-    """A noise level: ``auto`` or a number of 8-bit levels."""
-
-    name = "level"
-
-    def convert(
-        self, value: str | float | None, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | None:
-        if value is None or value == AUTO:
-            return None
-        try:
-            level = float(value)
-        except ValueError:
-            level = -1.0
-        if not 0 <= level <= 255:
-            self.fail(f"expected auto or a number of 0..255, found '{value}'", param, ctx)
-        return level
-
-
-noise_option = click.option(
-    "--noise",
-    type=NoiseType(),
-    metavar="auto|N",
-    default=AUTO,
-    show_default=True,
-    help="Noise level: standard deviation of brightness noise, in 8-bit levels.",
-)
-
-
 def _apart(ctx: click.Context, param: click.Parameter, wanted: bool) -> bool:
     other = "verbose" if param.name == "quiet" else "quiet"
     if wanted and ctx.params.get(other):

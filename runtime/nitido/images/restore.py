@@ -13,10 +13,11 @@ from nitido.frames import Frame
 from nitido.images.cutout import fill_hidden, put_back_hidden
 from nitido.images.depth import add_correction, to_8_bits
 from nitido.images.picture import Picture
+from nitido.inference.levels import Noise
 from nitido.inference.model import Model
 
 
-def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, noise: float | None = None) -> Picture:
+def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, noise: Noise | None = None) -> Picture:
     """The picture through an image model: pixels (s·H)×(s·W), transparency enlarged with them, grey kept grey.
 
     strength, noise: as :class:`nitido.inference.model.Model` takes them.

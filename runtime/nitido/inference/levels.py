@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,23 @@ class Measured(NamedTuple):
     used: float | None
 
 
+class LevelSource(Protocol):
+    """Something that knows the noise level of a camera's frames."""
+
+    def level_of(self, frame: NDArray[np.uint8]) -> float:
+        """The standard deviation of the luma noise of a frame H×W×3, or of frames N×H×W×3, in 8-bit levels."""
+        ...
+
+
+Noise: TypeAlias = float | LevelSource
+"""A noise level in 8-bit levels, or what knows it for each frame."""
+
+
+def level_in(frames: NDArray[np.uint8], noise: Noise | None) -> float | None:
+    """The level that is told for frames N×H×W×3, if any is."""
+    return noise if noise is None else float(noise) if isinstance(noise, int | float) else noise.level_of(frames)
+
+
 class Levelled(Protocol):
     """A model, as far as noise levels are concerned."""
 
@@ -38,7 +55,7 @@ class Levelled(Protocol):
     def noise_level(self, frame: NDArray[np.uint8]) -> float: ...
 
     def measured(
-        self, frame: NDArray[np.uint8], *, strength: float = 1.0, noise: float | None = None, tile: int | None = None
+        self, frame: NDArray[np.uint8], *, strength: float = 1.0, noise: Noise | None = None, tile: int | None = None
     ) -> Measured: ...
 
 
@@ -67,15 +84,16 @@ def follow(
     average: LevelAverage,
     *,
     strength: float = 1.0,
-    noise: float | None = None,
+    noise: Noise | None = None,
 ) -> NDArray[np.uint8]:
     """Restores one frame of a stream with the level that the frames before it had.
 
-    average: of these frames; takes in the level of this one. noise: a level for all frames instead.
+    average: of these frames; takes in the level of this one. noise: a level for all frames instead, or what knows it.
     """
     if not model.has_noise or noise is not None:
-        average.level = noise
-        return model.measured(frame, strength=strength, noise=noise).image
+        found = model.measured(frame, strength=strength, noise=noise)
+        average.level = found.used
+        return found.image
     given = average.level
     found = model.measured(frame, strength=strength, noise=given)
     estimate = model.noise_level(frame) if found.estimate is None else found.estimate

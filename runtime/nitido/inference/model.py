@@ -22,8 +22,10 @@ from nitido.inference.levels import (
     SIDE,
     LevelAverage,
     Measured,
+    Noise,
     crops,
     follow,
+    level_in,
 )
 from nitido.inference.recurrence import IN, OUT, RecurrentState, States
 from nitido.inference.session import open_session, run_graph
@@ -122,15 +124,15 @@ class Model:
         frame: NDArray[np.uint8],
         *,
         strength: float = 1.0,
-        noise: float | None = None,
+        noise: Noise | None = None,
         tile: int | None = None,
     ) -> NDArray[np.uint8]:
         """Restores one frame H×W×3 or a batch N×H×W×3; returns uint8 BGR of the same rank, ``card.scale`` times the
         height and width. A recurrent model takes it as the first of its stream.
 
         strength: 0 (input unchanged) to 1 (fully restored), for models with ``has_strength``.
-        noise: standard deviation of the frame's luma noise in 8-bit levels, for models with ``has_noise``; default:
-        estimated from the frame.
+        noise: standard deviation of the frame's luma noise in 8-bit levels, or what knows it, such as a calibration, for
+        models with ``has_noise``; default: estimated from the frame.
         tile: side of the tiles in pixels; default: whole up to about 1920×1080, then 1024. ``0`` never tiles.
         Raises ``FrameMismatch`` for another shape, dtype, strength, noise or tile; ``NitidoError`` when the run fails.
         """
@@ -141,12 +143,13 @@ class Model:
         frame: NDArray[np.uint8],
         *,
         strength: float = 1.0,
-        noise: float | None = None,
+        noise: Noise | None = None,
         tile: int | None = None,
     ) -> Measured:
         """As calling, with the noise levels."""
-        feeds = self._feeds(strength, noise)
         frames = _as_batch(frame)
+        told = level_in(frames, noise)
+        feeds = self._feeds(strength, told)
         height, width = frames.shape[1:3]
         if tile is None:
             tile = TILE if height * width > WHOLE_PIXELS else 0
@@ -155,16 +158,16 @@ class Model:
         estimate = None
         if tile and (height > tile or width > tile):
             # All tiles are given one level, or their borders would show.
-            levels = [self._level_of(f, noise) for f in frames]
+            levels = [self._level_of(f, told) for f in frames]
             parts = [
                 self._tiled(f, int(tile), feeds if level is None else {**feeds, NOISE: np.array(level, np.float32)})
                 for f, level in zip(frames, levels, strict=True)
             ]
             result = np.stack(parts)
-            estimate = levels[0] if noise is None else None
+            estimate = levels[0] if told is None else None
         else:
             result, _, estimate = self._run(np.ascontiguousarray(frames), feeds)
-        used = estimate if noise is None else float(noise)
+        used = estimate if told is None else told
         return Measured(result if frame.ndim == 4 else result[0], estimate, used)
 
     def noise_level(self, frame: NDArray[np.uint8]) -> float:
@@ -179,17 +182,17 @@ class Model:
         assert estimate is not None
         return estimate
 
-    def _level_of(self, frame: NDArray[np.uint8], noise: float | None) -> float | None:
+    def _level_of(self, frame: NDArray[np.uint8], told: float | None) -> float | None:
         if not self.has_noise:
             return None
-        return self.noise_level(frame) if noise is None else float(noise)
+        return self.noise_level(frame) if told is None else told
 
     def stream(
         self,
         frames: Iterable[NDArray[np.uint8]],
         *,
         strength: float = 1.0,
-        noise: float | None = None,
+        noise: Noise | None = None,
         average: LevelAverage | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """Restores frame after frame, each H×W×3 (or N×H×W×3: N streams side by side), uint8 BGR; yields the results
@@ -206,9 +209,10 @@ class Model:
             for frame in frames:
                 yield follow(self, frame, averaged, strength=strength, noise=noise)
             return
-        feeds, states, size = self._feeds(strength, noise), {}, ()
+        states, size = {}, ()
         for frame in frames:
             batch = np.ascontiguousarray(_as_batch(frame))
+            feeds = self._feeds(strength, level_in(batch, noise))
             if batch.shape != size:
                 size, states = batch.shape, {}
             result, states, _ = self._run(batch, feeds, states)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from nitido.frames import Frame
-from nitido.inference.levels import LevelAverage, follow
+from nitido.inference.levels import LevelAverage, Noise, follow
 from nitido.inference.model import Model
 from nitido.live.fade import Fade, passed_through
 from nitido.live.half_size import restore_half
@@ -82,7 +82,7 @@ class LadderStage:
         self._fade = Fade(denoising=card.task == "denoise" and card.scale == 1)
         self._turn = 0
         self._bypassed = False
-        self._key: tuple[Rung, float, float | None] | None = None
+        self._key: tuple[Rung, float, Noise | None] | None = None
         self._average = LevelAverage()
         self._run: Callable[[Frame], Frame] = _unchanged
         self.name = ", ".join(variant_names(models))
@@ -122,7 +122,7 @@ class LadderStage:
             self._fade.begin(before, self._ladder.rung)
         return change
 
-    def restore(self, frame: Frame, rung: Rung, strength: float = 1.0, noise: float | None = None) -> Frame:
+    def restore(self, frame: Frame, rung: Rung, strength: float = 1.0, noise: Noise | None = None) -> Frame:
         """The frame H×W×3, uint8 BGR, restored as ``rung`` says; returns (s·H)×(s·W)×3 for models of scale s.
 
         strength: 0 to 1; a model whose strength cannot be varied runs at 1. noise: the noise level of the frame; a
@@ -142,7 +142,7 @@ class LadderStage:
         return restore_half(frame, self._run, strength) if halved else self._run(frame)
 
 
-def _runner(model: Model, strength: float, noise: float | None, average: LevelAverage) -> Callable[[Frame], Frame]:
+def _runner(model: Model, strength: float, noise: Noise | None, average: LevelAverage) -> Callable[[Frame], Frame]:
     """The model as a function of its next frame. average: of the noise levels of the frames."""
     if not model.recurrent:
         return lambda frame: follow(model, frame, average, strength=strength, noise=noise)

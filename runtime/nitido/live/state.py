@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nitido.frames import Frame
+from nitido.inference.levels import Noise
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,15 @@ class Controls:
     """What may be changed while a run goes on: plain attributes, so that any thread and any signal handler can.
 
     strength: 0 (input) to 1 (fully restored), for models that can vary it.
-    noise: noise level in 8-bit levels, for models that can be given one; ``None``: the model estimates it.
+    noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
+    estimates it.
     bypass: show the captured frames.
     split: show the left half as captured.
     stopping: the run ends after the current frame.
     over: the run has ended for whatever reason; set by the loop, so that long work such as a warm-up can end early.
     """
 
-    def __init__(self, *, strength: float = 1.0, split: bool = False, noise: float | None = None) -> None:
+    def __init__(self, *, strength: float = 1.0, split: bool = False, noise: Noise | None = None) -> None:
         self.strength = strength
         self.noise = noise
         self.split = split

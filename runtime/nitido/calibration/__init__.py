@@ -1,0 +1,1 @@
+"""The noise of one camera, measured on frames of it."""

@@ -1,0 +1,84 @@
+"""Frames of one scene, from a camera, a clip or a folder, to be compared with each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nitido.calibration.calibration import Calibration
+from nitido.calibration.meter import NoiseMeter
+from nitido.errors import SourceUnavailable
+from nitido.frames import Frame
+from nitido.images.io import read_picture
+
+APART = 8  # frames between two that are compared: video codecs hand noise on from frame to frame
+NOISY, CLEAN = "_real", "_mean"  # ends of the names of a noisy picture and of the mean of many
+
+
+def measure_frames(
+    frames: Iterable[Frame],
+    source: str,
+    *,
+    seconds: float | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Calibration:
+    """The noise of frames that show the same, uint8 H×W×3 BGR, in the order in which they were taken.
+
+    seconds: how long frames are taken; ``None``: to their end. stopping: asked after each frame whether it is the last.
+    Raises ``SourceUnavailable``.
+    """
+    meter, waiting, count = NoiseMeter(), list[Frame](), 0
+    ends = None if seconds is None else time.monotonic() + seconds
+    for frame in frames:
+        if waiting and frame.shape != waiting[0].shape:
+            raise SourceUnavailable(
+                f"{source}: expected frames of one size, found {_size(waiting[0])} and {_size(frame)}"
+            )
+        count += 1
+        if not waiting or not np.array_equal(frame, waiting[-1]):  # a frame that is shown twice has no noise of its own
+            waiting.append(frame.copy())
+        if len(waiting) > APART:
+            meter.add(waiting[0], waiting[-1], waiting[1])
+            waiting.clear()
+        if stopping() or (ends is not None and time.monotonic() >= ends):
+            break
+    if meter.pairs == 0 and len(waiting) > 1:
+        meter.add(waiting[0], waiting[-1], waiting[1])
+    if meter.pairs == 0:
+        raise SourceUnavailable(f"{source}: expected at least 2 frames that differ, found {len(waiting)} of {count}")
+    return meter.result(source, count)
+
+
+def measure_pairs(pairs: Iterable[tuple[Frame, Frame]], source: str) -> Calibration:
+    """The noise of (noisy, clean) frames of any scenes. Raises ``SourceUnavailable``."""
+    meter = NoiseMeter()
+    for noisy, clean in pairs:
+        if noisy.shape != clean.shape:
+            raise SourceUnavailable(f"{source}: a pair has sizes {_size(noisy)} and {_size(clean)}")
+        meter.add_pair(noisy, clean)
+    return meter.result(source, meter.pairs)
+
+
+def find_pairs(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """(noisy, clean) of pictures called NAME_real and NAME_mean."""
+    by_stem = {path.with_suffix(""): path for path in paths}
+    found = []
+    for stem, path in sorted(by_stem.items()):
+        if stem.name.endswith(NOISY):
+            clean = by_stem.get(stem.with_name(stem.name.removesuffix(NOISY) + CLEAN))
+            if clean is not None:
+                found.append((path, clean))
+    return found
+
+
+def read_frames(paths: Iterable[Path]) -> Iterator[Frame]:
+    """Picture files as frames, uint8 H×W×3 BGR. Raises ``SourceUnavailable``."""
+    for path in paths:
+        yield read_picture(path).pixels
+
+
+def _size(frame: Frame) -> str:
+    return f"{frame.shape[1]}×{frame.shape[0]}"

@@ -1,0 +1,177 @@
+"""Measuring noise on frames that differ by nothing else, as far as they do."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.calibration.autocorrelation import Autocorrelation
+from nitido.calibration.calibration import COMPONENTS, Calibration
+from nitido.errors import SourceUnavailable
+from nitido.frames import Frame
+
+BLOCK = 8  # pixels
+_BINS = 32  # of brightness
+_FEWEST = 40  # blocks that a point of the curve takes
+_MOVED = 5.0  # mean of a block's difference, in robust standard deviations of all of them: it has moved
+_OUTLIER = 4.0  # times the median variance of blocks as bright: it has moved, too
+_FLAT = 0.2  # share of the still blocks of one brightness that count for the curve, the flattest
+_SHAKEN = 1.7  # times the variance of flat parts
+_LEAST = 0.02  # share of the blocks that must be still
+
+# Blue, green, red to luma, Cb, Cr: BT.601, full range.
+_COMPONENTS = np.array([[0.114, 0.587, 0.299], [0.5, -0.331264, -0.168736], [-0.081312, -0.418688, 0.5]], np.float32)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Of each block: mean of the luma difference, variances of luma, Cb and Cr (h w 3), brightness, and how steep the
+    scene is (mean square of its slope)."""
+
+    mean: NDArray[np.float32]
+    variance: NDArray[np.float32]
+    bright: NDArray[np.float32]
+    slope: NDArray[np.float32]
+
+
+class NoiseMeter:
+    """Adds up the noise of pairs of frames and makes a :class:`Calibration` of it.
+
+    Only blocks of 8 pixels in which nothing moves count, and of those of one brightness the flattest fifth: where a
+    camera shakes, edges differ by more than noise.
+    """
+
+    def __init__(self) -> None:
+        self.pairs = 0
+        self._size = (0, 0)
+        self._count = np.zeros(_BINS)
+        self._bright = np.zeros(_BINS)
+        self._variance = np.zeros((_BINS, len(COMPONENTS)))
+        self._seen = np.zeros(_BINS)  # blocks of the scene, still or not
+        self._steep, self._steep_count = np.zeros(_BINS), np.zeros(_BINS)
+        self._blocks = self._still = 0
+        self._near = self._far = self._last = 0.0
+        self._correlation = Autocorrelation()
+
+    def add(self, one: Frame, other: Frame, near: Frame | None = None) -> None:
+        """Two noisy frames H×W×3, uint8 BGR, of one scene. near: the frame right after the first, which tells how much
+        of the noise stays from frame to frame."""
+        first, second = (frame.astype(np.float32) for frame in (one, other))
+        kept = self._add((first - second) / np.float32(math.sqrt(2)), np.asarray((first + second) / 2, np.float32))
+        if near is not None and near is not other and kept.any():
+            following = cv2.transform((first - near.astype(np.float32)) / np.float32(math.sqrt(2)), _COMPONENTS[:1])
+            self._near += float(_in_blocks(np.square(following.reshape(first.shape[:2])))[kept].mean())
+            self._far += self._last
+
+    def add_pair(self, noisy: Frame, clean: Frame) -> None:
+        """A noisy frame and the same without noise, such as the mean of many."""
+        self._add(noisy.astype(np.float32) - clean.astype(np.float32), clean.astype(np.float32))
+
+    def result(self, source: str, frames: int) -> Calibration:
+        """Raises ``SourceUnavailable`` where there was no noise, or nothing that stood still."""
+        if self._blocks == 0 or self._still < _LEAST * self._blocks:
+            share = 100 * self._still / max(1, self._blocks)
+            raise SourceUnavailable(
+                f"{source}: expected a scene that does not move, found {share:.0f} % of it still; fix the camera on "
+                "something that stands still and is lit evenly"
+            )
+        fewest = min(_FEWEST, self._count.max())
+        found = self._count >= fewest
+        variance = self._variance[found] / self._count[found, None]  # bins, components
+        if not variance[:, 0].any():
+            raise SourceUnavailable(f"{source}: expected frames with noise, found frames that are all the same")
+        self._warn_of_shake(source, found, variance[:, 0])
+        deviation = np.sqrt(variance[:, 0])
+        weight = self._count[found] / self._count[found].sum()
+        total = weight @ variance
+        bright = self._bright[found] / self._count[found]
+        centres = (np.arange(_BINS) + 0.5) * 256 / _BINS
+        scene = np.interp(centres, bright, variance[:, 0])
+        level = math.sqrt(float(self._seen @ scene) / self._seen.sum())
+        return Calibration(
+            source=source,
+            frames=frames,
+            size=self._size,
+            level=round(level, 3),
+            brightness=tuple(round(float(value), 1) for value in bright),
+            deviation=tuple(round(float(value), 3) for value in deviation),
+            colour=(round(math.sqrt(total[1] / total[0]), 3), round(math.sqrt(total[2] / total[0]), 3)),
+            correlation=self._correlation.tables(),
+            steady=round(max(0.0, 1 - self._near / self._far), 3) if self._far else 0.0,
+        )
+
+    def _warn_of_shake(self, source: str, found: NDArray[np.bool_], variance: NDArray[np.float64]) -> None:
+        count = self._steep_count[found]
+        steep = self._steep[found] / np.maximum(count, 1)
+        if count.any() and steep @ count > _SHAKEN * (variance @ count):
+            ratio = float(steep @ count) / max(float(variance @ count), 1e-6)
+            _log.warning(
+                "%s: edges change %.1f times as much as flat parts, so the camera or the scene moves a little and the "
+                "noise looks stronger than it is; fix the camera",
+                source,
+                ratio,
+            )
+
+    def _add(self, difference: NDArray[np.float32], scene: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """difference: H×W×3 with the variance of one frame's noise. Returns the blocks h×w that count."""
+        height, width = (side - side % BLOCK for side in difference.shape[:2])
+        if not height or not width:
+            raise SourceUnavailable(f"expected frames of at least {BLOCK}×{BLOCK} pixels")
+        self._size = (difference.shape[1], difference.shape[0])
+        parts = np.asarray(cv2.transform(difference[:height, :width], _COMPONENTS), np.float32)
+        # What all blocks have in common is the light, not noise.
+        parts -= np.median(_in_blocks(parts), axis=(0, 1)).astype(np.float32)
+        luma = np.asarray(cv2.transform(scene[:height, :width], _COMPONENTS[:1]), np.float32).reshape(height, width)
+        blocks = _measured(parts, luma)
+        bins = np.clip(blocks.bright * _BINS / 256, 0, _BINS - 1).astype(int)
+        still, flat = _chosen(blocks, bins)
+        self.pairs += 1
+        self._blocks += still.size
+        self._still += int(still.sum())
+        self._seen += np.bincount(bins.ravel(), minlength=_BINS)
+        self._count += np.bincount(bins[flat], minlength=_BINS)
+        self._bright += np.bincount(bins[flat], blocks.bright[flat], minlength=_BINS)
+        for component in range(len(COMPONENTS)):
+            self._variance[:, component] += np.bincount(bins[flat], blocks.variance[..., component][flat], _BINS)
+        steep = still & ~flat
+        self._steep += np.bincount(bins[steep], blocks.variance[..., 0][steep], _BINS)
+        self._steep_count += np.bincount(bins[steep], minlength=_BINS)
+        if flat.any():
+            self._last = float(blocks.variance[..., 0][flat].mean())
+            self._correlation.add(parts, blocks.variance, still, BLOCK)
+        return flat
+
+
+def _in_blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of each block."""
+    height, width = values.shape[:2]
+    return np.asarray(cv2.resize(values, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _measured(parts: NDArray[np.float32], luma: NDArray[np.float32]) -> _Blocks:
+    smooth = cv2.GaussianBlur(luma, (0, 0), 1.5)
+    across, down = (np.asarray(cv2.Sobel(smooth, -1, dx, 1 - dx, scale=1 / 8), np.float32) for dx in (1, 0))
+    steep = _in_blocks(np.square(across) + np.square(down))
+    return _Blocks(_in_blocks(parts[..., 0]), _in_blocks(np.square(parts)), _in_blocks(luma), steep)
+
+
+def _chosen(blocks: _Blocks, bins: NDArray[np.int_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(blocks in which nothing moves, those of them that count for the curve)."""
+    spread = 1.4826 * float(np.median(np.abs(blocks.mean))) + 0.05
+    moving = (np.abs(blocks.mean) > _MOVED * spread).astype(np.uint8)
+    still = cv2.dilate(moving, np.ones((3, 3), np.uint8)) == 0
+    flat = np.zeros_like(still)
+    luma = blocks.variance[..., 0]
+    for value in np.unique(bins[still]):
+        here = still & (bins == value)
+        ordinary = here & (luma <= _OUTLIER * np.median(luma[here]))
+        still &= ~here | ordinary
+        flat |= ordinary & (blocks.slope <= np.quantile(blocks.slope[ordinary], _FLAT))
+    return still, flat

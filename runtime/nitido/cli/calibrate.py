@@ -1,0 +1,98 @@
+"""``nitido calibrate``: what the noise of one camera is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nitido.cli.streams import open_frames, pixel_format_option, size_option
+from nitido.cli.terminal import messages
+from nitido.system.process import stop_on_signal
+
+if TYPE_CHECKING:
+    from nitido.calibration.calibration import Calibration
+
+
+@click.command(short_help="Measure the noise of a camera.")
+@click.argument("source")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Calibration file, such as mycam.json; a plot is written beside it.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="How long a camera or stream is watched.",
+)
+@size_option
+@pixel_format_option
+@click.option("--overwrite", is_flag=True, help="Replace a calibration that exists.")
+def calibrate(
+    source: str,
+    output: Path,
+    seconds: float,
+    size: tuple[int, int] | None,
+    pixel_format: str | None,
+    overwrite: bool,
+) -> None:
+    """Measure the noise of SOURCE: a camera, stream, clip, or folder of pictures of one scene.
+
+    Point the camera at something that stands still and has dark and bright parts, with the exposure that is to be used.
+    Ctrl-C ends the measurement early, with what was seen so far.
+
+    A folder may hold pairs of pictures instead, NAME_real and NAME_mean: a noisy one and the mean of many.
+    """
+    from nitido.calibration.calibration import save_calibration
+    from nitido.calibration.plot import plot_svg
+    from nitido.errors import SinkUnavailable
+    from nitido.system.files import write_whole
+
+    plot = output.with_suffix(".svg")
+    if output.suffix.lower() != ".json":
+        raise click.UsageError(f"-o expects a name ending in .json, found {output}")
+    for path in (output, plot):
+        if path.exists() and not overwrite:
+            raise SinkUnavailable(f"{path} exists; choose another -o, or use --overwrite")
+    with messages("WARNING"):
+        found = _measured(source, seconds, size, pixel_format)
+    save_calibration(found, output)
+    write_whole(plot, plot_svg(found).encode())
+    darkest, brightest = found.deviation[0], found.deviation[-1]
+    click.echo(
+        f"noise level {found.level:.2f} ({darkest:.2f} in dark parts, {brightest:.2f} in bright ones), ", nl=False
+    )
+    click.echo(f"{found.frames} frames of {found.size[0]}×{found.size[1]}")
+    if found.steady > 0.1:
+        click.echo(f"{100 * found.steady:.0f} % of it stays from one frame to the next, as video codecs leave it")
+    click.echo(f"{output} and {plot.name}; use it with: nitido live --calibration {output}")
+
+
+def _measured(source: str, seconds: float, size: tuple[int, int] | None, pixel_format: str | None) -> Calibration:
+    from nitido.calibration.frames import find_pairs, measure_frames, measure_pairs, read_frames
+    from nitido.errors import SourceUnavailable
+    from nitido.images.io import SUFFIXES
+    from nitido.live.state import Controls
+    from nitido.system.search import find_files
+
+    if Path(source).is_dir():
+        paths = find_files([Path(source)], SUFFIXES)
+        if not paths:
+            raise SourceUnavailable(f"no pictures in {source}")
+        if pairs := find_pairs(paths):
+            return measure_pairs(zip(*(read_frames(side) for side in zip(*pairs, strict=True)), strict=True), source)
+        return measure_frames(read_frames(paths), source)
+    controls = Controls()
+    with (
+        stop_on_signal(asked=controls.stop, second="interrupt"),
+        open_frames(source, size=size, rate=None, pixel_format=pixel_format, controls=controls) as frames,
+    ):
+        return measure_frames(
+            frames, source, seconds=seconds if frames.live else None, stopping=lambda: controls.stopping
+        )

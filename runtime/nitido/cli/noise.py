@@ -1,0 +1,69 @@
+"""The options that say how noisy the input is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nitido.cli.options import together
+
+if TYPE_CHECKING:
+    from nitido.inference.levels import Noise
+    from nitido.inference.model import Model
+
+AUTO = "auto"
+
+
+class NoiseType(click.ParamType):
+    """A noise level: ``auto`` or a number of 8-bit levels."""
+
+    name = "level"
+
+    def convert(
+        self, value: str | float | None, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
+        if value is None or value == AUTO:
+            return None
+        try:
+            level = float(value)
+        except ValueError:
+            level = -1.0
+        if not 0 <= level <= 255:
+            self.fail(f"expected auto or a number of 0..255, found '{value}'", param, ctx)
+        return level
+
+
+noise_options = together(
+    click.option(
+        "--noise",
+        type=NoiseType(),
+        metavar="auto|N",
+        default=AUTO,
+        show_default=True,
+        help="Noise level: standard deviation of brightness noise, in 8-bit levels.",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Noise of this camera, as 'nitido calibrate' measured it, instead of --noise.",
+    ),
+)
+
+
+def told_noise(level: float | None, calibration: Path | None, model: Model) -> Noise | None:
+    """What the options say. Raises ``click.UsageError`` for both at once, or a model that cannot be told a level, and
+    ``NitidoError`` for a file that is no calibration."""
+    from nitido.calibration.calibration import load_calibration
+
+    if level is not None and calibration is not None:
+        raise click.UsageError("--noise and --calibration both say how noisy the input is; leave one out")
+    if level is None and calibration is None:
+        return None
+    if not model.has_noise:
+        option, other = (
+            ("--noise", "use --strength") if calibration is None else ("--calibration", "take another model")
+        )
+        raise click.UsageError(f"{model.card.name} cannot be given a noise level; leave out {option} or {other}")
+    return level if calibration is None else load_calibration(calibration)
