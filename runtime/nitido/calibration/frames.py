@@ -15,7 +15,6 @@ from nitido.frames import Frame
 from nitido.images.io import read_picture
 
 APART = 8  # frames between two that are compared: video codecs hand noise on from frame to frame
-NOISY, CLEAN = "_real", "_mean"  # ends of the names of a noisy picture and of the mean of many
 
 
 def measure_frames(
@@ -60,18 +59,6 @@ def measure_pairs(pairs: Iterable[tuple[Frame, Frame]], source: str) -> Calibrat
             raise SourceUnavailable(f"{source}: a pair has sizes {_size(noisy)} and {_size(clean)}")
         meter.add_pair(noisy, clean)
     return meter.result(source, meter.pairs)
-
-
-def find_pairs(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
-    """(noisy, clean) of pictures called NAME_real and NAME_mean."""
-    by_stem = {path.with_suffix(""): path for path in paths}
-    found = []
-    for stem, path in sorted(by_stem.items()):
-        if stem.name.endswith(NOISY):
-            clean = by_stem.get(stem.with_name(stem.name.removesuffix(NOISY) + CLEAN))
-            if clean is not None:
-                found.append((path, clean))
-    return found
 
 
 def read_frames(paths: Iterable[Path]) -> Iterator[Frame]:

@@ -18,6 +18,7 @@ from nitido.frames import Frame
 BLOCK = 8  # pixels
 _BINS = 32  # of brightness
 _FEWEST = 40  # blocks that a point of the curve takes
+_ALL_MOVED = 0.75  # of a block's deviation, in the means of blocks: no noise is that coarse
 _MOVED = 5.0  # mean of a block's difference, in robust standard deviations of all of them: it has moved
 _OUTLIER = 4.0  # times the median variance of blocks as bright: it has moved, too
 _FLAT = 0.2  # share of the still blocks of one brightness that count for the curve, the flattest
@@ -82,16 +83,15 @@ class NoiseMeter:
                 f"{source}: expected a scene that does not move, found {share:.0f} % of it still; fix the camera on "
                 "something that stands still and is lit evenly"
             )
-        fewest = min(_FEWEST, self._count.max())
-        found = self._count >= fewest
-        variance = self._variance[found] / self._count[found, None]  # bins, components
+        first = _first_of_groups(self._count)
+        count = np.add.reduceat(self._count, first)
+        variance = np.add.reduceat(self._variance, first) / count[:, None]  # groups of bins, components
         if not variance[:, 0].any():
             raise SourceUnavailable(f"{source}: expected frames with noise, found frames that are all the same")
-        self._warn_of_shake(source, found, variance[:, 0])
+        self._warn_of_shake(source, first, variance[:, 0])
         deviation = np.sqrt(variance[:, 0])
-        weight = self._count[found] / self._count[found].sum()
-        total = weight @ variance
-        bright = self._bright[found] / self._count[found]
+        total = count @ variance / count.sum()
+        bright = np.add.reduceat(self._bright, first) / count
         centres = (np.arange(_BINS) + 0.5) * 256 / _BINS
         scene = np.interp(centres, bright, variance[:, 0])
         level = math.sqrt(float(self._seen @ scene) / self._seen.sum())
@@ -107,11 +107,11 @@ class NoiseMeter:
             steady=round(max(0.0, 1 - self._near / self._far), 3) if self._far else 0.0,
         )
 
-    def _warn_of_shake(self, source: str, found: NDArray[np.bool_], variance: NDArray[np.float64]) -> None:
-        count = self._steep_count[found]
-        steep = self._steep[found] / np.maximum(count, 1)
-        if count.any() and steep @ count > _SHAKEN * (variance @ count):
-            ratio = float(steep @ count) / max(float(variance @ count), 1e-6)
+    def _warn_of_shake(self, source: str, first: NDArray[np.int_], variance: NDArray[np.float64]) -> None:
+        count = np.add.reduceat(self._steep_count, first)
+        steep, flat = np.add.reduceat(self._steep, first).sum(), float(variance @ count)
+        if steep > _SHAKEN * flat:
+            ratio = steep / max(flat, 1e-6)
             _log.warning(
                 "%s: edges change %.1f times as much as flat parts, so the camera or the scene moves a little and the "
                 "noise looks stronger than it is; fix the camera",
@@ -165,6 +165,8 @@ def _measured(parts: NDArray[np.float32], luma: NDArray[np.float32]) -> _Blocks:
 def _chosen(blocks: _Blocks, bins: NDArray[np.int_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(blocks in which nothing moves, those of them that count for the curve)."""
     spread = 1.4826 * float(np.median(np.abs(blocks.mean))) + 0.05
+    if spread > _ALL_MOVED * math.sqrt(float(np.median(blocks.variance[..., 0]))) + 0.1:
+        return np.zeros_like(bins, bool), np.zeros_like(bins, bool)
     moving = (np.abs(blocks.mean) > _MOVED * spread).astype(np.uint8)
     still = cv2.dilate(moving, np.ones((3, 3), np.uint8)) == 0
     flat = np.zeros_like(still)
@@ -175,3 +177,14 @@ def _chosen(blocks: _Blocks, bins: NDArray[np.int_]) -> tuple[NDArray[np.bool_],
         still &= ~here | ordinary
         flat |= ordinary & (blocks.slope <= np.quantile(blocks.slope[ordinary], _FLAT))
     return still, flat
+
+
+def _first_of_groups(count: NDArray[np.float64]) -> NDArray[np.int_]:
+    """The first of the bins that are taken together, so that each group has blocks enough."""
+    first, have = [0], 0.0
+    for place in range(len(count)):
+        if have >= _FEWEST and count[place:].sum() >= _FEWEST:
+            first.append(place)
+            have = 0.0
+        have += count[place]
+    return np.array(first)

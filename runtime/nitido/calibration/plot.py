@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from html import escape
 
-from nitido.calibration.autocorrelation import REACH
 from nitido.calibration.calibration import COMPONENTS, Calibration
 
 _WIDTH, _HEIGHT = 860, 380
@@ -42,10 +41,11 @@ def _curve(calibration: Calibration) -> list[str]:
 
 
 def _correlation(calibration: Calibration) -> list[str]:
-    axes = _Axes(_PLOTS[1], (0, REACH), (-0.2, 1))
-    lines = [*axes.grid(range(0, REACH + 1, 2), [0, 0.5, 1])]
+    reach = len(calibration.correlation[0]) - 1
+    axes = _Axes(_PLOTS[1], (0, max(1, reach)), (-0.2, 1))
+    lines = [*axes.grid(range(0, reach + 1, 2), [0, 0.5, 1])]
     for name in COMPONENTS:
-        points = [(float(i), calibration.correlation_of(name, 0, i)) for i in range(REACH + 1)]
+        points = [(float(i), calibration.correlation_of(name, 0, i)) for i in range(reach + 1)]
         lines.append(axes.line(points, _COLOURS[name]))
     return [*lines, axes.label("distance (pixels, horizontal)", "correlation of the noise")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 )
 @size_option
 @pixel_format_option
+@click.option(
+    "--keep-frames",
+    is_flag=True,
+    help="Keep frames of a camera or clip with their means in a folder beside the calibration, to train on them.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a calibration that exists.")
 def calibrate(
     source: str,
@@ -40,6 +46,7 @@ def calibrate(
     seconds: float,
     size: tuple[int, int] | None,
     pixel_format: str | None,
+    keep_frames: bool,
     overwrite: bool,
 ) -> None:
     """Measure the noise of SOURCE: a camera, stream, clip, or folder of pictures of one scene.
@@ -50,32 +57,46 @@ def calibrate(
     A folder may hold pairs of pictures instead, NAME_real and NAME_mean: a noisy one and the mean of many.
     """
     from nitido.calibration.calibration import save_calibration
+    from nitido.calibration.pairs import MEAN_OF
     from nitido.calibration.plot import plot_svg
-    from nitido.errors import SinkUnavailable
-    from nitido.system.files import write_whole
+    from nitido.errors import SourceUnavailable
+    from nitido.system.files import refuse_existing, replacing_folder, write_whole
 
-    plot = output.with_suffix(".svg")
+    plot, folder = output.with_suffix(".svg"), output.with_suffix(".frames")
     if output.suffix.lower() != ".json":
         raise click.UsageError(f"-o expects a name ending in .json, found {output}")
-    for path in (output, plot):
-        if path.exists() and not overwrite:
-            raise SinkUnavailable(f"{path} exists; choose another -o, or use --overwrite")
+    refuse_existing((output, plot, *([folder] if keep_frames else [])), overwrite=overwrite, choose="another -o")
     with messages("WARNING"):
-        found = _measured(source, seconds, size, pixel_format)
+        if keep_frames:
+            if Path(source).is_dir():
+                raise click.UsageError("--keep-frames is for cameras and clips; a folder has its pictures already")
+            with replacing_folder(folder) as partial:
+                found = _measured(source, seconds, size, pixel_format, partial)
+                if not any(partial.iterdir()):
+                    raise SourceUnavailable(f"{source}: --keep-frames expects at least {MEAN_OF + 1} frames")
+            found = replace(found, pairs=folder.name)
+        else:
+            found = _measured(source, seconds, size, pixel_format)
     save_calibration(found, output)
     write_whole(plot, plot_svg(found).encode())
-    darkest, brightest = found.deviation[0], found.deviation[-1]
-    click.echo(
-        f"noise level {found.level:.2f} ({darkest:.2f} in dark parts, {brightest:.2f} in bright ones), ", nl=False
-    )
+    low, high = min(found.deviation), max(found.deviation)
+    click.echo(f"noise level {found.level:.2f} ({low:.2f} to {high:.2f} by brightness), ", nl=False)
     click.echo(f"{found.frames} frames of {found.size[0]}×{found.size[1]}")
     if found.steady > 0.1:
         click.echo(f"{100 * found.steady:.0f} % of it stays from one frame to the next, as video codecs leave it")
     click.echo(f"{output} and {plot.name}; use it with: nitido live --calibration {output}")
 
 
-def _measured(source: str, seconds: float, size: tuple[int, int] | None, pixel_format: str | None) -> Calibration:
-    from nitido.calibration.frames import find_pairs, measure_frames, measure_pairs, read_frames
+def _measured(
+    source: str,
+    seconds: float,
+    size: tuple[int, int] | None,
+    pixel_format: str | None,
+    kept: Path | None = None,
+) -> Calibration:
+    """kept: a folder for pairs of frames and means."""
+    from nitido.calibration.frames import measure_frames, measure_pairs, read_frames
+    from nitido.calibration.pairs import find_pairs, keep_pairs
     from nitido.errors import SourceUnavailable
     from nitido.images.io import SUFFIXES
     from nitido.live.state import Controls
@@ -93,6 +114,7 @@ def _measured(source: str, seconds: float, size: tuple[int, int] | None, pixel_f
         stop_on_signal(asked=controls.stop, second="interrupt"),
         open_frames(source, size=size, rate=None, pixel_format=pixel_format, controls=controls) as frames,
     ):
+        watched = keep_pairs(frames, kept) if kept else frames
         return measure_frames(
-            frames, source, seconds=seconds if frames.live else None, stopping=lambda: controls.stopping
+            watched, source, seconds=seconds if frames.live else None, stopping=lambda: controls.stopping
         )

@@ -131,8 +131,8 @@ class Model:
         height and width. A recurrent model takes it as the first of its stream.
 
         strength: 0 (input unchanged) to 1 (fully restored), for models with ``has_strength``.
-        noise: standard deviation of the frame's luma noise in 8-bit levels, or what knows it, such as a calibration, for
-        models with ``has_noise``; default: estimated from the frame.
+        noise: standard deviation of the frame's luma noise in 8-bit levels, for models with ``has_noise``, or what
+        knows it, such as a calibration; default: estimated from the frame.
         tile: side of the tiles in pixels; default: whole up to about 1920×1080, then 1024. ``0`` never tiles.
         Raises ``FrameMismatch`` for another shape, dtype, strength, noise or tile; ``NitidoError`` when the run fails.
         """

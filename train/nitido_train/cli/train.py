@@ -46,6 +46,11 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
     help="Run, checkpoint or shipped model to train on.",
 )
 @click.option("--qat", is_flag=True, help="Fine-tune --from for 8-bit arithmetic, by the recipe's [qat] schedule.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A camera's noise, as 'nitido calibrate' measured it, for two thirds of the patches.",
+)
 @click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override, such as schedule.steps=1000.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
 @click.option(
@@ -80,6 +85,7 @@ def train(
     resume: bool,
     start: Path | None,
     qat: bool,
+    calibration: Path | None,
     overrides: dict[str, object],
     list_recipes: bool,
     checkpoint_minutes: float,
@@ -101,6 +107,8 @@ def train(
         return
     if recipe is None or not data or out is None:
         raise click.UsageError("expected: nitido train RECIPE --data FOLDER --out RUN (recipes: nitido train --list)")
+    if calibration is not None:
+        overrides = _for_camera(calibration) | overrides
     loaded = load_recipe(recipe, overrides)
 
     import torch
@@ -140,6 +148,19 @@ def train(
         raise SystemExit(1) from None  # the first process says it for all
     if is_first_process():
         _print_result(result, loaded.name, out)
+
+
+def _for_camera(path: Path) -> dict[str, object]:
+    """What a recipe is given for a calibration. Raises ``NitidoError`` for a file that is none."""
+    from nitido.calibration.calibration import load_calibration
+
+    paired = 0.25 if load_calibration(path).pairs else 0.0
+    # A third of the patches stays as the recipe has it, so that the network goes on being good at other cameras.
+    return {
+        "noise.calibration": str(path.resolve()),
+        "noise.measured": 0.65 - paired,
+        "noise.paired": paired,
+    }
 
 
 def _print_result(result: Checkpoint, name: str, out: Path) -> None:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from nitido.frames import Frame
 from nitido_train.data import defects, degrade, developed
+from nitido_train.data.measured import Camera
 from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe.schema import DataRecipe, Recipe
 
@@ -23,7 +24,9 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     """
 
     def __init__(self, store: PictureStore, recipe: Recipe) -> None:
+        """Raises ``NitidoError`` for a calibration that cannot be used."""
         self.store, self.recipe = store, recipe
+        self._camera = Camera.of(recipe)
 
     def __len__(self) -> int:
         return self.recipe.schedule.steps * self.recipe.data.batch
@@ -31,6 +34,8 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         rng = np.random.default_rng([self.recipe.seed, index])
         side = self.recipe.data.patch
+        if self._camera is not None and (pair := self._of_camera(self._camera, side, rng)) is not None:
+            return pair
         target = _zoomed(self.store.draw(rng), side + 2 * self._margin, self.recipe.data, rng)
         if self.recipe.data.turn:
             target = _turn(target, rng)
@@ -44,6 +49,21 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
                 trim // self.recipe.scale : -trim // self.recipe.scale,
             ]
         return np.ascontiguousarray(given), np.ascontiguousarray(target)
+
+    def _of_camera(
+        self, camera: Camera, side: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+        """A pair with the camera's noise; ``None``: this one is to have other noise."""
+        noise, kind = self.recipe.noise, rng.random()
+        assert noise is not None
+        if camera.frames is not None and kind < noise.paired:
+            given, target = camera.frames.cut(side, rng)
+            return np.ascontiguousarray(given), np.ascontiguousarray(target)
+        if kind >= noise.paired + noise.measured:
+            return None
+        target = _zoomed(self.store.draw(rng), side, self.recipe.data, rng)
+        target = np.ascontiguousarray(_turn(target, rng) if self.recipe.data.turn else target)
+        return camera.noise.add(target, rng), target
 
     @property
     def _margin(self) -> int:

@@ -82,6 +82,10 @@ class NoiseRecipe:
     (:class:`nitido_train.data.developed.DevelopedNoise`).
     jpeg: share of the camera and developed patches, 0..1, that are JPEG-compressed afterwards.
     jpeg_quality: range of the quality of these.
+    calibration: file of 'nitido calibrate', or empty: the camera that is to be denoised.
+    measured: share of patches, 0..1, that get noise as in ``calibration`` instead.
+    paired: share of patches, 0..1, that are a camera's own frames, with the mean of others as what to return; for a
+    calibration that kept frames.
     told: share of patches, 0..1, whose noise level the network is given. It estimates that of the others.
     told_error: standard deviation of the error of a given level, as a share of it. Half of the given levels are right.
     """
@@ -91,10 +95,20 @@ class NoiseRecipe:
     jpeg: float = 0.5
     jpeg_quality: tuple[int, int] = (60, 98)
     developed: float = 0.0
+    calibration: str = ""
+    measured: float = 0.0
+    paired: float = 0.0
     told: float = 0.5
     told_error: float = 0.15
 
     def __post_init__(self) -> None:
+        if min(self.measured, self.paired) < 0 or self.measured + self.paired > 1 + 1e-9:
+            raise RecipeError(
+                "[noise] measured and paired are shares in 0..1 that add up to at most 1; found "
+                f"{self.measured} and {self.paired}"
+            )
+        if (self.measured or self.paired) and not self.calibration:
+            raise RecipeError("[noise] measured and paired need a calibration, a file of 'nitido calibrate'")
         if not (0 <= self.developed <= 1 - self.camera and 0 <= self.told <= 1 and 0 <= self.told_error < 1):
             raise RecipeError(
                 "[noise] expects shares in 0..1, of which camera and developed add up to at most 1, and told_error in "
