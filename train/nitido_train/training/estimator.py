@@ -35,7 +35,7 @@ LEVELS = 9  # that each frame is restored with
 RANGE = (0.7, 28.0)
 ZOOM, ZOOMED, EDGES = (0.7, 3.0), 0.6, 0.3  # of the recipe's data, for frames that are sharper and softer than patches
 STEPS, BATCH, RATE, DECAY = 1500, 128, 4e-3, 1e-3
-TRUTH = 0.02  # weight of the true level, beside the error of the result
+TRUTH = 0.1  # weight of the true level, beside the error of the result
 _SEED = 77
 
 
