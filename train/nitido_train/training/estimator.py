@@ -97,7 +97,8 @@ def try_levels(net: LevelFrameNet, recipe: Recipe, store: PictureStore, frames: 
         given, target = (
             to_tensor(torch.from_numpy(part[None])) for part in streams[number % len(streams)][number]
         )  # 1 3 H W each
-        errors = [_error(plain(given, level[None]), target) for level in levels]
+        with torch.autocast("cpu", torch.bfloat16):
+            errors = [_error(plain(given, level[None]).float(), target) for level in levels]
         rows.append((plain.estimator.statistics(plain.body_input(given))[0], errors, true_level(given, target)[0]))
         if number % 100 == 99:
             log.info("tried levels on %d of %d frames", number + 1, frames)
