@@ -37,6 +37,7 @@ class FakeModel:
     """Adds 1 to every byte. ``work`` is called with each frame first, and may block or fail."""
 
     has_strength = True
+    has_noise = False
     recurrent = False
     device = "cpu"
 

@@ -144,6 +144,8 @@ class LadderStage:
 
 def _runner(model: Model, strength: float, noise: Noise | None, average: LevelAverage) -> Callable[[Frame], Frame]:
     """The model as a function of its next frame. average: of the noise levels of the frames."""
+    if not (model.recurrent or model.has_noise):
+        return lambda frame: model(frame, strength=strength)
     if not model.recurrent:
         return lambda frame: follow(model, frame, average, strength=strength, noise=noise)
     waiting: list[Frame] = []

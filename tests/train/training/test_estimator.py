@@ -24,7 +24,7 @@ def pretended_trials(count: int = 600) -> Trials:
     statistics = true.log()[:, None] + 0.1 * torch.randn(count, 28, generator=rng)
     levels = torch.exp(torch.linspace(-0.5, 3.0, 9))
     away = levels.log()[None] - (0.8 * true).log()[:, None]
-    return Trials(levels, statistics, torch.exp(0.2 * away.square() + 1), true)
+    return Trials(levels, statistics, torch.exp(0.8 * away.square() + 1), true)
 
 
 def test_errors_between_tried_levels_are_interpolated() -> None:
@@ -45,7 +45,7 @@ def test_the_estimator_learns_which_level_is_best(monkeypatch: pytest.MonkeyPatc
     with torch.no_grad():
         found = estimator.level(torch.relu(estimator.hidden(trials.statistics)))[:, 0]
     assert trials.lost(found) < 0.3 * trials.lost(trials.true.log())
-    assert float((found - (0.8 * trials.true).log()).mean().abs()) < 0.05
+    assert float((found - (0.8 * trials.true).log()).mean().abs()) < 0.1
 
 
 def test_only_the_estimator_changes(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ LEVELS = 9  # that each frame is restored with
 RANGE = (0.7, 28.0)
 ZOOM, ZOOMED, EDGES = (0.7, 3.0), 0.6, 0.3  # of the recipe's data, for frames that are sharper and softer than patches
 STEPS, BATCH, RATE, DECAY = 1500, 128, 4e-3, 1e-3
-TRUTH = 0.02  # weight of the true level, beside the error of the result
+TRUTH = 0.1  # weight of the true level, beside the error of the result
 _SEED = 77
 
 
@@ -97,7 +97,8 @@ def try_levels(net: LevelFrameNet, recipe: Recipe, store: PictureStore, frames: 
         given, target = (
             to_tensor(torch.from_numpy(part[None])) for part in streams[number % len(streams)][number]
         )  # 1 3 H W each
-        errors = [_error(plain(given, level[None]), target) for level in levels]
+        with torch.autocast("cpu", torch.bfloat16):
+            errors = [_error(plain(given, level[None]).float(), target) for level in levels]
         rows.append((plain.estimator.statistics(plain.body_input(given))[0], errors, true_level(given, target)[0]))
         if number % 100 == 99:
             log.info("tried levels on %d of %d frames", number + 1, frames)
