@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol, TypeAlias
@@ -31,6 +31,7 @@ class Settings:
     max_pixels: of one picture.
     deinterlace: interlaced videos become progressive.
     tone_map: HDR videos become SDR.
+    preserve_times: results have the time of change and the permissions of their source.
     """
 
     strength: float = 1.0
@@ -41,10 +42,12 @@ class Settings:
     video: VideoEncoding = field(default_factory=VideoEncoding)
     deinterlace: bool = True
     tone_map: bool = False
+    preserve_times: bool = False
 
 
-Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], None]]
-"""A block in which a result is ready; the function writes its file into a binary stream."""
+Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], Sequence[str]]]
+"""A block in which a result is ready; the function writes its file into a binary stream and returns a line for whatever
+of the source is not in it."""
 
 
 class Engine(Protocol):
@@ -73,7 +76,7 @@ class LocalEngine:
         self._budget, self._lanes = MemoryBudget(_MEMORY), threading.Semaphore(_LANES)
 
     @contextmanager
-    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], None]]:
+    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Sequence[str]]]:
         kind, settings = format_of(job.target), self._settings
         with PictureFile(job.source, max_pixels=settings.max_pixels) as file:
             # Of Pillow's copy (4 bytes a pixel) and ours (3, and 6 more of 16 bits), before the model and after it.
@@ -82,4 +85,4 @@ class LocalEngine:
                 picture = file.decode()
                 with self._lanes:
                     picture = restore_picture(self._model, picture, strength=settings.strength)
-                yield lambda stream: encode_picture(picture, kind, stream, settings.encoding)
+                yield lambda stream: (*picture.notes, *encode_picture(picture, kind, stream, settings.encoding))

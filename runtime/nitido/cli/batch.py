@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import (
-    FRAME_MODEL,
-    codec_option,
-    device_option,
-    model_for,
-    threads_option,
-    together,
-    verbosity_options,
-)
+from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option
+from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
+from nitido.cli.options import FRAME_MODEL, model_for
 from nitido.cli.terminal import messages
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nitido.batch.engine import Engine, Settings
     from nitido.batch.plan import Job
     from nitido.batch.report import BatchReport
@@ -32,83 +26,9 @@ if TYPE_CHECKING:
     from nitido.system.search import Filter
 
 
-@dataclass(frozen=True)
-class BatchOptions:
-    """What the command line asked for; fields are named as its options."""
-
-    inputs: tuple[Path, ...]
-    output: Path
-    model: str
-    device: str
-    threads: int | None
-    overwrite: bool
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    workers: int | None
-    format_: str | None
-    quality: int | None
-    codec: str | None
-    deinterlace: bool
-    tone_map: bool
-    lossless: bool
-    provenance: bool
-    max_megapixels: float
-    report: Path | None
-    dry_run: bool
-    watch: bool
-    poll: float
-    engine: str
-    ray_address: str | None
-    quiet: bool
-    verbose: bool
-    as_json: bool
-    strength: float = 1.0
-
-
-_FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "avif")
-_HELP = (
-    "INPUTS may be mixed. A run that was stopped or killed goes on where it was when started again.\n\n"
-    "Exit code 0: all done, 1: some failed or the run ended early, 2: wrong usage, 130: Ctrl-C, 143: SIGTERM."
-)
-
-
-_options = together(
-    click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),
-    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File or folder."),
-    device_option,
-    threads_option,
-    click.option("--overwrite", is_flag=True, help="Replace results that exist."),
-    click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable."),
-    click.option("--format", "format_", type=click.Choice(_FORMATS), help="Of pictures.  [default: as read]"),
-    click.option(
-        "--quality", type=click.IntRange(1, 100), help="JPEG, WebP, AVIF, video.  [default: 95; AVIF, video 90]"
-    ),
-    codec_option,
-    click.option("--deinterlace/--no-deinterlace", default=True, help="Interlaced videos.  [default: on]"),
-    click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
-    click.option("--lossless", is_flag=True, help="Keep every value: WebP, and no JPEG or AVIF."),
-    click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
-    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: usable CPUs + 2]"),
-    click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
-    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
-    click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),
-    click.option("--watch", is_flag=True, help="Go on with files as they arrive, until Ctrl-C."),
-    click.option("--poll", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds, --watch."),
-    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
-    click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster.  [default: RAY_ADDRESS, or here]"),
-    verbosity_options("Show a line for each file as it is done."),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object per file and line, then a summary."),
-)
-
-_strength = click.option(
-    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged, 1: fully restored."
-)
-
-
-@click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{_HELP}")
-@_options
-@_strength
+@click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{HELP}")
+@batch_options
+@strength_option
 @click.option(
     "--model", type=model_for("denoise"), default="denoise", show_default=True, help="Model name or .onnx file."
 )
@@ -116,8 +36,8 @@ def denoise(**given: Any) -> None:
     _carry_out(BatchOptions(**given), "denoise")
 
 
-@click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
-@_options
+@click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{HELP}")
+@batch_options
 @click.option(
     "--model", type=model_for("upscale"), default="upscale", show_default=True, help="Model name or .onnx file."
 )
@@ -126,9 +46,9 @@ def upscale(scale: int | None, **given: Any) -> None:
     _carry_out(BatchOptions(**given), "upscale", scale)
 
 
-@click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{_HELP}")
-@_options
-@_strength
+@click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{HELP}")
+@batch_options
+@strength_option
 @click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
@@ -142,11 +62,19 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     from nitido.batch.run import Batch
     from nitido.cli.batch_output import BatchOutput
     from nitido.images.io import SUFFIX_OF
+    from nitido.images.plugins import HEIF_PACKAGE, JXL_PACKAGE
     from nitido.inference.model import Model
     from nitido.model_file import zoo
 
     if options.format_ and options.format_ not in SUFFIX_OF:
-        raise click.UsageError(f"this Pillow cannot write {options.format_}; expected one of {', '.join(SUFFIX_OF)}")
+        package = {"heic": HEIF_PACKAGE, "jxl": JXL_PACKAGE}.get(options.format_, "'pillow>=11.3'")
+        raise click.UsageError(
+            f"{options.format_} cannot be written here, expected one of {', '.join(SUFFIX_OF)}; "
+            f"to write {options.format_}, run: pip install {package}"
+        )
+    piped = is_piped(options)
+    if piped:
+        check_piped(options)
     if options.watch and (options.dry_run or is_file_name(options.output)):
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
     # Waiting threads that do not spin leave the cores to decoding and encoding.
@@ -159,14 +87,20 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
     settings = _settings(options, model)
     shown = BatchOutput(options.quiet, options.verbose, options.as_json)
+    level = "ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"
+    if piped:
+        with messages(level):
+            run_piped(options, model, settings, shown)
+        return
     jobs = [] if options.watch else _plan(options)
-    with messages("ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"), ExitStack() as stack:
+    with messages(level), ExitStack() as stack:
         journal = None
         if not is_file_name(options.output):
             journal = stack.enter_context(Journal(options.output, readonly=options.dry_run))
         engine: Engine = LocalEngine(model, settings)
         if options.dry_run:
-            shown.plan(Batch(model, settings, journal=journal, engine=engine).sort(jobs), _left_out(options))
+            planned = Batch(model, settings, journal=journal, engine=engine).sort(jobs)
+            shown.plan(planned, _left_out(options), _links(options))
             return
         stack.enter_context(quiet_stderr())
         if options.engine == "ray":
@@ -178,7 +112,7 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         batch = Batch(model, settings, journal=journal, engine=engine)
         report = _watch(batch, options, stop, shown) if options.watch else _run(batch, jobs, stop, shown)
         if options.watch or not report.stopped:  # else the run that goes on tells
-            report.left_out = _left_out(options)
+            report.left_out, report.links = _left_out(options), _links(options)
         _conclude(report, options, batch, time.perf_counter() - began, stop, shown)
 
 
@@ -202,18 +136,20 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
         video=VideoEncoding(options.codec, options.quality),
         deinterlace=options.deinterlace,
         tone_map=options.tone_map,
+        preserve_times=options.preserve_times,
     )
 
 
 def _plan(options: BatchOptions) -> list[Job]:
     from nitido.batch.plan import PlanMismatch, plan_jobs
+    from nitido.images.encode import LOSSLESS
     from nitido.images.io import FORMAT_OF
 
     try:
         jobs = plan_jobs(options.inputs, options.output, _chosen(options), options.format_)
     except PlanMismatch as error:
         raise click.UsageError(str(error)) from error
-    lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) in ("jpeg", "avif")}
+    lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) and kind not in LOSSLESS}
     if options.lossless and lossy:
         raise click.UsageError(f"{' and '.join(sorted(lossy))} cannot be lossless; add --format png, webp or tiff")
     return jobs
@@ -232,6 +168,12 @@ def _left_out(options: BatchOptions) -> dict[str, int]:
     return left_out(options.inputs, SUFFIXES, _chosen(options), outside=options.output)
 
 
+def _links(options: BatchOptions) -> list[Path]:
+    from nitido.system.search import linked_folders
+
+    return linked_folders(options.inputs, _chosen(options), outside=options.output)
+
+
 def _title(batch: Batch) -> str:
     return f"{batch.model.card.name} on {batch.engine.place}"
 
@@ -244,7 +186,9 @@ def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> Batch
     planned = batch.sort(jobs)
     shown.begin(planned)
     with shown.progress(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
-        return batch.run(planned, stopping=stop.is_set, progress=progress, finished=shown.finished)
+        return batch.run(
+            planned, stopping=stop.is_set, progress=progress, finished=shown.finished, noted=shown.noted
+        )
 
 
 def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) -> BatchReport:
@@ -261,7 +205,11 @@ def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) 
         if jobs:
             planned = batch.sort(jobs)
             shown.begin(planned)
-            total.add(batch.run(planned, stopping=stop.is_set, finished=partial(shown.finished, lines=True)))
+            told = {
+                "finished": partial(shown.finished, lines=True),
+                "noted": partial(shown.noted, lines=True),
+            }
+            total.add(batch.run(planned, stopping=stop.is_set, **told))
         stop.wait(options.poll)
     return total
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.frames import Frame
-from nitido.system.files import partial_path
+from nitido.system.files import partial_path, sync_to_disk
 from nitido.video.colour import BT470BG, FULL, ColourTags, Encoder
 from nitido.video.encoders import (
     SHAPELESS,
@@ -235,7 +235,7 @@ class VideoSink:
         if self._file is not None:
             if self._file.failure is not None:
                 raise self._file.failure
-            os.fsync(self._file.file.fileno())
+            sync_to_disk(self._file.file.fileno(), self.path)
         found = playable_frames(self._partial)
         whole = found >= 0.9 * self.frames  # containers count by duration, to a frame or two
         if found and (whole or self._keep):
