@@ -186,9 +186,7 @@ def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> Batch
     planned = batch.sort(jobs)
     shown.begin(planned)
     with shown.progress(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
-        return batch.run(
-            planned, stopping=stop.is_set, progress=progress, finished=shown.finished, noted=shown.noted
-        )
+        return batch.run(planned, stopping=stop.is_set, progress=progress, finished=shown.finished, noted=shown.noted)
 
 
 def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) -> BatchReport:
