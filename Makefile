@@ -1,4 +1,4 @@
-# Everything runs in environments of its own: .venv-demo holds the runtime only, .venv what developers need.
+# Everything runs in environments of its own: .venv-demo holds the runtime with video, .venv what developers need.
 PYTHON ?= python3
 
 .PHONY: demo check test quick lint docs bench explorer clean
@@ -43,7 +43,7 @@ explorer: .venv/.installed
 .venv-demo/.installed: pyproject.toml constraints.txt $(shell find runtime train models -name '*.py' -o -name '*.onnx')
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python -m pip install --quiet --upgrade pip
-	.venv-demo/bin/python -m pip install --quiet -c constraints.txt .
+	.venv-demo/bin/python -m pip install --quiet -c constraints.txt '.[video]'
 	touch $@
 
 .venv/.installed: pyproject.toml constraints.txt

@@ -19,7 +19,8 @@ import numpy as np
 import nitido
 from nitido.frames import Frame
 from nitido.images.io import Picture, read_picture, write_picture
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.reader import VideoSource
+from nitido.video.writer import VideoSink
 from nitido_train.data import degrade
 from nitido_train.evaluation.metrics import psnr, psnr_y
 

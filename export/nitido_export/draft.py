@@ -16,7 +16,7 @@ from nitido.inference.model import Model
 from nitido.model_file.card import CONTRACT, Card
 from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
 from nitido.model_file.properties import SEAL, UNSEALED, seal
-from nitido_export.graph.analysis import oldest_runtime, read_facts
+from nitido_export.graph.analysis import oldest_runtime, read_facts, require_finite_weights
 from nitido_export.graph.frames import frame_graph
 from nitido_export.graph.weights import INT8_WEIGHTS, with_int8_weights
 from nitido_export.graph.writer import IR_VERSION, OPSET
@@ -81,6 +81,7 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
     Raises ``ExportError`` when the graph does not equal the network.
     """
     graph = frame_graph(net, half=precision == "fp16")
+    require_finite_weights(graph)
     plain = graph.SerializeToString()
     frames = frames_from(info.vectors, checkpoint.recipe.task, net.scale)
     vectors, certificate = certify(plain, [{"frame": frame} for frame in frames], precision)
@@ -113,6 +114,7 @@ def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo, 
     made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part)
     if precision == INT8_WEIGHTS:
         made = replace(made, graph=with_int8_weights(made.graph))
+    require_finite_weights(made.graph)
     vectors, certificate = certify(made.graph.SerializeToString(), made.feeds, "fp32")
     card = _card(
         made.graph,

@@ -10,6 +10,7 @@
     ├── FrameMismatch          an array of the wrong shape or dtype
     ├── RecipeError            a training recipe that does not make sense
     ├── CheckpointError        a checkpoint that cannot be used
+    ├── TrainingError          a training that cannot go on
     └── ExportError            an export whose result was not as good as its source
 
 Every message is one line and says what was expected, what was found and what to do next.
@@ -57,6 +58,10 @@ class RecipeError(NitidoError):
 
 class CheckpointError(NitidoError):
     """A checkpoint that is missing, unreadable, or of another recipe."""
+
+
+class TrainingError(NitidoError):
+    """A training that has diverged, or whose processes or files failed. It names the checkpoint that is kept."""
 
 
 class ExportError(NitidoError):

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.io import VideoSink, VideoSource
+from nitido.video.reader import VideoSource
+from nitido.video.writer import VideoSink
 from support.paths import ROOT
 
 TEXT = (ROOT / "docs/guide/live.md").read_text(encoding="utf-8")

@@ -23,9 +23,10 @@ import cv2
 import numpy as np
 import pytest
 
-from nitido.video.io import VideoSink
+from nitido.video.writer import VideoSink
 from support.commands import HANG, command, opened_by_signal, running, send
 from support.frames import frames_in
+from support.live_run import Run
 from support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -41,51 +42,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(1800):
             sink.write(noise[i % 40])
     return path
-
-
-class Run:
-    """A live run in a process of its own; what it says on stderr can be waited for."""
-
-    def __init__(self, *arguments: object, before: str = "") -> None:
-        self.process = subprocess.Popen(
-            command("live", *arguments, before=before),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self.said = ""
-        self._lines = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._lines:
-                self.said += line.decode()
-                self._lines.notify_all()
-
-    def wait_for(self, pattern: str) -> None:
-        with self._lines:
-            assert self._lines.wait_for(lambda: re.search(pattern, self.said), HANG), self.said
-
-    def end(self, number: signal.Signals | None = None) -> int:
-        """Sends a signal, if any, and waits; the exit code."""
-        if number is not None:
-            self.process.send_signal(number)
-        code = self.process.wait(HANG)
-        self._reader.join(HANG)
-        return code
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self._reader.join(HANG)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
 
 
 def wait_until_it_grows(path: Path, size: int) -> None:

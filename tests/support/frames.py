@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nitido.video.io import VideoSource
+from nitido.video.reader import VideoSource
 
 
 def noise_frame(height: int, width: int) -> NDArray[np.uint8]:

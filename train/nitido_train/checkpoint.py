@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import io
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -11,12 +12,13 @@ import torch
 from torch import nn
 
 from nitido import __version__
-from nitido.errors import CheckpointError, RecipeError, SinkUnavailable
+from nitido.errors import CheckpointError, RecipeError
 from nitido.model_file.zoo import entries, folders
-from nitido.system.files import replacing
+from nitido.system.files import write_whole
+from nitido_train.finite import ADVICE, first_not_finite
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import LatentNet
-from nitido_train.nets.registry import NETS, build
+from nitido_train.nets.registry import build
 from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.ranges import Quantization
 from nitido_train.recipe.schema import Recipe
@@ -57,21 +59,24 @@ class Checkpoint:
     data: str = ""
 
     def fresh_net(self) -> nn.Module:
-        """The untrained network that the weights belong to."""
-        try:
-            net = build(self.recipe.net.kind, self.recipe.net.options)
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"unknown network '{self.recipe.net.kind}' {self.recipe.net.options}: expected one of "
-                f"{', '.join(sorted(NETS))} with options of its own; was it trained by a newer nitido?"
-            ) from error
+        """The untrained network that the weights belong to. Raises ``RecipeError`` for options that do not fit it."""
+        net = build(self.recipe.net.kind, self.recipe.net.options)
         return quantize_net(cast(FrameNet, net), self.quantization) if self.quantization else net
 
     def averaged_net(self) -> nn.Module:
-        """The network with the averaged weights, in eval mode, still with its training-time branches."""
-        net = self.fresh_net()
+        """The network with the averaged weights, in eval mode, still with its training-time branches. Raises
+        ``CheckpointError`` for weights that do not fit it or are not finite."""
+        broken = first_not_finite(self.ema)
+        if broken:
+            raise CheckpointError(
+                f"the weights of '{self.recipe.name}' are not finite ({broken} at step {self.step}): the training has "
+                f"diverged; {ADVICE}"
+            )
         try:
+            net = self.fresh_net()
             net.load_state_dict(self.ema)
+        except RecipeError as error:
+            raise CheckpointError(str(error)) from error
         except RuntimeError as error:
             raise CheckpointError(f"these weights do not fit the network of recipe '{self.recipe.name}'") from error
         return net.eval()
@@ -96,14 +101,13 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes atomically: a crash or a full disk leaves the previous file as it was. Raises ``CheckpointError``."""
+    """Writes atomically: a crash or a full disk leaves the previous file as it was. Raises ``SinkUnavailable``."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
-    try:
-        with replacing(path) as partial:
-            torch.save(plain, partial)
-    except (SinkUnavailable, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
-        raise CheckpointError(f"cannot write {path}: {error}; the previous checkpoint is untouched") from error
+    # In memory first: on a full disk torch's own writer says where it stood, not what is wrong.
+    content = io.BytesIO()
+    torch.save(plain, content)
+    write_whole(path, content.getvalue())
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -122,12 +126,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path = found[0]
     if not path.is_file():
         raise _missing(path)
-    try:
-        # weights_only: a checkpoint from somebody else must not run code.
-        plain = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path} is not a checkpoint of 'nitido train': {reason}") from error
+    plain = _loaded(path)
     if not isinstance(plain, dict) or plain.pop("format", None) != FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint of 'nitido train' (format {FORMAT})")
     try:
@@ -137,6 +136,24 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(recipe=recipe, **plain)
     except (RecipeError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} was written by another version: {error}") from error
+
+
+def _loaded(path: Path) -> Any:
+    """What a file of torch's holds. Raises ``CheckpointError`` for an empty, cut or foreign one."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise CheckpointError(f"{path} is empty: it was never written to its end; choose another checkpoint")
+    if content.startswith(b"PK") and not zipfile.is_zipfile(io.BytesIO(content)):
+        raise CheckpointError(f"{path} is cut short after {len(content):,} bytes; copy it again or choose another one")
+    try:
+        # weights_only: a checkpoint from somebody else must not run code.
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its reader stumbles over in a damaged file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path} is not a checkpoint of 'nitido train': {reason}") from error
 
 
 def _of_model(path: Path) -> Path | None:

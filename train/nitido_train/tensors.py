@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nitido.frames import Frame
+from nitido_train.finite import require_finite
 
 ZERO_POINT = 128  # the byte that networks see as 0
 
@@ -23,7 +24,9 @@ def to_tensor(frames: Tensor) -> Tensor:
 
 
 def to_frames(restored: Tensor) -> list[Frame]:
-    """N×3×H×W float32 of a network → N frames H×W×3 uint8, rounded and clipped as the exported graph does."""
+    """N×3×H×W float32 of a network → N frames H×W×3 uint8, rounded and clipped as the exported graph does. Raises
+    ``TrainingError`` for values that are not finite."""
+    require_finite(restored)
     bytes_ = (restored * 255 + ZERO_POINT).round().clamp(0, 255).to(torch.uint8)
     return list(bytes_.permute(0, 2, 3, 1).cpu().numpy())  # N H W 3
 
@@ -34,6 +37,8 @@ def to_unit(pictures: NDArray[np.uint8]) -> Tensor:
 
 
 def from_logits(logits: Tensor) -> NDArray[np.uint8]:
-    """N×C×H×W logits → N×H×W×C bytes, rounded as the exported graph does."""
+    """N×C×H×W logits → N×H×W×C bytes, rounded as the exported graph does. Raises ``TrainingError`` for values that are
+    not finite."""
+    require_finite(logits)
     levels = (torch.sigmoid(logits) * 255).round().clamp(0, 255).to(torch.uint8)
     return levels.permute(0, 2, 3, 1).cpu().numpy()

@@ -8,9 +8,12 @@ from typing import Any
 
 import click
 
+from nitido.cli.options import FRAME_MODEL
+from nitido.wording import count
+
 
 @click.command(short_help="Measure a model on folders of clean pictures.")
-@click.argument("model")
+@click.argument("model", type=FRAME_MODEL)
 @click.option("--data", "folders", multiple=True, required=True, type=click.Path(path_type=Path), help="Test folder.")
 def evaluate(model: str, folders: tuple[Path, ...]) -> None:
     """Measure MODEL (a name or file) by its task's protocol on each --data folder."""
@@ -28,5 +31,5 @@ def print_evaluation(rows: Sequence[dict[str, Any]]) -> None:
         known = f"without a model {with_unit(row, 'baseline')}, " if row["baseline"] is not None else ""
         click.echo(
             f"{row['set']!s:12} {row['condition']!s:18} {row['metric']!s:7} {with_unit(row, 'value'):>11}   "
-            f"({known}{row['pictures'] or 'some'} pictures)"
+            f"({known}{count(row['pictures'], 'picture') if row['pictures'] else 'some pictures'})"
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nitido.wording import count
 from nitido_export.cli.evaluate import print_evaluation
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class ExportOptions:
     "--holdout",
     multiple=True,
     type=FOLDER,
-    help="Folder of clean pictures to measure the loss on; for autoencoders data of the training, measured on the part "
-    "that it held out.  [default: --eval]",
+    help="Folder of clean pictures to measure the loss on. For autoencoders: data of the training, whose held-out part "
+    "is measured.  [default: --eval]",
 )
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
@@ -102,8 +103,8 @@ def export(**values: Any) -> None:
     """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network.
 
     With --int8 or --fp16 the loss against float32 is measured on held-out pictures. A file that loses more than
-    --max-drop, or an int8 file that is not faster on this machine, is not written. With --int8-weights an autoencoder's
-    scores may lose 1 %.
+    --max-drop, or an int8 file that is not faster on this machine, is not written. With --int8-weights, each score
+    of an autoencoder may lose at most 1 %.
     """
     options = ExportOptions(**values)
     options.check()
@@ -169,7 +170,7 @@ def _print_notes(checkpoint: Checkpoint, licence: str | None) -> None:
             f"note: these weights began as others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
         )
     if not checkpoint.history:
-        steps = f"{checkpoint.step} of {checkpoint.recipe.schedule.steps} steps"
+        steps = f"{checkpoint.step} of {count(checkpoint.recipe.schedule.steps, 'step')}"
         click.echo(f"note: these weights were never validated ({steps}): they may restore little or nothing")
 
 
@@ -177,8 +178,8 @@ def _print_parts(cards: Sequence[Card], output: Path) -> None:
     for card in cards:
         unit = "levels of 255" if card.task != "encode" else "in its own units"
         click.echo(
-            f"{output.with_name(card.name)}.onnx: {card.parameters} parameters, differs from the network by at "
-            f"most {card.parity['max_error']:g} {unit}"
+            f"{output.with_name(card.name)}.onnx: {count(card.parameters, 'parameter')}, differs from the network "
+            f"by at most {card.parity['max_error']:g} {unit}"
         )
     if cards[0].quantization:
         click.echo(f"loses at most {max(0.0, cards[0].quantization['loss']):.2%} of a score against fp32")
@@ -186,8 +187,8 @@ def _print_parts(cards: Sequence[Card], output: Path) -> None:
 
 def _print_card(card: Card, output: Path) -> None:
     click.echo(
-        f"{output}: {card.parameters} parameters, {card.macs_per_pixel / 1000:.1f} K MAC/pixel, halo {card.halo} px, "
-        f"differs from the network by at most {card.parity['max_error']} of 255 levels"
+        f"{output}: {count(card.parameters, 'parameter')}, {card.macs_per_pixel / 1000:.1f} K MAC/pixel, "
+        f"halo {card.halo} px, differs from the network by at most {card.parity['max_error']} of 255 levels"
     )
     if card.quantization:
         facts = card.quantization

@@ -26,6 +26,18 @@ class GraphFacts:
     parameters: int
 
 
+def require_finite_weights(model: onnx.ModelProto) -> None:
+    """Raises ``ExportError`` for a graph with a weight that is NaN or infinite, as after a training that has diverged,
+    or in float16 for one that is too large for it."""
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ExportError(
+                f"the graph's weights are not finite ('{tensor.name}', {values.dtype}): the training has diverged, or "
+                "they are too large for this precision; nothing written"
+            )
+
+
 def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
     """Receptive field, work and size, by walking the graph. cell: pixels of the frame, on each side, that stand under
     one position of the tensor ``cells``."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nitido.errors import SinkUnavailable
-from nitido.system.files import replacing_folder
+from nitido.system.files import replacing_folder, sync_to_disk
 
 MANIFEST = "pack.json"
 
@@ -76,4 +76,4 @@ def _write_manifest(folder: Path, facts: Mapping[str, str]) -> None:
 
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        sync_to_disk(file.fileno(), path)

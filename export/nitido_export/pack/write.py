@@ -9,9 +9,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from nitido import __version__
-from nitido.errors import ModelNotFound
+from nitido.errors import ExportError, ModelNotFound
 from nitido.inference.model import Model
 from nitido.model_file import zoo
+from nitido.model_file.weights import first_not_finite
 from nitido_export.pack.c_program import write_c
 from nitido_export.pack.folder import new_folder, require_replaceable
 from nitido_export.pack.minimal_build import write_minimal
@@ -43,6 +44,9 @@ def write_pack(
         raise ModelNotFound(f"pack expects an .onnx file, found {path}")
     require_replaceable(output, path, overwrite=overwrite)  # before the work, not after it
     source = Model(path, "cpu")
+    broken = first_not_finite(path.read_bytes())
+    if broken:
+        raise ExportError(f"{path}: its weights are not finite ({broken}): export another checkpoint; nothing written")
     pixels = sample_frame(source.card) if frame is None else frame
     facts = {"model": source.card.name, "target": target, "nitido": __version__, "onnxruntime": ort.__version__}
     worst = 0

@@ -10,7 +10,7 @@ import numpy as np
 from nitido.errors import ExportError, SourceUnavailable
 from nitido.frames import Frame
 from nitido.inference.session import run_graph
-from nitido.model_file.certificate import Arrays, Vector, difference
+from nitido.model_file.certificate import Arrays, Vector, difference, is_finite
 from nitido_export.session import quiet_session
 from nitido_train.data import defects, degrade
 from nitido_train.recipe.schema import DefectRecipe
@@ -79,6 +79,10 @@ def certify(model: bytes, feeds: Sequence[Arrays], precision: str) -> tuple[list
     gap = mean_gap = size = 0.0
     for inputs in feeds:
         outputs = run_graph(fused, inputs)
+        if not is_finite(outputs):
+            raise ExportError(
+                "the graph returns values that are not finite: the training has diverged; nothing written"
+            )
         largest, mean, _ = difference(outputs, run_graph(plain, inputs))
         gap, mean_gap = max(gap, largest), max(mean_gap, mean)
         size = max(size, *(float(np.abs(array).max()) for array in outputs.values() if array.dtype == np.float32), 0.0)

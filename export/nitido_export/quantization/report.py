@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 from nitido.system.files import write_whole
+from nitido.wording import count, plural
 from nitido_export.quantization.search import Outcome
 
 
@@ -25,10 +26,10 @@ def _table(outcome: Outcome, plot: str) -> str:
         f"# {outcome.draft.card.name}",
         "",
         f"{facts['kind'].capitalize()}, ranges by {facts['calibration']}; weights {facts['weights']}, activations "
-        f"{facts['activations']}. {len(floats) or 'No'} layer{'' if len(floats) == 1 else 's'} in float. "
+        f"{facts['activations']}. {len(floats) or 'No'} {plural(len(floats), 'layer')} in float. "
         f"{facts['timing']}: **{facts['speedup']:.2f} times as fast**.",
         "",
-        f"| condition ({facts['holdout_pictures']} held-out pictures) | fp32 | int8 | lost |",
+        f"| condition ({count(facts['holdout_pictures'], 'held-out picture')}) | fp32 | int8 | lost |",
         "|---|---|---|---|",
         *(
             f"| {r['condition']} ({r['metric']}) | {r['reference']:.2f} dB | {r['value']:.2f} dB | {r['drop']:.3f} dB |"

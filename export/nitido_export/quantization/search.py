@@ -16,6 +16,7 @@ from nitido.errors import ExportError
 from nitido.frames import Frame
 from nitido.inference.model import Model
 from nitido.inference.session import run_graph
+from nitido.wording import count
 from nitido_export.draft import Draft, ReleaseInfo, draft
 from nitido_export.graph.frames import frame_graph
 from nitido_export.quantization.calibration import Calibration, calibration, candidates
@@ -100,8 +101,8 @@ def quantize(
         least = min(attempts, key=lambda a: a.drop)
         raise ExportError(
             f"--max-drop {guard.max_drop:g} dB cannot be met: the best int8 model loses {least.drop:.3f} dB with "
-            f"{len(least.float_layers)} of {len(layers)} layers in float; fine-tune with 'nitido train --qat', or "
-            "allow more"
+            f"{len(least.float_layers)} of {count(len(layers), 'layer')} in float; fine-tune with "
+            "'nitido train --qat', or allow more"
         )
     finished = draft(losses.quantized(chosen), checkpoint, name, info, "int8")
     with finished.opened() as model:
@@ -110,8 +111,8 @@ def quantize(
     if timing.speedup <= 1.0:
         raise ExportError(
             f"the int8 model is not faster here: {timing.candidate_ms:.1f} ms a frame against "
-            f"{timing.reference_ms:.1f} ms in float (with {len(chosen.float_layers)} of {len(layers)} layers left); "
-            "keep the float model"
+            f"{timing.reference_ms:.1f} ms in float (with {len(chosen.float_layers)} of {count(len(layers), 'layer')} "
+            "left); keep the float model"
         )
     report = {
         "kind": "quantization-aware training" if checkpoint.quantization else "post-training",

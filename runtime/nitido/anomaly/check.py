@@ -14,7 +14,7 @@ from nitido.errors import NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
 from nitido.images.io import Picture, read_picture, write_picture
 from nitido.system.search import find_files
-from nitido.video import io as video
+from nitido.video import formats as video
 
 
 def find_sources(inputs: Sequence[Path]) -> list[Path]:

@@ -12,6 +12,7 @@ from nitido.inference.model import Model
 from nitido.latent.autoencoder import Decoder, Encoder, find_part
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
+from nitido.wording import did_you_mean
 
 TASK = "reconstruct"
 _PARTS = (".encoder", ".decoder")
@@ -96,8 +97,9 @@ def _whole_file(name: str) -> Path | None:
         try:
             find_part(name, "encoder")
         except (ModelNotFound, CardMismatch):
+            near = did_you_mean(name, zoo.latent_names(zoo.entries())) or ";"
             raise ModelNotFound(
-                f"no model '{name}', nor the two halves of one; 'nitido models' lists those at hand, of "
+                f"no model '{name}', nor the two halves of one{near} 'nitido models' lists those at hand, of "
                 f"which those for '{TASK}' and those in halves can find anomalies"
             ) from None
         return None

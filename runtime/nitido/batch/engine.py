@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol, TypeAlias
@@ -13,7 +12,9 @@ from nitido.batch.plan import Job
 from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
 from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
+from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
+from nitido.video.formats import Encoding as VideoEncoding
 
 _MEMORY = 1 << 30  # bytes that pictures in work may take together; a larger one is alone
 _LANES = 2  # files inside the model at once: while one is between two operators, the other keeps the cores busy
@@ -23,8 +24,14 @@ _LANES = 2  # files inside the model at once: while one is between two operators
 class Settings:
     """How a batch is run.
 
-    strength: 0..1, for models that can vary it. encoding: of the results. overwrite: replace results that exist.
-    workers: files in work at once; default the CPU cores and two. max_pixels: of one picture.
+    strength: 0..1, for models that can vary it.
+    encoding: of pictures; video: of videos.
+    overwrite: replace results that exist.
+    workers: files in work at once; default the CPUs that may be used and two.
+    max_pixels: of one picture.
+    deinterlace: interlaced videos become progressive.
+    tone_map: HDR videos become SDR.
+    preserve_times: results have the time of change and the permissions of their source.
     """
 
     strength: float = 1.0
@@ -32,10 +39,15 @@ class Settings:
     overwrite: bool = False
     workers: int | None = None
     max_pixels: int = MAX_PIXELS
+    video: VideoEncoding = field(default_factory=VideoEncoding)
+    deinterlace: bool = True
+    tone_map: bool = False
+    preserve_times: bool = False
 
 
-Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], None]]
-"""A block in which a result is ready; the function writes its file into a binary stream."""
+Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], Sequence[str]]]
+"""A block in which a result is ready; the function writes its file into a binary stream and returns a line for whatever
+of the source is not in it."""
 
 
 class Engine(Protocol):
@@ -60,11 +72,11 @@ class LocalEngine:
     def __init__(self, model: Model, settings: Settings) -> None:
         self._model, self._settings = model, settings
         self.place = model.device
-        self.workers = settings.workers or (os.cpu_count() or 1) + 2
+        self.workers = settings.workers or usable_cpus() + 2
         self._budget, self._lanes = MemoryBudget(_MEMORY), threading.Semaphore(_LANES)
 
     @contextmanager
-    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], None]]:
+    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Sequence[str]]]:
         kind, settings = format_of(job.target), self._settings
         with PictureFile(job.source, max_pixels=settings.max_pixels) as file:
             # Of Pillow's copy (4 bytes a pixel) and ours (3, and 6 more of 16 bits), before the model and after it.
@@ -73,4 +85,4 @@ class LocalEngine:
                 picture = file.decode()
                 with self._lanes:
                     picture = restore_picture(self._model, picture, strength=settings.strength)
-                yield lambda stream: encode_picture(picture, kind, stream, settings.encoding)
+                yield lambda stream: (*picture.notes, *encode_picture(picture, kind, stream, settings.encoding))

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from nitido.errors import SinkUnavailable
+from nitido.system.files import sync_to_disk
 
 NAME = ".nitido-journal.jsonl"
 
@@ -182,7 +183,7 @@ class Journal:
         with self._syncing:
             if self._synced < mine:  # else another thread has synced this line with its own
                 upto = self._written
-                os.fsync(self._descriptor)
+                sync_to_disk(self._descriptor, self.path)
                 self._synced = upto
 
     def _read(self) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from nitido.errors import SinkUnavailable
 from nitido.images import io as pictures
-from nitido.system.search import EVERYTHING, Filter, require_files
-from nitido.video import io as video
+from nitido.system.files import is_folder
+from nitido.system.search import EVERYTHING, Filter, require_entries
+from nitido.video import formats as video
 
 SUFFIXES = pictures.SUFFIXES | video.SUFFIXES
 """Suffixes of the pictures and videos that a batch takes."""
+WRITTEN = pictures.WRITTEN | video.WRITTEN
+"""Suffixes of those that it writes."""
 
 
 class PlanMismatch(SinkUnavailable):
@@ -36,12 +39,13 @@ class Job:
 def named(target: Path, kind: str | None) -> Path:
     """The target with the suffix of a format of ``SUFFIX_OF``; ``None``: as it is.
 
-    A suffix that already says so stays (``.jpeg``). Videos keep theirs, but one that is read and not written
-    (``.webm``) becomes ``.mp4``.
+    A suffix that already says so stays (``.jpeg``). One that is read and not written becomes that of the nearest
+    format: ``.jpg`` of ``.mpo``. Videos keep theirs.
     """
     suffix = target.suffix.lower()
     if suffix in video.SUFFIXES - video.WRITTEN:
         return target.with_suffix(".mp4")
+    kind = kind or pictures.READ_AS.get(suffix)
     if kind is None or suffix in video.SUFFIXES or pictures.FORMAT_OF.get(suffix) == kind:
         return target
     return target.with_suffix(pictures.SUFFIX_OF[kind])
@@ -49,7 +53,7 @@ def named(target: Path, kind: str | None) -> Path:
 
 def is_file_name(output: Path) -> bool:
     """Whether an output is the name of one picture or video, not of a folder."""
-    return output.suffix.lower() in SUFFIXES and not output.is_dir()
+    return output.suffix.lower() in WRITTEN and not is_folder(output)
 
 
 def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING, kind: str | None = None) -> list[Job]:
@@ -59,30 +63,31 @@ def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING,
     chosen: which files of folders are taken. kind: format of the pictures that are written, see :func:`named`.
 
     A missing input stays in the plan, to be reported with the others. So does one whose target another input has
-    taken, with its ``problem``. Raises ``SourceUnavailable`` for a folder without pictures, ``PlanMismatch`` for
-    several inputs into one file or a result over its own source.
+    taken, and what is in a folder and cannot be read, with its ``problem``. Raises ``SourceUnavailable`` for a folder
+    without pictures, ``PlanMismatch`` for several inputs into one file or a result over its own source.
     """
     into_file = is_file_name(output)
-    if into_file and (len(inputs) > 1 or inputs[0].is_dir()):
+    if into_file and (len(inputs) > 1 or is_folder(inputs[0])):
         raise PlanMismatch(f"expected a folder for several inputs, found the file name {output}")
-    if output.suffix and not into_file and not output.is_dir() and len(inputs) == 1 and not inputs[0].is_dir():
+    if output.suffix and not into_file and not is_folder(output) and len(inputs) == 1 and not is_folder(inputs[0]):
         raise PlanMismatch(
             f"{output} is neither a folder nor the name of a file that can be written; expected one of "
-            f"{' '.join(sorted(SUFFIXES))}, or create the folder first"
+            f"{' '.join(sorted(WRITTEN))}, or create the folder first"
         )
     if into_file and kind and named(output, kind) != output:
         raise PlanMismatch(f"{output} does not name a {kind} file; change the name or leave out --format")
     jobs: list[Job] = []
     for given in inputs:
-        if given.is_dir():
-            if given.resolve() == output.resolve():
+        if is_folder(given):
+            if _place(given) == _place(output):
                 raise PlanMismatch(f"{output} is the folder that is read; choose another -o")
-            below = require_files(given, SUFFIXES, chosen, outside=output)
-            jobs += [Job(given / path, named(output / path, kind)) for path in below]
+            for entry in require_entries(given, SUFFIXES, chosen, outside=output):
+                target = output / entry.path
+                jobs.append(Job(given / entry.path, target if entry.problem else named(target, kind), entry.problem))
         else:
             jobs.append(Job(given, output if into_file else named(output / given.name, kind)))
     for job in jobs:
-        if job.source.resolve() == job.target.resolve():
+        if not job.problem and _place(job.source) == _place(job.target):
             raise PlanMismatch(f"{job.target} would replace its own source; choose another -o")
     return list(_without_clashes(jobs))
 
@@ -90,14 +95,22 @@ def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING,
 def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:
     """The jobs, each file once, with those told that would take a target which an earlier one has."""
     taken: dict[str, Job] = {}
-    told: set[Path] = set()
+    told: set[str] = set()
     for job in jobs:
+        if job.problem:
+            yield job
+            continue
         first = taken.setdefault(os.path.normcase(job.target.absolute()), job)
         if first is job:
             yield job
             continue
-        source = job.source.resolve()
-        if source != first.source.resolve() and source not in told:
+        source = _place(job.source)
+        if source != _place(first.source) and source not in told:
             told.add(source)
             problem = f"{job.target} is where the result of {first.source} goes; rename one or use another -o"
             yield replace(job, problem=problem)
+
+
+def _place(path: Path) -> str:
+    """Where a path leads; ``Path.resolve`` raises for a link to itself."""
+    return os.path.realpath(path)

@@ -9,21 +9,21 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from nitido.batch.content import restore_content
 from nitido.batch.engine import Settings
 from nitido.batch.plan import Job
 from nitido.errors import NitidoError, ProviderUnavailable, SourceUnavailable
-from nitido.images.io import encode_picture, format_of, read_picture
-from nitido.images.restore import restore_picture
+from nitido.images.io import format_of
 from nitido.inference.model import Model
+from nitido.wording import count
 
 _RETRIES = 3  # of one file whose worker died: more often, and it is the file that kills
 _AHEAD = 2  # files at a worker at once, so that it need not wait for the next
@@ -50,7 +50,7 @@ class RayEngine:
     @property
     def place(self) -> str:
         """Where it computes, for people."""
-        return f"{len(self._workers)} Ray workers ({self._model.device})"
+        return f"{count(len(self._workers), 'Ray worker')} ({self._model.device})"
 
     @property
     def workers(self) -> int:
@@ -92,25 +92,26 @@ class RayEngine:
             self._ours = False
 
     @contextmanager
-    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], None]]:
+    def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Sequence[str]]]:
         kind = format_of(job.target)
         try:
             content = job.source.read_bytes()
         except OSError as error:
             raise SourceUnavailable(f"{job.source} cannot be read: {error.strerror or error}") from error
-        result = self._computed(content, str(job.source), kind)
+        result, notes = self._computed(content, str(job.source), kind)
 
-        def write(stream: BinaryIO) -> None:
+        def write(stream: BinaryIO) -> Sequence[str]:
             stream.write(result)
+            return notes
 
         yield write
 
-    def _computed(self, content: bytes, name: str, kind: str) -> bytes:
+    def _computed(self, content: bytes, name: str, kind: str) -> tuple[bytes, Sequence[str]]:
         with self._choosing:
             index = min(range(len(self._load)), key=self._load.__getitem__)
             self._load[index] += 1
         try:
-            result, reason = self._ray.get(self._workers[index].restore.remote(content, name, kind))
+            result, notes, reason = self._ray.get(self._workers[index].restore.remote(content, name, kind))
         except self._ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[0]
             raise NitidoError(
@@ -121,7 +122,7 @@ class RayEngine:
                 self._load[index] -= 1
         if reason:
             raise NitidoError(reason)
-        return result
+        return result, notes
 
     def _connect(self) -> None:
         ray = self._ray
@@ -166,15 +167,12 @@ class RayWorker:
         """Its process id."""
         return os.getpid()
 
-    def restore(self, content: bytes, name: str, kind: str) -> tuple[bytes, str]:
-        """(content of the result, why there is none): errors as words, because a traceback is no reason."""
-        settings, stream = self._settings, BytesIO()
+    def restore(self, content: bytes, name: str, kind: str) -> tuple[bytes, tuple[str, ...], str]:
+        """(content of the result, notes of it, why there is none): errors as words, because a traceback is no
+        reason."""
         try:
-            picture = read_picture(content, name, max_pixels=settings.max_pixels)
-            picture = restore_picture(self._model, picture, strength=settings.strength)
-            encode_picture(picture, kind, stream, settings.encoding)
+            return *restore_content(self._model, content, name, kind, self._settings), ""
         except NitidoError as error:
-            return b"", str(error)
+            return b"", (), str(error)
         except Exception as error:  # one file's surprise must not end the others
-            return b"", f"{name}: unexpected {type(error).__name__}: {error}".splitlines()[0]
-        return stream.getvalue(), ""
+            return b"", (), f"{name}: unexpected {type(error).__name__}: {error}".splitlines()[0]

@@ -21,29 +21,34 @@ class BatchReport:
     skipped: sources whose result was there for another reason.
     resumed: sources whose result an earlier run had made just so.
     failed: (source, reason).
+    notes: (source, line) of sources of which something is not in the result, or changed.
     stopped: why it ended early; empty when it did not.
-    left_out: see :func:`nitido.system.search.left_out`, for the run's inputs; filled by whoever planned it.
+    left_out, links: see :func:`nitido.system.search.left_out` and ``linked_folders``, for the run's inputs; filled by
+    whoever planned it.
     """
 
     done: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     resumed: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[tuple[Path, str]] = field(default_factory=list)
     stopped: str = ""
     left_out: dict[str, int] = field(default_factory=dict)
+    links: list[Path] = field(default_factory=list)
 
     def add(self, part: BatchReport) -> None:
         """Takes in what became of further jobs; an interruption is the caller's to tell."""
         self.done += part.done
         self.failed += part.failed
+        self.notes += part.notes
         self.skipped += part.skipped
         self.resumed += part.resumed
         self.stopped = "" if part.stopped == "interrupted" else part.stopped
 
 
-def write_batch_report(path: Path, report: BatchReport, producer: Producer, *, device: str, seconds: float) -> None:
-    """Writes the report as JSON. Raises ``SinkUnavailable``."""
-    content: dict[str, Any] = {
+def report_content(report: BatchReport, producer: Producer, *, device: str, seconds: float) -> dict[str, Any]:
+    """The report as plain values for JSON. device: where it ran. seconds: how long."""
+    return {
         "nitido": __version__,
         "model": producer.model,
         "sha256": producer.sha256,
@@ -55,14 +60,25 @@ def write_batch_report(path: Path, report: BatchReport, producer: Producer, *, d
         "resumed": [str(path) for path in report.resumed],
         "skipped": [str(path) for path in report.skipped],
         "failed": [{"source": str(path), "reason": reason} for path, reason in report.failed],
+        "notes": [{"source": str(path), "note": note} for path, note in report.notes],
         "left_out": dict(report.left_out),
+        "links": [str(path) for path in report.links],
     }
+
+
+def write_batch_report(path: Path, content: dict[str, Any]) -> None:
+    """Writes the report as JSON. Raises ``SinkUnavailable``."""
     write_whole(path, json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
 
 
 def failure_line(source: Path, reason: str) -> str:
     """One line for a file that failed."""
     return f"failed: {reason if str(source) in reason else f'{source}: {reason}'}"
+
+
+def note_line(source: Path, note: str) -> str:
+    """One line for something of a file that is not in its result, or changed."""
+    return f"note: {source}: {note}"
 
 
 def summary_line(report: BatchReport, output: Path, seconds: float) -> str:

@@ -11,6 +11,7 @@ from nitido.batch.report import BatchReport
 from nitido.batch.videos import count_frames
 from nitido.batch.workers import Workers
 from nitido.inference.model import Model
+from nitido.system.files import exists
 
 
 class Batch:
@@ -45,6 +46,7 @@ class Batch:
         stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda _units: None,
         finished: Callable[[Job, str], None] = lambda _job, _reason: None,
+        noted: Callable[[Job, str], None] = lambda _job, _note: None,
     ) -> BatchReport:
         """Does what is to be done with sorted jobs and returns what became of them.
 
@@ -52,11 +54,12 @@ class Batch:
         is dropped.
         progress: called with units done: one for a file, for a video one for every frame.
         finished: called with each job and the reason why it failed, empty when it did not.
+        noted: called before with each line about something of a source that is not in its result.
 
-        The last two are called in the caller's thread. A full disk ends the run, as ``BatchReport.stopped`` says.
+        The last three are called in the caller's thread. A full disk ends the run, as ``BatchReport.stopped`` says.
         """
         workers = Workers(self.model, self.settings, self.engine, self.journal, self.producer, stopping)
-        return workers.run(jobs, progress, finished)
+        return workers.run(jobs, progress, finished, noted)
 
     def _state(self, job: Job) -> State:
         overwrite = self.settings.overwrite
@@ -64,7 +67,7 @@ class Batch:
             return State.OPEN
         if self.journal is not None:
             return self.journal.state(job.source, job.target, self.producer, overwrite=overwrite)
-        return State.KEPT if job.target.exists() and not overwrite else State.OPEN
+        return State.KEPT if exists(job.target) and not overwrite else State.OPEN
 
 
 def run_jobs(
@@ -85,7 +88,8 @@ def run_jobs(
 
 def producer_of(model: Model, settings: Settings) -> Producer:
     """What the results of a run are told apart by."""
-    encoding = settings.encoding
+    encoding, video = settings.encoding, settings.video
+    asked = {"codec": video.codec, "video_quality": video.quality, "tone_map": settings.tone_map}
     return Producer(
         model.card.name,
         model.sha256,
@@ -94,6 +98,9 @@ def producer_of(model: Model, settings: Settings) -> Producer:
             "quality": encoding.quality,
             "lossless": encoding.lossless,
             "provenance": encoding.software is not None,
+            # Only what was asked for, so that a journal of an earlier version still fits.
+            **{name: value for name, value in asked.items() if value},
+            **({} if settings.deinterlace else {"deinterlace": False}),
         },
     )
 
@@ -102,6 +109,6 @@ def units(jobs: Sequence[Job]) -> int:
     """How many progress units the jobs will take: pictures plus the frames that videos promise."""
     total = 0
     for job in jobs:
-        is_there = job.is_video and not job.problem and job.source.is_file()
+        is_there = job.is_video and not job.problem and exists(job.source)
         total += (count_frames(job.source) if is_there else 0) or 1
     return total

@@ -1,45 +1,84 @@
-"""A video file through a model, with its sound."""
+"""A video file through a model, every frame at its own time, with its sound and whatever else it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from nitido.errors import SourceUnavailable
+from nitido.batch.engine import Settings
+from nitido.errors import SinkUnavailable, SourceUnavailable
+from nitido.frames import Frame
+from nitido.images.depth import to_8_bits
+from nitido.images.restore import with_depth
 from nitido.inference.model import Model
-from nitido.video.io import VideoSink, VideoSource
-from nitido.video.sound import with_sound
-
-COMPLETE = 0.9  # of the frames that a video promises: containers count by duration, to a frame or two
+from nitido.video.reader import TimedFrame, VideoSource
+from nitido.video.writer import VideoSink
 
 
 class Abandoned(Exception):
     """The run ends and the video in work is given up; nothing is left of it."""
 
 
-def restore_video(model: Model, source: Path, target: Path, strength: float, frame_done: Callable[[], bool]) -> None:
+def restore_video(model: Model, source: Path, target: Path, settings: Settings, frame_done: Callable[[], bool]) -> None:
     """Runs every frame through the model into ``target``.
 
     frame_done: called after each frame; ``False`` gives up, which raises :class:`Abandoned`. Raises
     ``SourceUnavailable`` for a file that is no video or is cut short, ``SinkUnavailable``.
     """
     with (
-        with_sound(source, target) as silent,
-        VideoSource(source) as frames,
-        VideoSink(silent.path, frames.fps) as sink,
+        VideoSource(source, deinterlace=settings.deinterlace, tone_map=settings.tone_map) as frames,
+        VideoSink(target, frames.fps, encoding=settings.video, like=frames.info, streams_of=source) as sink,
+        ThreadPoolExecutor(1, "read") as reading,
+        ThreadPoolExecutor(1, "write") as writing,
     ):
-        for image in model.stream(frames, strength=strength):
-            silent.require_room(image.nbytes, sink.frames)
-            sink.write(image)
+        if frames.info.tags.hdr and not sink.deep:
+            raise SinkUnavailable(
+                f"{source} is HDR ({frames.info.tags.hdr}), which the 8 bits of {sink.encoder} cannot hold; use "
+                "--codec h265 and .mp4, .mov or .mkv, or --tone-map"
+            )
+        waiting: deque[TimedFrame] = deque()  # frames inside the model
+
+        def images() -> Iterator[Frame]:
+            first: tuple[int, ...] = ()
+            for timed in frames.frames(deep=sink.deep):
+                if first and timed.values.shape != first:
+                    raise SourceUnavailable(
+                        f"{source} changes from {_size(first)} to {_size(timed.values.shape)} at {frames.time:.2f} s; "
+                        "cut it there first"
+                    )
+                first = timed.values.shape
+                waiting.append(timed)
+                yield to_8_bits(timed.values) if sink.deep else timed.values
+
+        def write(timed: TimedFrame, image: Frame) -> None:
+            values = with_depth(timed.values, image) if sink.deep else image
+            sink.write_timed(values, timed.pts, timed.duration)
+
+        # While the model has a frame, the one before is encoded and the next one decoded.
+        written: Future[None] | None = None
+        for image in model.stream(_ahead(images(), reading), strength=settings.strength):
+            if written is not None:
+                written.result()
+            written = writing.submit(write, waiting.popleft(), image)
             if not frame_done():
                 raise Abandoned
-        if sink.frames == 0:
-            raise SourceUnavailable(f"{source} holds no decodable frame")
-        if sink.frames < COMPLETE * frames.count:
-            raise SourceUnavailable(
-                f"{source} ends after {sink.frames} of the {frames.count} frames it promises; is the file "
-                "complete? 'nitido live --every-frame' takes what there is"
-            )
+        if written is not None:
+            written.result()
+        frames.require_complete(sink.frames)
+
+
+def _ahead(frames: Iterator[Frame], thread: ThreadPoolExecutor) -> Iterator[Frame]:
+    """The same frames; each is fetched in that thread while the one before is in use."""
+    coming = thread.submit(next, frames, None)
+    while (frame := coming.result()) is not None:
+        coming = thread.submit(next, frames, None)
+        yield frame
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}×{shape[0]}"
 
 
 def count_frames(path: Path) -> int:

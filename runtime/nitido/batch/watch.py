@@ -29,7 +29,7 @@ class Arrivals:
         found: list[Job] = []
         now: dict[Path, FileVersion] = {}
         for job in jobs:
-            version = version_of(job.source)
+            version = version_of(job.source) or (FileVersion(0, 0) if job.problem else None)
             if version is None or self._taken.get(job.source) == version:
                 continue
             now[job.source] = version

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,24 +15,27 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from nitido.batch.engine import Engine, Settings
-from nitido.batch.journal import Journal, Producer, State, version_of
+from nitido.batch.journal import FileVersion, Journal, Producer, State, version_of
 from nitido.batch.plan import Job
 from nitido.batch.report import BatchReport
 from nitido.batch.videos import Abandoned, restore_video
 from nitido.errors import NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.inference.model import Model
-from nitido.system.files import replacing
+from nitido.system.files import copy_mode, replacing
+from nitido.system.search import problem_of
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Event:
-    """units of progress; job: one that has ended, well when there is no reason; last: a worker has ended."""
+    """units of progress; job: one that has ended, well when there is no reason; notes: of it; last: a worker has
+    ended."""
 
     units: int = 0
     job: Job | None = None
     reason: str = ""
+    notes: Sequence[str] = ()
     last: bool = False
 
 
@@ -62,6 +67,7 @@ class Workers:
         jobs: Sequence[tuple[Job, State]],
         progress: Callable[[int], None],
         finished: Callable[[Job, str], None],
+        noted: Callable[[Job, str], None],
     ) -> BatchReport:
         report = BatchReport()
         report.skipped += [job.source for job, state in jobs if state is State.KEPT]
@@ -86,7 +92,9 @@ class Workers:
                     progress(event.units)
                     if event.job is not None:
                         left -= 1
-                        self._note(report, event.job, event.reason)
+                        self._note(report, event.job, event)
+                        for note in event.notes:
+                            noted(event.job, note)
                         finished(event.job, event.reason)
             finally:
                 self._halt.set()
@@ -96,9 +104,11 @@ class Workers:
                 self._journal.end()
         return report
 
-    def _note(self, report: BatchReport, job: Job, reason: str) -> None:
+    def _note(self, report: BatchReport, job: Job, event: _Event) -> None:
+        reason = event.reason
         if not reason:
             report.done.append(job.target)
+            report.notes += [(job.source, note) for note in event.notes]
             return
         report.failed.append((job.source, reason))
         if self._journal is not None:
@@ -130,7 +140,7 @@ class Workers:
         try:
             if job.problem:
                 raise SinkUnavailable(job.problem)
-            self._do(job)
+            notes = self._do(job)
         except Abandoned:
             return _Event()
         except NitidoError as error:
@@ -142,28 +152,38 @@ class Workers:
         except Exception as error:  # one file's surprise must not end the others
             _log.debug("unexpected", exc_info=True)
             return _Event(1, job, f"{job.source}: unexpected {type(error).__name__}: {error}".splitlines()[0])
-        return _Event(0 if job.is_video else 1, job)
+        return _Event(0 if job.is_video else 1, job, notes=notes)
 
     def _frame_done(self) -> bool:
         """A frame of a video is written; whether to go on."""
         self._events.put(_Event(1))
         return not (self._halt.is_set() or self._asked())
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Job) -> Sequence[str]:
+        """Makes the result and returns what people should know of it."""
         version = version_of(job.source)
         if version is None:
-            raise SourceUnavailable(f"no such file: {job.source}")
+            raise SourceUnavailable(problem_of(job.source) or f"no such file: {job.source}")
+        notes: Sequence[str] = ()
         if job.is_video:
-            restore_video(self._model, job.source, job.target, self._settings.strength, self._frame_done)
-            if self._journal is not None:
-                with _as_sink_error(job.target):
-                    self._journal.done(job.source, version, job.target, job.target, self._producer)
-            return
-        with self._engine(job) as write, replacing(job.target) as partial:
-            with partial.open("wb") as stream:
-                write(stream)
-            if self._journal is not None:
-                self._journal.done(job.source, version, job.target, partial, self._producer)
+            restore_video(self._model, job.source, job.target, self._settings, self._frame_done)
+            with _as_sink_error(job.target):
+                self._made(job, version, job.target)
+        else:
+            with self._engine(job) as write, replacing(job.target) as partial:
+                with partial.open("wb") as stream:
+                    notes = write(stream)
+                self._made(job, version, partial)
+        if self._settings.preserve_times:
+            copy_mode(job.source, job.target)
+        return notes
+
+    def _made(self, job: Job, version: FileVersion, result: Path) -> None:
+        """``result`` is complete; it has the target's name or is about to take it."""
+        if self._settings.preserve_times:
+            os.utime(result, ns=(time.time_ns(), version.mtime_ns))
+        if self._journal is not None:
+            self._journal.done(job.source, version, job.target, result, self._producer)
 
 
 @contextmanager
@@ -171,7 +191,7 @@ def _as_sink_error(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SinkUnavailable(f"cannot write the journal for {target}: {error.strerror or error}") from error
+        raise SinkUnavailable(f"cannot finish {target}: {error.strerror or error}") from error
 
 
 def _disk_full(error: BaseException | None) -> OSError | None:

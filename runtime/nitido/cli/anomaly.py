@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.help import SuggestingGroup
+from nitido.cli.options import RECONSTRUCTING_MODEL, device_option, threads_option
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -22,6 +23,7 @@ from nitido.cli.streams import (
 )
 from nitido.cli.terminal import messages, status_line
 from nitido.system.process import quiet_stderr, stop_on_signal
+from nitido.wording import count, plural
 
 if TYPE_CHECKING:
     from nitido.anomaly.stage import Sighting
@@ -29,11 +31,11 @@ if TYPE_CHECKING:
 
 FOUND = 3  # exit code: at least one anomaly
 
-_model = click.option("--model", required=True, help="Model name or .onnx file.")
+_model = click.option("--model", type=RECONSTRUCTING_MODEL, required=True, help="Model name or .onnx file.")
 _PATH = click.Path(path_type=Path)
 
 
-@click.group(short_help="Find what is not as in good pictures: fit, check, live.")
+@click.group(cls=SuggestingGroup, short_help="Find what is not as in good pictures: fit, check, live.")
 def anomaly() -> None:
     """Find what is not as in good pictures.
 
@@ -106,17 +108,21 @@ def fit_model(
     written = write_fitted(reconstruction, threshold, output)
     click.echo(
         f"{' and '.join(map(str, written))}: threshold {threshold.score:.1f} levels, the {quantile:g} quantile of "
-        f"{threshold.pictures} good pictures (mean {threshold.mean:.1f}, deviation {threshold.std:.1f}) and "
+        f"{count(threshold.pictures, 'good picture')} (mean {threshold.mean:.1f}, deviation {threshold.std:.1f}) and "
         f"{100 * margin:g} %"
     )
     if threshold.pictures < threshold.enough:
         click.echo(
-            f"note: {threshold.pictures} pictures are few for a {quantile:g} quantile, so it is their largest score; "
+            f"note: {count(threshold.pictures, 'picture')} {plural(threshold.pictures, 'is')} few for a {quantile:g} "
+            f"quantile, so it is their largest score; "
             f"better are {threshold.enough} or more",
             err=True,
         )
     if failed:
-        click.echo(f"note: {failed} of {len(sources)} files could not be read and were left out", err=True)
+        click.echo(
+            f"note: {failed} of {count(len(sources), 'file')} could not be read and {plural(failed, 'was')} left out",
+            err=True,
+        )
 
 
 @anomaly.command("check", short_help="Check pictures.")
@@ -176,8 +182,9 @@ def check(
         write_whole(table, as_csv(rows))
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ("ok", "anomaly", "failed")}
     click.echo(
-        f"{len(rows)} pictures: {counts['ok']} ok, {counts['anomaly']} anomalies, {counts['failed']} failed; threshold "
-        f"{threshold.score:.1f} ({inspector.reconstruction.card.name} on {inspector.reconstruction.device})",
+        f"{count(len(rows), 'picture')}: {counts['ok']} ok, {count(counts['anomaly'], 'anomaly')}, "
+        f"{counts['failed']} failed; threshold {threshold.score:.1f} "
+        f"({inspector.reconstruction.card.name} on {inspector.reconstruction.device})",
         err=True,
     )
     if odd:
@@ -186,7 +193,8 @@ def check(
             f"note: there were pictures of {odd[1]}×{odd[0]} pixels, and the threshold is from {expected}", err=True
         )
     if stop.is_set():
-        click.echo(f"Interrupted: {len(files) - len(rows)} pictures were not checked", err=True)
+        left = len(files) - len(rows)
+        click.echo(f"Interrupted: {count(left, 'picture')} {plural(left, 'was')} not checked", err=True)
         raise SystemExit(128 + stop.signal)
     if counts["failed"]:
         raise SystemExit(1)
@@ -258,7 +266,7 @@ def watch(
 
         refuse_own_source(source, sink)
         stage = InspectionStage(open_inspector(model, device, threads=threads), show, steady=steady)
-        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format, controls=controls) as frames:
             if every_frame:
                 refuse_live(frames, source)
             with open_sink(sink, fps=frames.fps, overwrite=overwrite, snapshots=snapshots) as out:
@@ -267,6 +275,9 @@ def watch(
                     frames, stage, out, every_frame=every_frame, controls=controls, progress=status_line()
                 )
             expect_frames(report, source, controls)
-        click.echo(f"{stage.seen} frames inspected, {stage.anomalies} of them anomalies; {report.line()}", err=True)
+        click.echo(
+            f"{count(stage.seen, 'frame')} inspected, {count(stage.anomalies, 'anomaly')} among them; {report.line()}",
+            err=True,
+        )
     if alarms:
         raise SystemExit(FOUND)

@@ -4,107 +4,53 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option, together
-from nitido.cli.terminal import progress_bar
+from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option
+from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
+from nitido.cli.options import FRAME_MODEL, model_for
+from nitido.cli.terminal import messages
+from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nitido.batch.engine import Engine, Settings
-    from nitido.batch.journal import State
     from nitido.batch.plan import Job
     from nitido.batch.report import BatchReport
     from nitido.batch.run import Batch
+    from nitido.cli.batch_output import BatchOutput
     from nitido.inference.model import Model
     from nitido.system.search import Filter
 
 
-@dataclass(frozen=True)
-class BatchOptions:
-    """What the command line asked for; fields are named as its options."""
-
-    inputs: tuple[Path, ...]
-    output: Path
-    model: str
-    device: str
-    threads: int | None
-    overwrite: bool
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    workers: int | None
-    format_: str | None
-    quality: int | None
-    lossless: bool
-    provenance: bool
-    max_megapixels: float
-    report: Path | None
-    dry_run: bool
-    watch: bool
-    poll: float
-    engine: str
-    ray_address: str | None
-    strength: float = 1.0
-
-
-_FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "avif")
-_HELP = (
-    "INPUTS may be mixed. A run that was stopped or killed goes on where it was when started again.\n\n"
-    "Exit code 0: all done, 1: some failed or the run ended early, 2: wrong usage, 130: Ctrl-C, 143: SIGTERM."
+@click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{HELP}")
+@batch_options
+@strength_option
+@click.option(
+    "--model", type=model_for("denoise"), default="denoise", show_default=True, help="Model name or .onnx file."
 )
-
-
-_options = together(
-    click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),
-    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File or folder."),
-    device_option,
-    threads_option,
-    click.option("--overwrite", is_flag=True, help="Replace results that exist."),
-    click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable."),
-    click.option("--format", "format_", type=click.Choice(_FORMATS), help="Of pictures.  [default: as read]"),
-    click.option("--quality", type=click.IntRange(1, 100), help="JPEG, WebP, AVIF.  [default: 95; AVIF 90]"),
-    click.option("--lossless", is_flag=True, help="Keep every value: WebP, and no JPEG or AVIF."),
-    click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
-    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: cores + 2]"),
-    click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
-    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
-    click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),
-    click.option("--watch", is_flag=True, help="Go on with files as they arrive, until Ctrl-C."),
-    click.option("--poll", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds, --watch."),
-    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
-    click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster.  [default: RAY_ADDRESS, or here]"),
-)
-
-_strength = click.option(
-    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged, 1: fully restored."
-)
-
-
-@click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{_HELP}")
-@_options
-@_strength
-@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
 def denoise(**given: Any) -> None:
     _carry_out(BatchOptions(**given), "denoise")
 
 
-@click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{_HELP}")
-@_options
-@click.option("--model", default="upscale", show_default=True, help="Model name or .onnx file.")
-@click.option("--scale", type=int, default=2, show_default=True, help="Enlargement: 2, 3 or 4.")
-def upscale(scale: int, **given: Any) -> None:
+@click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{HELP}")
+@batch_options
+@click.option(
+    "--model", type=model_for("upscale"), default="upscale", show_default=True, help="Model name or .onnx file."
+)
+@click.option("--scale", type=int, help="Enlargement: 2, 3 or 4.  [default: the model's, else 2]")
+def upscale(scale: int | None, **given: Any) -> None:
     _carry_out(BatchOptions(**given), "upscale", scale)
 
 
-@click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{_HELP}")
-@_options
-@_strength
-@click.option("--model", required=True, help="Model name or .onnx file.")
+@click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{HELP}")
+@batch_options
+@strength_option
+@click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
 
@@ -115,14 +61,24 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     from nitido.batch.journal import Journal
     from nitido.batch.plan import is_file_name
     from nitido.batch.run import Batch
+    from nitido.cli.batch_output import BatchOutput
     from nitido.images.io import SUFFIX_OF
+    from nitido.images.plugins import HEIF_PACKAGE, JXL_PACKAGE
     from nitido.inference.model import Model
     from nitido.model_file import zoo
 
     if options.format_ and options.format_ not in SUFFIX_OF:
-        raise click.UsageError(f"this Pillow cannot write {options.format_}; expected one of {', '.join(SUFFIX_OF)}")
+        package = {"heic": HEIF_PACKAGE, "jxl": JXL_PACKAGE}.get(options.format_, "'pillow>=11.3'")
+        raise click.UsageError(
+            f"{options.format_} cannot be written here, expected one of {', '.join(SUFFIX_OF)}; "
+            f"to write {options.format_}, run: pip install {package}"
+        )
+    piped = is_piped(options)
+    if piped:
+        check_piped(options)
     if options.watch and (options.dry_run or is_file_name(options.output)):
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
+    leave_cores_to_models()
     # Waiting threads that do not spin leave the cores to decoding and encoding.
     model = Model(zoo.find(options.model, scale), options.device, threads=options.threads, spinning=False)
     if task:
@@ -132,15 +88,21 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     if options.strength != 1.0 and not model.has_strength:
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
     settings = _settings(options, model)
+    shown = BatchOutput(options.quiet, options.verbose, options.as_json)
+    level = "ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"
+    if piped:
+        with messages(level):
+            run_piped(options, model, settings, shown)
+        return
     jobs = [] if options.watch else _plan(options)
-    with ExitStack() as stack:
+    with messages(level), ExitStack() as stack:
         journal = None
         if not is_file_name(options.output):
             journal = stack.enter_context(Journal(options.output, readonly=options.dry_run))
         engine: Engine = LocalEngine(model, settings)
         if options.dry_run:
-            _list(Batch(model, settings, journal=journal, engine=engine).sort(jobs))
-            _show_left_out(_left_out(options))
+            planned = Batch(model, settings, journal=journal, engine=engine).sort(jobs)
+            shown.plan(planned, _left_out(options), _links(options))
             return
         stack.enter_context(quiet_stderr())
         if options.engine == "ray":
@@ -150,34 +112,46 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         stop = stack.enter_context(stop_on_signal())  # after Ray, which has a handler of its own
         began = time.perf_counter()
         batch = Batch(model, settings, journal=journal, engine=engine)
-        report = _watch(batch, options, stop) if options.watch else _run(batch, jobs, stop)
+        report = _watch(batch, options, stop, shown) if options.watch else _run(batch, jobs, stop, shown)
         if options.watch or not report.stopped:  # else the run that goes on tells
-            report.left_out = _left_out(options)
-        _conclude(report, options, batch, time.perf_counter() - began, stop)
+            report.left_out, report.links = _left_out(options), _links(options)
+        _conclude(report, options, batch, time.perf_counter() - began, stop, shown)
 
 
 def _settings(options: BatchOptions, model: Model) -> Settings:
     from nitido import __version__
     from nitido.batch.engine import Settings
     from nitido.images.io import Encoding
+    from nitido.video.formats import Encoding as VideoEncoding
 
     software = None
     if options.provenance:
         software = f"nitido {__version__}, {model.card.name}, sha256 {model.sha256[:12]}"
     encoding = Encoding(options.quality, options.lossless, software)
     pixels = int(options.max_megapixels * 1e6)
-    return Settings(options.strength, encoding, options.overwrite, options.workers, pixels)
+    return Settings(
+        strength=options.strength,
+        encoding=encoding,
+        overwrite=options.overwrite,
+        workers=options.workers,
+        max_pixels=pixels,
+        video=VideoEncoding(options.codec, options.quality),
+        deinterlace=options.deinterlace,
+        tone_map=options.tone_map,
+        preserve_times=options.preserve_times,
+    )
 
 
 def _plan(options: BatchOptions) -> list[Job]:
     from nitido.batch.plan import PlanMismatch, plan_jobs
+    from nitido.images.encode import LOSSLESS
     from nitido.images.io import FORMAT_OF
 
     try:
         jobs = plan_jobs(options.inputs, options.output, _chosen(options), options.format_)
     except PlanMismatch as error:
         raise click.UsageError(str(error)) from error
-    lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) in ("jpeg", "avif")}
+    lossy = {kind for job in jobs if (kind := FORMAT_OF.get(job.target.suffix.lower())) and kind not in LOSSLESS}
     if options.lossless and lossy:
         raise click.UsageError(f"{' and '.join(sorted(lossy))} cannot be lossless; add --format png, webp or tiff")
     return jobs
@@ -196,82 +170,57 @@ def _left_out(options: BatchOptions) -> dict[str, int]:
     return left_out(options.inputs, SUFFIXES, _chosen(options), outside=options.output)
 
 
-def _show_left_out(endings: dict[str, int]) -> None:
-    from nitido.system.search import left_out_line
+def _links(options: BatchOptions) -> list[Path]:
+    from nitido.system.search import linked_folders
 
-    if endings:
-        click.echo(left_out_line(endings))
-
-
-def _list(jobs: list[tuple[Job, State]]) -> None:
-    """What a run would do, a line a file."""
-    from collections import Counter
-
-    from nitido.batch.journal import State
-
-    words = {State.OPEN: "would write", State.DONE: "done before", State.KEPT: "would keep"}
-    counts: Counter[str] = Counter()
-    for job, state in jobs:
-        word = words[state]
-        if job.problem or not job.source.is_file():
-            word = "would fail"
-        elif state is State.OPEN and job.target.exists():
-            word = "would replace"
-        counts[word] += 1
-        click.echo(f"{word:13} {job.target} <- {job.source}{f': {job.problem}' if job.problem else ''}")
-    click.echo(", ".join(f"{word}: {count}" for word, count in counts.items()) + "; nothing was written")
+    return linked_folders(options.inputs, _chosen(options), outside=options.output)
 
 
 def _title(batch: Batch) -> str:
     return f"{batch.model.card.name} on {batch.engine.place}"
 
 
-def _run(batch: Batch, jobs: list[Job], stop: Stop) -> BatchReport:
+def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> BatchReport:
     """All jobs under a progress bar."""
     from nitido.batch.journal import State
-    from nitido.batch.report import failure_line
     from nitido.batch.run import units
 
     planned = batch.sort(jobs)
-    with progress_bar(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
-        report = batch.run(planned, stopping=stop.is_set, progress=progress)
-    for path, reason in report.failed:
-        click.echo(failure_line(path, reason), err=True)
-    return report
+    shown.begin(planned)
+    with shown.progress(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
+        return batch.run(planned, stopping=stop.is_set, progress=progress, finished=shown.finished, noted=shown.noted)
 
 
-def _watch(batch: Batch, options: BatchOptions, stop: Stop) -> BatchReport:
+def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) -> BatchReport:
     """Jobs as they come, a line for each."""
+    from functools import partial
+
     from nitido.batch.report import BatchReport
     from nitido.batch.watch import Arrivals
 
     arrivals, total = Arrivals(lambda: _plan(options)), BatchReport()
-    click.echo(f"{_title(batch)}: watching {', '.join(map(str, options.inputs))}; Ctrl-C ends it", err=True)
+    shown.note(f"{_title(batch)}: watching {', '.join(map(str, options.inputs))}; Ctrl-C ends it")
     while not stop.is_set() and not total.stopped:
         jobs = arrivals.ready()
         if jobs:
-            total.add(batch.run(batch.sort(jobs), stopping=stop.is_set, finished=_show_finished))
+            planned = batch.sort(jobs)
+            shown.begin(planned)
+            finished, noted = partial(shown.finished, lines=True), partial(shown.noted, lines=True)
+            total.add(batch.run(planned, stopping=stop.is_set, finished=finished, noted=noted))
         stop.wait(options.poll)
     return total
 
 
-def _show_finished(job: Job, reason: str) -> None:
-    from nitido.batch.report import failure_line
-
-    if reason:
-        click.echo(failure_line(job.source, reason), err=True)
-    else:
-        click.echo(f"done {job.target}")
-
-
-def _conclude(report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop) -> None:
+def _conclude(
+    report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop, shown: BatchOutput
+) -> None:
     """Shows what became of the run and exits as it deserves."""
-    from nitido.batch.report import summary_line, write_batch_report
+    from nitido.batch.report import report_content, write_batch_report
 
-    click.echo(summary_line(report, options.output, seconds))
-    _show_left_out(report.left_out)
+    content = report_content(report, batch.producer, device=batch.model.device, seconds=seconds)
+    shown.summary(report, options.output, seconds, content)
     if options.report:
-        write_batch_report(options.report, report, batch.producer, device=batch.model.device, seconds=seconds)
+        write_batch_report(options.report, content)
     if report.stopped == "interrupted":
         click.echo("Interrupted: what is done is kept; the same command goes on with the rest", err=True)
         raise SystemExit(128 + stop.signal)

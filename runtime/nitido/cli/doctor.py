@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nitido.wording import count
+
 if TYPE_CHECKING:
     from nitido.doctor.report import DoctorReport
 
@@ -61,7 +63,7 @@ def render(report: DoctorReport) -> Iterator[str]:
     if not problems:
         yield click.style("All is well.", fg="green")
         return
-    yield click.style(f"{len(problems)} thing{'s' if len(problems) > 1 else ''} to mend:", fg="red")
+    yield click.style(f"{count(len(problems), 'thing')} to mend:", fg="red")
     for problem in problems:
         yield f"  {click.style(_BAD, fg='red')} {problem.text}"
         yield f"      {problem.mend}"
@@ -80,7 +82,8 @@ def _section(title: str, rows: Iterable[_Row]) -> Iterator[str]:
 
 def _software(report: DoctorReport) -> Iterator[_Row]:
     for version in report.versions:
-        yield _Row(_BAD if version.error else _GOOD, version.name, version.version or version.error)
+        mark = _BAD if version.error else _NOTE if version.note else _GOOD
+        yield _Row(mark, version.name, version.version or version.error or version.note)
     for clash in report.clashes:
         yield _Row(_BAD, clash.module, f"written to by {' and '.join(clash.wheels)}")
 
@@ -93,7 +96,7 @@ def _machine(report: DoctorReport) -> Iterator[_Row]:
     yield _Row(_PLAIN, "has", ", ".join(f"{name}: {words[there]}" for name, there in machine.features.items()))
     cores = machine.physical_cores
     few = machine.usable_cpus < (cores or machine.logical_cpus)
-    limit = f"; this process may use {machine.usable_cpus}: pass --threads {machine.usable_cpus}" if few else ""
+    limit = f"; this process may use {machine.usable_cpus}, and starts as many threads" if few else ""
     counted = "unknown" if cores is None else cores
     yield _Row(_NOTE if few else _PLAIN, "cores", f"{counted} physical, {machine.logical_cpus} logical{limit}")
     display = report.display
@@ -116,7 +119,7 @@ def _devices(report: DoctorReport) -> Iterator[_Row]:
         if not trial.usable:
             yield _Row(_BAD if trial.device == "cpu" else _NOTE, trial.device, trial.detail)
             continue
-        part = f", takes {trial.nodes[0]} of {trial.nodes[1]} nodes" if trial.nodes else ""
+        part = f", takes {trial.nodes[0]} of {count(trial.nodes[1], 'node')}" if trial.nodes else ""
         yield _Row(_GOOD, trial.device, f"computes{part}; opened and ran in {trial.seconds:.2f} s")
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import LATENT_MODEL, device_option, threads_option, verbosity_options
 from nitido.cli.terminal import progress_bar
+from nitido.wording import count
 
 if TYPE_CHECKING:
     from nitido.latent.autoencoder import Encoder
     from nitido.latent.embedding import Embedding
+    from nitido.latent.familiarity import Familiarity
     from nitido.latent.space import Vectors
 
 
@@ -37,6 +40,8 @@ class _EmbedOptions:
     overwrite: bool
     device: str
     threads: int | None
+    quiet: bool
+    verbose: bool
 
 
 @click.command("embed", short_help="Turn pictures into latents: a table, a map, what is alike.")
@@ -46,7 +51,9 @@ class _EmbedOptions:
 @click.option("--like", type=click.Path(path_type=Path, dir_okay=False), help="Print what is most like this picture.")
 @click.option("-k", "neighbours", type=click.IntRange(1), default=8, show_default=True, help="How many, for --like.")
 @click.option("--metric", type=click.Choice(["euclidean", "cosine"]), default="euclidean", show_default=True)
-@click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']")
+@click.option(
+    "--model", type=LATENT_MODEL, help="Name, or file of either half.  [default: the one marked in 'nitido models']"
+)
 @click.option("--class", "class_", metavar="NAME", help="For a model with classes: that of all pictures.")
 @click.option("--variances", is_flag=True, help="Also the log-variances that a VAE's encoder gives.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable.")
@@ -56,6 +63,7 @@ class _EmbedOptions:
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @device_option
 @threads_option
+@verbosity_options("Show a line for each file.")
 def embed(**given: object) -> None:
     """Turn the pictures of a folder into latents: a table, a map, what is alike.
 
@@ -74,19 +82,24 @@ def embed(**given: object) -> None:
     is_table = options.source.suffix.lower() in TABLES and not options.source.is_dir()
     table = read_table(options.source) if is_table else None
     encoder = _load(options, table)
+    familiarity = _open_familiarity(options, encoder) if encoder else None
     query = _latents_of(options.like, encoder, options.class_) if options.like and encoder else None
-    embedding, failed = (table, 0) if table or not encoder else _embed(options, encoder)
+    embedding, failed = (table, 0) if table or not encoder else _embed(options, encoder, familiarity)
     if not embedding or not embedding.paths:
         raise SystemExit(1)  # every file has had its line
+    if familiarity and (warning := familiarity.warning()) and not options.quiet:
+        click.echo(f"warning: {warning}", err=True)
     if options.output:
         write_table(options.output, embedding, variances=options.variances)
-        click.echo(f"{len(embedding.paths)} latents of {embedding.z.shape[1]} numbers -> {options.output}")
+        latents = f"{count(len(embedding.paths), 'latent')} of {count(embedding.z.shape[1], 'number')}"
+        _note(options, f"{latents} -> {options.output}")
     if options.plot:
-        _plot(options.plot, embedding)
+        _plot(options, options.plot, embedding)
     if encoder and query is not None:
         _print_neighbours(options, embedding, query, encoder)
     if failed:
-        click.echo(f"{len(embedding.paths)} done, {failed} failed", err=True)
+        if not options.quiet:
+            click.echo(f"{len(embedding.paths)} done, {failed} failed", err=True)
         raise SystemExit(1)
 
 
@@ -126,7 +139,24 @@ def _latents_of(picture: Path, encoder: Encoder, class_: str | None) -> Vectors:
     return encoder(encoder.fit(read_opaque(picture)), class_).mean
 
 
-def _embed(options: _EmbedOptions, encoder: Encoder) -> tuple[Embedding, int]:
+def _note(options: _EmbedOptions, line: str) -> None:
+    if not options.quiet:
+        click.echo(line)
+
+
+def _open_familiarity(options: _EmbedOptions, encoder: Encoder) -> Familiarity | None:
+    """What judges the pictures; ``None`` for an encoder without its decoder."""
+    from nitido.errors import NitidoError
+    from nitido.latent.autoencoder import load_decoder
+    from nitido.latent.familiarity import Familiarity
+
+    try:
+        return Familiarity(load_decoder(encoder.path, options.device, threads=options.threads), options.class_)
+    except NitidoError:
+        return None
+
+
+def _embed(options: _EmbedOptions, encoder: Encoder, familiarity: Familiarity | None) -> tuple[Embedding, int]:
     """The latents of the source's pictures under a progress bar, and how many pictures failed."""
     from nitido.batch.report import failure_line
     from nitido.errors import SourceUnavailable
@@ -140,7 +170,13 @@ def _embed(options: _EmbedOptions, encoder: Encoder) -> tuple[Embedding, int]:
     if not paths:
         raise SourceUnavailable(f"no pictures in {options.source}")
     title = f"{encoder.space.name} on {encoder.device}"
-    with quiet_stderr(), progress_bar(title, len(paths)) as progress:
+    bar = nullcontext(lambda _files: None) if options.quiet or options.verbose else progress_bar(title, len(paths))
+
+    def show(path: Path, reason: str) -> None:
+        if options.verbose:
+            click.echo(failure_line(path, reason) if reason else f"done {path}", err=bool(reason))
+
+    with quiet_stderr(), bar as progress:
         embedding, failed = embed_files(
             encoder,
             paths,
@@ -150,19 +186,21 @@ def _embed(options: _EmbedOptions, encoder: Encoder) -> tuple[Embedding, int]:
             batch=options.batch,
             max_pixels=int(options.max_megapixels * 1e6),
             progress=progress,
+            finished=show,
+            **({"encoded": familiarity.add} if familiarity else {}),
         )
-    for path, reason in failed:
+    for path, reason in () if options.verbose else failed:
         click.echo(failure_line(path, reason), err=True)
     return embedding, len(failed)
 
 
-def _plot(path: Path, embedding: Embedding) -> None:
+def _plot(options: _EmbedOptions, path: Path, embedding: Embedding) -> None:
     from nitido.images.io import Picture, write_picture
     from nitido.latent.map import draw_map, plane_of
 
     folders = [p.split("/", 1)[0] if "/" in p else "" for p in embedding.paths]
     write_picture(path, Picture(draw_map(plane_of(embedding.z), embedding.thumbnails, folders)))
-    click.echo(f"map of {len(embedding.paths)} -> {path}")
+    _note(options, f"map of {count(len(embedding.paths), 'picture')} -> {path}")
 
 
 def _print_neighbours(options: _EmbedOptions, embedding: Embedding, query: Vectors, encoder: Encoder) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from nitido.cli.options import LATENT_MODEL
+
 
 @click.command("explore", short_help="Walk through a latent space in the browser.")
-@click.argument("model", required=False)
+@click.argument("model", type=LATENT_MODEL, required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=8089, show_default=True, help="0: any free one.")
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option("--install", is_flag=True, help="Fetch the browser engine with npm, once, and end.")

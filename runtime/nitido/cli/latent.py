@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option, together
+from nitido.cli.options import LATENT_MODEL, device_option, threads_option, together
+from nitido.wording import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,9 @@ class _Axes(click.ParamType):
 
 
 _options = together(
-    click.option("--model", help="Name, or file of either half.  [default: the one marked in 'nitido models']"),
+    click.option(
+        "--model", type=LATENT_MODEL, help="Name, or file of either half.  [default: the one marked in 'nitido models']"
+    ),
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
     click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
     click.option("--columns", type=click.IntRange(1), help="Of a sheet."),
@@ -162,7 +165,7 @@ def interpolate(
     z = sampling.between(ends[0], ends[1], steps, path_)
     style = Style(columns=columns, strip=True, zoom=zoom, fps=fps)
     _write(output, decoder, z, label, style, overwrite=overwrite, joined=_is_tune(output))
-    click.echo(f"{steps} steps by {space.name} on {decoder.device}, {path_} -> {output}")
+    click.echo(f"{count(steps, 'step')} by {space.name} on {decoder.device}, {path_} -> {output}")
 
 
 def _check_output(output: Path, overwrite: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import FRAME_MODEL, codec_option, device_option, threads_option, verbosity_options
 from nitido.cli.streams import (
     ends_options,
     expect_frames,
@@ -17,12 +17,14 @@ from nitido.cli.streams import (
     snapshots_option,
 )
 from nitido.cli.terminal import clear, messages, status_line
+from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import stop_on_signal
+from nitido.video.formats import QUALITY, Encoding
 
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
 @ends_options
-@click.option("--model", default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option("--model", type=FRAME_MODEL, default="denoise", show_default=True, help="Model name or .onnx file.")
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
@@ -32,7 +34,10 @@ from nitido.system.process import stop_on_signal
 @threads_option
 @snapshots_option
 @click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
+@codec_option
+@click.option("--quality", type=click.IntRange(1, 100), help=f"Quality of a video file.  [default: {QUALITY}]")
 @click.option("--stats", type=click.Path(path_type=Path, dir_okay=False), help="Write the final statistics as JSON.")
+@verbosity_options("Show the status once a second and log details.")
 def live(
     source: str,
     sink: str,
@@ -49,7 +54,11 @@ def live(
     threads: int | None,
     snapshots: Path | None,
     overwrite: bool,
+    codec: str | None,
+    quality: int | None,
     stats: Path | None,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Restore a camera, stream, clip or pipe as it runs.
 
@@ -62,20 +71,31 @@ def live(
     from nitido.live.state import Controls
 
     controls = Controls(strength=strength, split=split)
-    with messages(), stop_on_signal(hangup=True, second="interrupt", asked=controls.stop):
+    with (
+        messages("ERROR" if quiet else "DEBUG" if verbose else "INFO"),
+        stop_on_signal(hangup=True, second="interrupt", asked=controls.stop),
+    ):
         from nitido.live.loop import run
         from nitido.live.sinks import open_sink
         from nitido.live.variants import open_variants, variant_names
+        from nitido.video.reader import VideoSource
 
         refuse_own_source(source, sink)
+        leave_cores_to_models()
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
-        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format) as frames:
+        with open_frames(source, size=size, rate=rate, pixel_format=pixel_format, controls=controls) as frames:
             if every_frame:
                 refuse_live(frames, source)
             known = [value for value in (frames.fps, fps if frames.live else None) if value]
             out_fps = min(known) if known else None
-            with open_sink(sink, fps=out_fps, overwrite=overwrite, snapshots=snapshots) as out:
-                click.echo(f"{', '.join(variant_names(models))} on {models[0].device}: {source} -> {sink}", err=True)
+            clip = frames if isinstance(frames, VideoSource) else None
+            encoding = Encoding(codec, quality)
+            with open_sink(
+                sink, fps=out_fps, overwrite=overwrite, snapshots=snapshots, encoding=encoding, clip=clip
+            ) as out:
+                if not quiet:
+                    names = ", ".join(variant_names(models))
+                    click.echo(f"{names} on {models[0].device}: {source} -> {sink}", err=True)
                 report = run(
                     frames,
                     models,
@@ -84,11 +104,12 @@ def live(
                     every_frame=every_frame,
                     overlay=overlay,
                     controls=controls,
-                    progress=status_line(),
+                    progress=status_line(quiet=quiet, verbose=verbose),
                 )
             expect_frames(report, source, controls)
         clear()
-        click.echo(report.line(), err=True)
+        if not quiet:
+            click.echo(report.line(), err=True)
         if stats is not None:
             import json
 

@@ -9,7 +9,9 @@ from typing import NoReturn
 import click
 
 from nitido import __version__
+from nitido.cli.help import SuggestingGroup
 from nitido.errors import NitidoError
+from nitido.system.process import end_despite_threads
 
 # The runtime's commands: where each one lives.
 _OWN = {
@@ -27,13 +29,14 @@ _OWN = {
     "embed": "nitido.cli.embed:embed",
     "anomaly": "nitido.cli.anomaly:anomaly",
     "explore": "nitido.cli.explore:explore",
+    "help": "nitido.cli.help:help_",
 }
 # Further commands are entry points of packages that an extra makes complete.
 _EXTRA_OF = {"nitido_train": "train", "nitido_export": "export"}
 _DEBUG = "NITIDO_DEBUG"
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """The runtime's commands, and those of extras, which are found by entry point. All are imported when used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -84,6 +87,15 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: one line for every expected error. Exit codes: 1 failed, 2 usage, 130 interrupted."""
+    try:
+        _run()
+    except SystemExit as ended:
+        end_despite_threads(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+    end_despite_threads(0)
+
+
+def _run() -> None:
     try:
         cli(standalone_mode=False)
     except NitidoError as error:

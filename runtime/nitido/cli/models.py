@@ -7,25 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.options import device_option, threads_option
+from nitido.cli.options import ANY_MODEL, device_option, threads_option
+from nitido.wording import count
 
 if TYPE_CHECKING:
     from nitido.model_file.card import Card
 
 
 @click.command("models", short_help="List the models at hand.")
-def models() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def models(as_json: bool) -> None:
     """List the models at hand; * marks the one that a task's name stands for."""
     from nitido.model_file.zoo import entries
 
-    for entry in entries():
+    found = entries()
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(entry) | {"path": str(entry.path)} for entry in found], indent=2))
+        return
+    for entry in found:
         mark = "*" if entry.default else " "
         size = entry.path.stat().st_size / 1000 if entry.path.is_file() else 0
         click.echo(f"{mark} {entry.name:26} {entry.task:11} ×{entry.scale}  {size:6.0f} KB  {entry.summary}")
 
 
 @click.command("info", short_help="Show a model's card.")
-@click.argument("model")
+@click.argument("model", type=ANY_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 def info(model: str, as_json: bool) -> None:
     """Show what MODEL, a name or an .onnx file, says of itself."""
@@ -42,7 +51,7 @@ def info(model: str, as_json: bool) -> None:
 
 
 @click.command("verify", short_help="Replay a model's certificate on this device.")
-@click.argument("model")
+@click.argument("model", type=ANY_MODEL)
 @device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
@@ -85,8 +94,10 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
     yield "computes", f"{card.parameters:,} parameters, {card.macs_per_pixel:,.0f} MAC per pixel, in {card.precision}"
     latent = card.latent
     if latent:
-        size = f"{latent['height']}×{latent['width']}" if latent["medium"] == "picture" else f"{latent['steps']} steps"
-        yield "latent", f"{latent['kind']}, {latent['size']} dimensions, {latent['medium']} of {size}"
+        size = (
+            f"{latent['height']}×{latent['width']}" if latent["medium"] == "picture" else count(latent["steps"], "step")
+        )
+        yield "latent", f"{latent['kind']}, {count(latent['size'], 'dimension')}, {latent['medium']} of {size}"
         yield "classes", ", ".join(latent.get("labels") or [])
     else:
         yield "tiles", f"on a grid of {card.multiple} px, with {card.halo} px of context"
@@ -105,10 +116,10 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
     certificate = card.certificate
     if certificate:
         allowed = f"another machine may be off by {certificate['tolerance']:g}"
-        yield "certificate", f"{certificate['vectors']} vectors, {allowed} (nitido verify {card.name})"
+        yield "certificate", f"{count(certificate['vectors'], 'vector')}, {allowed} (nitido verify {card.name})"
 
 
 def _row(row: dict[str, Any]) -> str:
     baseline = f" (without: {row['baseline']})" if row.get("baseline") is not None else ""
-    count = f", {row['pictures']} pictures" if row.get("pictures") else ""
-    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{count}"
+    pictures = f", {count(row['pictures'], 'picture')}" if row.get("pictures") else ""
+    return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{pictures}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import click
 
 from nitido.cli.options import together
-from nitido.system.process import quiet_stderr
+from nitido.system.process import leave_behind, quiet_stderr
 
 if TYPE_CHECKING:
     from nitido.live.sources import Source
@@ -61,13 +64,51 @@ def refuse_own_source(source: str, sink: str) -> None:
         raise SinkUnavailable(f"{sink} would replace its own source; choose another --sink")
 
 
-def open_frames(source: str, *, size: tuple[int, int] | None, rate: float | None, pixel_format: str | None) -> Source:
+def open_frames(
+    source: str,
+    *,
+    size: tuple[int, int] | None,
+    rate: float | None,
+    pixel_format: str | None,
+    controls: Controls,
+) -> Source:
     """The source of a command, opened without what ffmpeg and OpenCV have to say when they cannot: the error says it.
-    Raises ``SourceUnavailable``."""
+    Raises ``SourceUnavailable``.
+
+    A network stream may take ten seconds to answer; the command ends with exit code 0 as soon as the
+    controls say stop."""
     from nitido.live.sources import open_source
 
     with quiet_stderr():
-        return open_source(source, size=size, rate=rate, pixel_format=pixel_format)
+        if "://" not in source:
+            return open_source(source, size=size, rate=rate, pixel_format=pixel_format)
+        return _opened_unless(controls, lambda: open_source(source, size=size, rate=rate, pixel_format=pixel_format))
+
+
+def _opened_unless(controls: Controls, open_it: Callable[[], Source]) -> Source:
+    """Opens in another thread, so that signals are heard in this one meanwhile."""
+    result: SimpleQueue[Source | BaseException] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            result.put(open_it())
+        except BaseException as error:  # raised again in the thread that waits
+            result.put(error)
+
+    thread = threading.Thread(target=work, name="open", daemon=True)
+    thread.start()
+    while True:
+        try:
+            found = result.get(timeout=0.05)
+        except Empty:
+            if controls.stopping:
+                leave_behind(thread)
+                click.echo("stopped before the first frame", err=True)
+                raise SystemExit(0) from None
+            continue
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
 
 def refuse_live(frames: Source, source: str) -> None:

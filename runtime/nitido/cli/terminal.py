@@ -46,23 +46,26 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def messages() -> Iterator[None]:
-    """While it lasts, what the library has to say goes to stderr, above the status line."""
+def messages(level: str = "INFO") -> Iterator[None]:
+    """While it lasts, what the library has to say goes to stderr, above the status line. level: the least that is
+    shown, such as ``DEBUG``."""
     logger, handler = logging.getLogger("nitido"), _Lines()
-    level = logger.level
+    before = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     try:
         yield
     finally:
         clear()
         logger.removeHandler(handler)
-        logger.setLevel(level)
+        logger.setLevel(before)
 
 
-def status_line() -> Callable[[Status], None]:
-    """Shows the status in one line of a terminal, about once a second; nothing when stderr is not a terminal."""
-    if not sys.stderr.isatty():
+def status_line(*, quiet: bool = False, verbose: bool = False) -> Callable[[Status], None]:
+    """Shows the status in one line of a terminal, about once a second; nothing when stderr is not a terminal.
+
+    quiet: nothing in any case. verbose: each status on a line of its own, whatever stderr is."""
+    if quiet or not (verbose or sys.stderr.isatty()):
         return lambda _status: None
     last = 0.0
 
@@ -70,6 +73,9 @@ def status_line() -> Callable[[Status], None]:
         nonlocal last
         if time.monotonic() - last >= _STATUS_EVERY:
             last = time.monotonic()
+            if verbose:
+                click.echo(status.line(), err=True)
+                return
             clear()
             click.echo(status.line()[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
 

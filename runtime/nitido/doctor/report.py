@@ -24,6 +24,7 @@ from nitido.errors import NitidoError
 from nitido.model_file import zoo
 from nitido.system.machine import Camera, Display, Machine, describe_machine, find_cameras, find_display
 from nitido.system.wheels import Clash, find_clashes
+from nitido.video.library import VideoLibraryMissing, load_av
 
 # What the runtime imports: (what people call it, its module, its wheel).
 _NEEDED = (
@@ -36,12 +37,16 @@ _NEEDED = (
 
 @dataclass(frozen=True)
 class Version:
-    """version: of the module that is really imported; empty when it cannot be, then error says why."""
+    """version: of the module that is really imported; empty when it cannot be.
+
+    error: why not. note: of an optional module, what needs it.
+    """
 
     name: str
     version: str
     error: str = ""
     mend: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def examine(*, seconds: float = 3.0) -> DoctorReport:
 
 
 def find_versions() -> list[Version]:
-    """Nítido's, Python's, and those of what the runtime imports, each really imported."""
+    """Nítido's, Python's, and those of what the runtime imports, each really imported; the optional one last."""
     found = [Version("nitido", __version__), Version("Python", platform.python_version())]
     for name, module, wheel in _NEEDED:
         try:
@@ -145,7 +150,19 @@ def find_versions() -> list[Version]:
             if "libGL" in lines[0]:
                 mend = "sudo apt install libgl1"
             found.append(Version(name, "", lines[0], mend))
-    return found
+    return [*found, _find_video_library()]
+
+
+def _find_video_library() -> Version:
+    """PyAV reads and writes video files; pictures and cameras do without."""
+    install = "pip install 'nitido[video]'"
+    try:
+        return Version("PyAV", str(load_av().__version__))
+    except VideoLibraryMissing:
+        return Version("PyAV", "", note=f"not installed; video files and network streams need it: {install}")
+    except Exception as error:  # a broken wheel, or an OpenCV that cannot be imported before it
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Version("PyAV", "", note=f"cannot be imported, so no video files and network streams: {lines[0]}")
 
 
 def find_windows() -> str:

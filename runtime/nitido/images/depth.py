@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,16 @@ def to_8_bits(values: NDArray[np.uint16]) -> Frame:
     return result
 
 
+def to_8_bit_channels(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Values of 8 or 16 bits and any shape, rounded to uint8."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    result = np.empty(values.shape, np.uint8)
+    for part in _strips(values):
+        result[part] = _rounded(values[part])
+    return result
+
+
 def add_correction(values: NDArray[np.uint16], wanted: Frame) -> None:
     """Changes uint16 ``values`` (H×W×3 or H×W) in place so that they round to ``wanted`` (uint8 H×W×3), keeping what
     lies below the rounding, and clipped to 0..65535."""
@@ -35,10 +47,10 @@ def grey_of(pixels: Frame) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _rounded(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def _rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
     return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _strips(values: NDArray[np.uint16]) -> list[slice]:
+def _strips(values: NDArray[Any]) -> list[slice]:
     rows = max(1, _STRIP // max(1, values[:1].size))
     return [slice(top, top + rows) for top in range(0, len(values), rows)]

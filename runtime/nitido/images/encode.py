@@ -1,37 +1,64 @@
-"""Arrays into picture files: JPEG, PNG, TIFF, WebP, BMP and, where Pillow has it, AVIF."""
+"""Arrays into picture files of every format that is written."""
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from nitido.errors import SinkUnavailable
-from nitido.images.decode import AVIF
+from nitido.images import plugins
+from nitido.images.carry import carry_colours
+from nitido.images.colour import CHUNKS
 from nitido.images.depth import grey_of
+from nitido.images.formats import jpeg
+from nitido.images.formats.bmff import with_numbers
+from nitido.images.formats.heif_writer import CAN_WRITE_DEEP_AVIF, encode_avif10, encode_heic
+from nitido.images.formats.png16 import png_chunk, write_png16
+from nitido.images.formats.pnm import write_pnm
+from nitido.images.formats.tiff_writer import write_tiff
 from nitido.images.metadata import Metadata, append_software
 from nitido.images.picture import Picture
-from nitido.images.png16 import write_png16
-from nitido.images.tiff import write_tiff
 
 # The name that a format goes by, and the suffix of a file that is asked for in that format.
-SUFFIX_OF = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "bmp": ".bmp"} | (
-    {"avif": ".avif"} if AVIF else {}
-)
-FORMAT_OF = {suffix: name for name, suffix in SUFFIX_OF.items()} | {".jpeg": "jpeg", ".tiff": "tiff"}
-LOSSLESS = frozenset({"png", "tiff", "webp", "bmp"})
-_LARGEST_SIDE = {"jpeg": 65535, "webp": 16383, "avif": 65535}
-_QUALITY = {"jpeg": 95, "webp": 95, "avif": 90}
-_SEGMENT = 65533  # bytes that fit into one block of a JPEG
+SUFFIX_OF = {
+    "jpeg": ".jpg",
+    "png": ".png",
+    "tiff": ".tif",
+    "webp": ".webp",
+    "bmp": ".bmp",
+    "ppm": ".ppm",
+    "pgm": ".pgm",
+    **({"avif": ".avif"} if plugins.AVIF else {}),
+    **({"heic": ".heic"} if plugins.HAS_HEIF else {}),
+    **({"jxl": ".jxl"} if plugins.HAS_JXL else {}),
+}
+_OTHER_SUFFIXES = {
+    ".jpeg": "jpeg",
+    ".jpe": "jpeg",
+    ".jfif": "jpeg",
+    ".tiff": "tiff",
+    ".pnm": "pnm",
+    **({".heif": "heic", ".hif": "heic"} if plugins.HAS_HEIF else {}),
+}
+FORMAT_OF = {suffix: name for name, suffix in SUFFIX_OF.items()} | _OTHER_SUFFIXES
+# What is read under these suffixes is written in another format.
+READ_AS = {".mpo": "jpeg", ".pbm": "pgm"}
+LOSSLESS = frozenset({"png", "tiff", "webp", "bmp", "ppm", "pgm", "pnm", "jxl"})
+_OPAQUE = frozenset({"jpeg", "bmp", "ppm", "pgm", "pnm"})
+_LARGEST_SIDE = {"jpeg": 65535, "webp": 16383, "avif": 65535, "heic": 16384}
+_QUALITY = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90, "jxl": 90}
+_PNG_HEADER = 33  # bytes up to the end of its first chunk
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """quality: 1..100 for JPEG, WebP and AVIF; default 95, AVIF 90. lossless: WebP keeps every value; a format that
-    cannot is an error. software: the program's name, left in the file; ``None``: it is not."""
+    """quality: 1..100 for formats with loss; default 95, AVIF, HEIC and JPEG XL 90. lossless: WebP and JPEG XL keep
+    every value; a format that cannot is an error. software: the program's name, left in the file; ``None``: it is
+    not."""
 
     quality: int | None = None
     lossless: bool = False
@@ -39,17 +66,29 @@ class Encoding:
 
 
 class _Stream:
-    """A binary file without a descriptor: given one, Pillow writes past Python and does not tell a full disk."""
+    """A binary file without a descriptor: given one, Pillow writes past Python and does not tell a full disk. inserted:
+    what a PNG gets behind its first chunk."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.write, self.seek, self.tell, self.flush = stream.write, stream.seek, stream.tell, stream.flush
+    def __init__(self, stream: BinaryIO, inserted: bytes = b"") -> None:
+        self.seek, self.tell, self.flush = stream.seek, stream.tell, stream.flush
+        self._stream, self._inserted = stream, inserted
+        self._begun = stream.tell()
+
+    def write(self, data: bytes) -> int:
+        written = self._stream.write(data)
+        if self._inserted and self.tell() - self._begun >= _PNG_HEADER:
+            self._stream.write(self._inserted)
+            self._inserted = b""
+        return written
 
 
-def encode_picture(picture: Picture, kind: str, stream: BinaryIO, encoding: Encoding = Encoding()) -> None:
-    """Writes the picture into a seekable stream in a format of ``SUFFIX_OF``, with the metadata that it can carry.
+def encode_picture(picture: Picture, kind: str, stream: BinaryIO, encoding: Encoding = Encoding()) -> tuple[str, ...]:
+    """Writes the picture into a seekable stream in a format of ``FORMAT_OF``, with the metadata that it can carry.
+    Returns a line for whatever was left out or changed because the format cannot hold it.
 
-    PNG and TIFF keep 16 bits, the others get the 8-bit rounding. JPEG and BMP have no transparency. Raises
-    ``SinkUnavailable`` when the format cannot hold the picture, ``OSError`` when the stream cannot.
+    PNG, TIFF, PPM and PGM keep 16 bits, AVIF 10 of an HDR picture, HEIC 10; the others get the 8-bit rounding. JPEG,
+    BMP, PPM and PGM have no transparency. Raises ``SinkUnavailable`` when the format cannot hold the picture,
+    ``OSError`` when the stream cannot.
     """
     height, width = picture.pixels.shape[:2]
     limit = _LARGEST_SIDE.get(kind)
@@ -57,53 +96,94 @@ def encode_picture(picture: Picture, kind: str, stream: BinaryIO, encoding: Enco
         raise SinkUnavailable(f"{width}×{height} is too large for {kind}, expected up to {limit}; use png or tiff")
     if encoding.lossless and kind not in LOSSLESS:
         raise SinkUnavailable(f"{kind} cannot be lossless; expected one of {', '.join(sorted(LOSSLESS))}")
-    metadata = picture.metadata
-    exif = metadata.exif_for(width, height, None if kind == "png" and not metadata.exif else encoding.software)
-    if kind == "tiff":
+    if picture.lossless and encoding.quality is None and kind == "webp":
+        encoding = replace(encoding, lossless=True)
+    notes: list[str] = []
+    picture = carry_colours(picture, kind, notes)
+    if picture.alpha is not None and kind in _OPAQUE:
+        if int(picture.alpha.min()) < (255 if picture.alpha.dtype == np.uint8 else 65535):
+            notes.append(f"{kind} has no transparency; left out")
+        picture = replace(picture, alpha=None)
+    exif = picture.metadata.exif_for(
+        width, height, None if kind == "png" and not picture.metadata.exif else encoding.software
+    )
+    if kind in ("ppm", "pgm", "pnm"):
+        write_pnm(stream, picture, kind)
+    elif kind == "tiff":
         write_tiff(stream, picture, exif)
-        return
-    if kind == "png":
-        notes = _png_notes(metadata, encoding.software)
-        if picture.deep is not None:
-            write_png16(stream, picture, exif, notes)
-            return
-        options: dict[str, Any] = {"pnginfo": notes, "compress_level": 3}  # 6: thrice the time for 6 % fewer bytes
+    elif kind == "png":
+        _write_png(stream, picture, exif, encoding)
+    elif kind in ("avif", "heic"):
+        stream.write(_heif(picture, kind, exif, encoding, notes))
     else:
-        options = _options(kind, picture, encoding)
+        _write(stream, picture, kind, exif, encoding, notes)
+    return tuple(notes)
+
+
+def _write_png(stream: BinaryIO, picture: Picture, exif: bytes | None, encoding: Encoding) -> None:
+    metadata = picture.metadata
+    notes = _png_notes(metadata, encoding.software)
+    chunks = metadata.colour.chunks if metadata.colour else {}
+    colour = [(name, chunks[name]) for name in CHUNKS if name in chunks]
+    if picture.deep is not None:
+        write_png16(stream, picture, exif, notes, colour)
+        return
+    options: dict[str, Any] = {"pnginfo": notes, "compress_level": 3}  # 6: thrice the time for 6 % fewer bytes
+    options |= {"exif": exif} if exif else {}
+    options |= {"icc_profile": metadata.icc} if metadata.icc else {}
+    options |= {"dpi": metadata.dpi} if metadata.dpi else {}
+    inserted = b"".join(png_chunk(name, data) for name, data in colour)
+    _image(picture).save(_Stream(stream, inserted), format="PNG", **options)  # pyright: ignore[reportArgumentType]
+
+
+def _write(
+    stream: BinaryIO, picture: Picture, kind: str, exif: bytes | None, encoding: Encoding, notes: list[str]
+) -> None:
+    """What Pillow and its plugins write as it is."""
+    metadata, options = picture.metadata, {}
+    if kind == "jpeg":
+        metadata, exif = jpeg.fitting(metadata, exif, notes)
+        options |= {"comment": metadata.comment} if metadata.comment else {}
+        options |= {"extra": jpeg.photoshop_segments(metadata.photoshop)} if metadata.photoshop else {}
+    if kind == "jxl":
+        plugins.jxl_plugin("the result")
+    if kind in _QUALITY:
+        options["quality"] = encoding.quality or _QUALITY[kind]
+    if kind == "jpeg":
+        options["subsampling"] = 0 if options["quality"] >= 90 else 2
+    if encoding.lossless and kind in ("webp", "jxl"):
+        # Of WebP, quality is effort then. More takes three times as long for files that are 2 % smaller.
+        effort = {} if kind == "jxl" else {"exact": True, "quality": 20, "method": 2}
+        options |= {"lossless": True, **effort}
     if kind != "bmp":
         options |= {"exif": exif} if exif else {}
         options |= {"icc_profile": metadata.icc} if metadata.icc else {}
-    if metadata.dpi and kind in ("jpeg", "png", "bmp"):
+        options |= {"xmp": metadata.xmp} if metadata.xmp else {}
+    if metadata.dpi and kind in ("jpeg", "bmp"):
         options["dpi"] = metadata.dpi
-    _image(picture, kind).save(_Stream(stream), format=kind.upper(), **options)  # pyright: ignore[reportArgumentType]
+    _image(picture).save(_Stream(stream), format=kind.upper(), **options)  # pyright: ignore[reportArgumentType]
 
 
-def _options(kind: str, picture: Picture, encoding: Encoding) -> dict[str, Any]:
-    metadata, options = picture.metadata, {}
-    if kind in _QUALITY:
-        options["quality"] = encoding.quality or _QUALITY[kind]
-    if kind in ("webp", "avif") and metadata.xmp:
-        options["xmp"] = metadata.xmp
-    if kind == "webp" and encoding.lossless:
-        options |= {"lossless": True, "exact": True, "quality": 60}  # here quality is effort
-    if kind == "avif":
-        options["subsampling"] = "4:4:4" if options["quality"] >= 90 else "4:2:0"
-    if kind == "jpeg":
-        options["subsampling"] = 0 if options["quality"] >= 90 else 2
-        if metadata.comment and len(metadata.comment) <= _SEGMENT:
-            options["comment"] = metadata.comment
-        if metadata.xmp and len(metadata.xmp) <= _SEGMENT - 29:
-            options["xmp"] = metadata.xmp
-        if metadata.photoshop:
-            options["extra"] = _photoshop_segments(metadata.photoshop)
-    return options
-
-
-def _photoshop_segments(resources: bytes) -> bytes:
-    header = b"Photoshop 3.0\0"
-    step = _SEGMENT - len(header)
-    parts = [header + resources[at : at + step] for at in range(0, len(resources), step)]
-    return b"".join(b"\xff\xed" + struct.pack(">H", len(part) + 2) + part for part in parts)
+def _heif(picture: Picture, kind: str, exif: bytes | None, encoding: Encoding, notes: list[str]) -> bytes:
+    """An AVIF or HEIC file."""
+    metadata = picture.metadata
+    quality = encoding.quality or _QUALITY[kind]
+    beside: dict[str, Any] = {"exif": exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
+    beside = {name: data for name, data in beside.items() if data}
+    hdr = metadata.colour is not None and bool(metadata.colour.hdr)
+    if kind == "heic":
+        data = encode_heic(picture, quality, beside)
+    elif picture.deep is not None and hdr and CAN_WRITE_DEEP_AVIF:
+        data = encode_avif10(picture, quality, beside)
+    else:
+        if picture.deep is not None and hdr:
+            notes.append("HDR in 8 bits, since this OpenCV writes no AVIF of 10; smooth areas may show bands")
+        whole = io.BytesIO()
+        subsampling = "4:4:4" if quality >= 90 else "4:2:0"
+        _image(picture).save(whole, format="AVIF", quality=quality, subsampling=subsampling, **beside)
+        data = whole.getvalue()
+    numbers = metadata.colour.numbers if metadata.colour else None
+    return with_numbers(data, *numbers) if numbers else data
 
 
 def _png_notes(metadata: Metadata, software: str | None) -> PngImagePlugin.PngInfo:
@@ -111,8 +191,6 @@ def _png_notes(metadata: Metadata, software: str | None) -> PngImagePlugin.PngIn
     texts = dict(metadata.texts)
     if software:
         texts["Software"] = append_software(texts.get("Software"), software)
-    if metadata.gamma and not metadata.icc:
-        notes.add(b"gAMA", struct.pack(">I", min(0x7FFFFFFF, round(metadata.gamma * 100_000))))
     for key, value in texts.items():
         notes.add_text(key, value)
     if metadata.xmp:
@@ -120,7 +198,7 @@ def _png_notes(metadata: Metadata, software: str | None) -> PngImagePlugin.PngIn
     return notes
 
 
-def _image(picture: Picture, kind: str) -> Image.Image:
+def _image(picture: Picture) -> Image.Image:
     """A Pillow image of 8 bits, made with one copy of the pixels."""
     height, width = picture.pixels.shape[:2]
     if picture.grey:
@@ -129,6 +207,6 @@ def _image(picture: Picture, kind: str) -> Image.Image:
         pixels: Any = np.ascontiguousarray(picture.pixels).data
         image = Image.frombuffer("RGB", (width, height), pixels, "raw", "BGR", 0, 1)
     alpha = picture.alpha
-    if alpha is not None and kind in ("png", "webp", "avif"):
+    if alpha is not None:
         image.putalpha(Image.fromarray(alpha if alpha.dtype == np.uint8 else (alpha // 257).astype(np.uint8)))
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.images.decode import MAX_PIXELS, PictureFile
-from nitido.images.encode import FORMAT_OF, SUFFIX_OF, Encoding, encode_picture
+from nitido.images.encode import FORMAT_OF, READ_AS, SUFFIX_OF, Encoding, encode_picture
 from nitido.images.metadata import Metadata
 from nitido.images.picture import Picture
 from nitido.system.files import replacing
@@ -17,8 +18,10 @@ from nitido.system.files import replacing
 __all__ = [
     "FORMAT_OF",
     "MAX_PIXELS",
+    "READ_AS",
     "SUFFIXES",
     "SUFFIX_OF",
+    "WRITTEN",
     "Encoding",
     "Metadata",
     "Picture",
@@ -31,7 +34,12 @@ __all__ = [
     "write_picture",
 ]
 
-SUFFIXES = frozenset(FORMAT_OF)
+_log = logging.getLogger(__name__)
+
+WRITTEN = frozenset(FORMAT_OF)
+"""Suffixes of the pictures that are written."""
+SUFFIXES = WRITTEN | READ_AS.keys()
+"""Suffixes of the pictures that are read."""
 
 
 def read_picture(source: Path | bytes, name: str | None = None, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -64,7 +72,7 @@ def format_of(path: Path) -> str:
     """The format that a name stands for: ``jpeg``, ``png``, … Raises ``SinkUnavailable`` for an unknown suffix."""
     kind = FORMAT_OF.get(path.suffix.lower())
     if kind is None:
-        raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(SUFFIXES))}")
+        raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(WRITTEN))}")
     return kind
 
 
@@ -72,8 +80,10 @@ def write_picture(path: Path, picture: Picture, encoding: Encoding = Encoding())
     """Encodes by the path's suffix, beside the target first, then renames. JPEG and WebP at quality 95 by default.
 
     Raises ``SinkUnavailable`` when the suffix is unknown, the format cannot hold the picture, or the place cannot be
-    written; nothing is left behind.
+    written; nothing is left behind. What the format cannot hold is said in the log.
     """
     kind = format_of(path)
     with replacing(path) as partial, partial.open("wb") as stream:
-        encode_picture(picture, kind, stream, encoding)
+        notes = encode_picture(picture, kind, stream, encoding)
+    for note in notes:
+        _log.warning("%s: %s", path, note)

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
+
+from nitido.images.colour import Colour
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +18,9 @@ ORIENTATION = 0x0112
 SOFTWARE = 0x0131
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 _PIXELS_ACROSS, _PIXELS_DOWN = 0xA002, 0xA003
-_XMP, _PHOTOSHOP = 700, 34377
+_XMP, _PHOTOSHOP, _ICC = 700, 34377, 34675
+_RESOLUTION_ACROSS, _RESOLUTION_DOWN, _RESOLUTION_UNIT = 282, 283, 296
+_INCHES_PER_UNIT = {2: 1.0, 3: 2.54}
 # A TIFF keeps these beside the tags that lay out its pixels, which must not be copied: names, texts, dates, rating.
 DESCRIPTIVE = frozenset(
     {269, 270, 271, 272, 285, SOFTWARE, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), EXIF_IFD, GPS_IFD}
@@ -27,9 +31,17 @@ _HEADER = b"Exif\x00\x00"
 
 @dataclass(frozen=True)
 class Metadata:
-    """exif: a TIFF block after ``Exif\\0\\0``, without orientation and thumbnail. icc: colour profile. xmp: the packet.
-    dpi: across and down. texts: of a PNG. comment: of a JPEG. photoshop: image resources, where captions (IPTC) are.
-    gamma: of a PNG without profile. Each ``None`` or empty when there is none."""
+    """What is written back beside the pixels; each field ``None`` or empty when there is none.
+
+    exif: a TIFF block after ``Exif\\0\\0``, without orientation and thumbnail.
+    icc: colour profile.
+    xmp: the packet.
+    dpi: across and down.
+    texts: of a PNG.
+    comment: of a JPEG.
+    photoshop: image resources, where captions (IPTC) are.
+    colour: what a PNG, AVIF or HEIF says of its colours beside a profile or without one.
+    """
 
     exif: bytes | None = None
     icc: bytes | None = None
@@ -38,7 +50,7 @@ class Metadata:
     texts: Mapping[str, str] = field(default_factory=dict)
     comment: bytes | None = None
     photoshop: bytes | None = None
-    gamma: float | None = None
+    colour: Colour | None = None
 
     def exif_for(self, width: int, height: int, software: str | None) -> bytes | None:
         """The EXIF block for a result of that size in pixels, with ``software`` added to the names of programs that
@@ -58,23 +70,37 @@ class Metadata:
             return Metadata().exif_for(width, height, software)
 
 
+def cut_exif(block: bytes, limit: int) -> tuple[bytes | None, list[str]]:
+    """An EXIF block of at most ``limit`` bytes, and the names of what was left out for it, the largest first."""
+    exif, left = _parsed(block), []
+    while len(block) > limit:
+        inner = {tag: exif.get_ifd(tag) for tag in (EXIF_IFD, GPS_IFD) if tag in exif}
+        values = [(_size(v), tag, exif) for tag, v in exif.items() if tag not in inner]
+        values += [(_size(v), tag, part) for part in inner.values() for tag, v in part.items()]
+        if not values:
+            return None, [*left, "the rest"]
+        _, tag, part = max(values, key=lambda value: value[0])
+        del part[tag]
+        left.append(ExifTags.TAGS.get(tag, f"tag {tag}"))
+        block = _block(exif)
+    return block, left
+
+
 def append_software(earlier: object, software: str) -> str:
     """The program's name behind those that are there: who edited a picture before is not forgotten."""
     known = str(earlier).strip("\0 ") if isinstance(earlier, str) else ""
     return f"{known}; {software}" if known and not known.endswith(software) else known or software
 
 
-def read_metadata(image: Image.Image) -> Metadata:
-    """What an opened and decoded Pillow image carries. What is damaged is left out with a warning in the log."""
+def read_metadata(image: Image.Image, notes: list[str]) -> Metadata:
+    """What an opened and decoded Pillow image carries. What is damaged is left out, and ``notes`` get a line."""
     info: Mapping[Any, Any] = image.info
-    icc = info.get("icc_profile")
-    if image.mode in ("CMYK", "LAB"):
-        icc = None  # it does not describe the RGB pixels that are written
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or _tag(image, _XMP)
+    icc = info.get("icc_profile") or info.get("icc")
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     texts = getattr(image, "text", None) if image.format == "PNG" else None
     return Metadata(
-        exif=_read_exif(image),
-        icc=icc if isinstance(icc, bytes) else None,
+        exif=_read_exif(image, notes),
+        icc=icc if isinstance(icc, bytes) and icc else None,
         xmp=_upright(xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
         dpi=_dpi(info.get("dpi")),
         texts={
@@ -84,7 +110,28 @@ def read_metadata(image: Image.Image) -> Metadata:
         },
         comment=info.get("comment") if isinstance(info.get("comment"), bytes) else None,
         photoshop=_photoshop(image),
-        gamma=info.get("gamma") if isinstance(info.get("gamma"), float) else None,
+    )
+
+
+def read_tiff_metadata(tags: Mapping[int, Any], exif: Image.Exif, notes: list[str]) -> Metadata:
+    """The same from the tags of a TIFF; exif: of its first directory."""
+    try:
+        kept = Image.Exif()
+        for tag in DESCRIPTIVE & set(exif):
+            kept[tag] = exif.get_ifd(tag) if tag in (EXIF_IFD, GPS_IFD) else exif[tag]
+        block = _block(kept) if len(kept) else None
+    except Exception as error:  # a damaged directory shows as whatever exception
+        notes.append(f"EXIF data cannot be read ({error}); left out")
+        block = None
+    unit = _INCHES_PER_UNIT.get(tags.get(_RESOLUTION_UNIT, 2))
+    across, down = tags.get(_RESOLUTION_ACROSS), tags.get(_RESOLUTION_DOWN)
+    icc, xmp = _bytes_of(tags.get(_ICC)), _bytes_of(tags.get(_XMP))
+    return Metadata(
+        exif=block,
+        icc=icc or None,
+        xmp=_upright(xmp) if xmp else None,
+        dpi=_dpi((across, down), unit) if unit and across and down else None,
+        photoshop=_bytes_of(tags.get(_PHOTOSHOP)),
     )
 
 
@@ -98,21 +145,16 @@ def orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _read_exif(image: Image.Image) -> bytes | None:
+def _read_exif(image: Image.Image, notes: list[str]) -> bytes | None:
     try:
         exif = image.getexif()
-        if image.format == "TIFF":
-            kept = Image.Exif()
-            for tag in DESCRIPTIVE & set(exif):
-                kept[tag] = exif.get_ifd(tag) if tag in (EXIF_IFD, GPS_IFD) else exif[tag]
-            exif = kept
-        elif ORIENTATION in exif:
+        if ORIENTATION in exif:
             kept = _parsed(_block(exif))
             del kept[ORIENTATION]
             exif = kept
         return _block(exif) if len(exif) else None
     except Exception as error:  # a damaged block shows as whatever exception
-        _log.warning("%s: EXIF data cannot be read (%s); left out", getattr(image, "filename", "picture"), error)
+        notes.append(f"EXIF data cannot be read ({error}); left out")
         return None
 
 
@@ -132,21 +174,28 @@ def _parsed(block: bytes | None) -> Image.Exif:
     return exif
 
 
+def _size(value: object) -> int:
+    if isinstance(value, (bytes, str)):
+        return len(value)
+    return 8 * len(value) if isinstance(value, (tuple, list, dict)) else 8
+
+
 def _upright(xmp: object) -> bytes | None:
     """The packet without another opinion on which side is up."""
     return _TURNED.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) else None
 
 
-def _dpi(value: object) -> tuple[float, float] | None:
+def _dpi(value: object, factor: float = 1.0) -> tuple[float, float] | None:
     try:
-        across, down = (float(v) for v in value)  # pyright: ignore[reportGeneralTypeIssues]
+        across, down = (float(v) * factor for v in value)  # pyright: ignore[reportGeneralTypeIssues]
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
 
-def _tag(image: Image.Image, tag: int) -> bytes | None:
-    value = getattr(image, "tag_v2", {}).get(tag)
+def _bytes_of(value: object) -> bytes | None:
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], bytes):
+        return value[0]
     if isinstance(value, tuple) and all(isinstance(v, int) for v in value):
         return bytes(v & 255 for v in value)
     return value if isinstance(value, bytes) else None
@@ -156,4 +205,4 @@ def _photoshop(image: Image.Image) -> bytes | None:
     segments = getattr(image, "applist", ())
     header = b"Photoshop 3.0\x00"
     parts = [data[len(header) :] for name, data in segments if name == "APP13" and data.startswith(header)]
-    return b"".join(parts) or _tag(image, _PHOTOSHOP)
+    return b"".join(parts) or None

@@ -21,6 +21,8 @@ class Picture:
     grey: the file has one colour channel; the three of ``pixels`` are equal.
     deep: the values of a 16-bit picture, uint16 0..65535, H×W×3 BGR or, when grey, H×W; ``None`` for 8 bits.
     metadata: what is written back beside the pixels.
+    lossless: the file keeps every value, though files of its format need not (WebP).
+    notes: what else was in the file and is not here, or was changed; a line each, for people.
     """
 
     pixels: NDArray[np.uint8]
@@ -28,3 +30,5 @@ class Picture:
     grey: bool = False
     deep: NDArray[np.uint16] | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    lossless: bool = False
+    notes: tuple[str, ...] = ()

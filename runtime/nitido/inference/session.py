@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,10 +23,18 @@ from nitido.inference.providers import AUTO, DEVICES, Provider, known_provider
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.properties import read_properties
+from nitido.system.cpus import thread_limit, usable_cpus
+from nitido.wording import count
 
 _log = logging.getLogger(__name__)
 # Where a build's source file and C++ signature stand before the message.
 _ORIGIN = re.compile(r"^/\S+:\d+ .*\)(?: const)? (?=\S)")
+# What a build says of a file whose format or operators are of a later release.
+_TOO_NEW = re.compile(
+    r"Unsupported model IR version: (?P<ir>\d+)(?:, max supported IR version: (?P<most_ir>\d+))?"
+    r"|Opset (?P<opset>\d+) is under development.*?(?:is till opset (?P<most_opset>\d+)|$)",
+    re.DOTALL,
+)
 _RECORD_NODES = "session.record_ep_graph_assignment_info"
 
 
@@ -44,8 +51,8 @@ def open_session(
     device: a short name such as ``cpu``, ``cuda`` or ``openvino``, or the full name of a provider; when it is not
     active afterwards, or takes no part of the model, that is an error. Nodes that it cannot do run on the CPU.
     ``auto``: CUDA where a frame really goes through it, else the CPU.
-    threads: for one operator; default the physical cores. spinning: threads wait busily between frames, which is
-    fastest for a batch and wastes a core for a live stream.
+    threads: for one operator; default the physical cores, or fewer where affinity or a container allows fewer.
+    spinning: threads wait busily between frames, which is fastest for a batch and wastes a core for a live stream.
     provider_options: handed to the provider, such as ``{"device_type": "GPU"}`` for OpenVINO.
 
     Raises ``ProviderUnavailable`` for a device that cannot be had, ``CardMismatch`` for a file that is not ONNX.
@@ -156,6 +163,8 @@ def _open(
             str(path), _session_options(provider, threads, spinning), providers=wanted, enable_fallback=0
         )
     except Exception as error:  # onnxruntime's exceptions share no base but Exception
+        if newer := _needs_newer(path, str(error)):
+            raise CardMismatch(newer) from error
         if provider.device != "cpu":
             raise ProviderUnavailable(
                 f"device '{provider.device}' could not be started: {_first_line(error)}; it needs {provider.needs}"
@@ -175,10 +184,32 @@ def _open(
     taken = nodes_on(session, provider.name) if provider.device != "cpu" else None
     if taken is not None and taken[0] == 0:
         raise ProviderUnavailable(
-            f"device '{provider.device}' is active but took none of the {taken[1]} nodes of {path.name}: "
+            f"device '{provider.device}' is active but took none of the {count(taken[1], 'node')} of {path.name}: "
             "it cannot compute this model, everything would run on the CPU; use another device"
         )
     return session
+
+
+def _needs_newer(path: Path, said: str) -> str:
+    """The message for a model file whose format is too new for this onnxruntime; empty when that is not its fault."""
+    found = _TOO_NEW.search(said)
+    if found is None:
+        return ""
+    what = f"IR version {found['ir']}" if found["ir"] else f"opset {found['opset']}"
+    most = found["most_ir"] or found["most_opset"]
+    try:
+        needed = Card.from_metadata(read_properties(path.read_bytes()), str(path)).min_onnxruntime
+    except (CardMismatch, OSError):  # a model of somebody else's, or of an .ort file
+        needed = ""
+    version = f">={needed}" if _numbers(needed) > _numbers(ort.__version__) else ""
+    return (
+        f"{path} has {what}, which is too new for onnxruntime {ort.__version__}{most and f' (reads up to {most})'}; "
+        f"run: pip install --upgrade '{_installed_wheel()}{version}'"
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def _installed_wheel() -> str:
@@ -192,7 +223,7 @@ def _session_options(provider: Provider, threads: int | None, spinning: bool) ->
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3  # errors only: a warning on stderr is not an answer a user can act on
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or thread_limit() or 0  # 0: the physical cores of the machine
     if provider.device == "xnnpack":
         # It has threads of its own, which those of the session would only hold up.
         options.intra_op_num_threads, spinning = 1, False
@@ -208,9 +239,10 @@ def _session_options(provider: Provider, threads: int | None, spinning: bool) ->
 def _provider_options(provider: Provider, threads: int | None, given: dict[str, str]) -> dict[str, str]:
     defaults: dict[str, str] = {}
     if provider.device == "openvino":
-        defaults = {"device_type": "CPU"} | ({"num_of_threads": str(threads)} if threads else {})
+        count = threads or thread_limit()
+        defaults = {"device_type": "CPU"} | ({"num_of_threads": str(count)} if count else {})
     elif provider.device == "xnnpack":
-        defaults = {"intra_op_num_threads": str(threads or os.cpu_count() or 1)}
+        defaults = {"intra_op_num_threads": str(threads or usable_cpus())}
     return defaults | given
 
 

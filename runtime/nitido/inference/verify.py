@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from nitido.errors import CardMismatch
 from nitido.inference.session import open_session, run_graph
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
-from nitido.model_file.certificate import VECTORS, Vector, difference, vectors_from_text
+from nitido.model_file.certificate import VECTORS, Vector, difference, is_finite, vectors_from_text
 from nitido.model_file.properties import is_intact
+from nitido.model_file.weights import first_not_finite
+
+_ADVICE = "the training behind it has diverged: export another checkpoint"
 
 
 @dataclass(frozen=True)
@@ -48,24 +52,41 @@ class Verdict:
 def verify(name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> Verdict:
     """Replays the certificate of a model, by name or file, on the device at hand.
 
-    Raises ``ModelNotFound``, ``CardMismatch`` for a file without a certificate, ``ProviderUnavailable`` for a device
-    that cannot be had.
+    Raises ``ModelNotFound``, ``CardMismatch`` for a file without a certificate or with weights or certified outputs
+    that are not finite, ``ProviderUnavailable`` for a device that cannot be had.
     """
     path = zoo.find(str(name_or_path))
+    content = path.read_bytes()
+    if path.suffix == ".onnx":
+        _require_finite_weights(content, path)
     session, used = open_session(path, device, threads=threads)
     metadata = session.get_modelmeta().custom_metadata_map
     card = Card.from_metadata(metadata, str(path))
     if VECTORS not in metadata or "mean_tolerance" not in card.certificate:
         raise CardMismatch(f"{path} carries no certificate: it was made by an older nitido; export the model again")
-    replays = [_replay(session, vector) for vector in vectors_from_text(metadata[VECTORS], str(path))]
+    vectors = vectors_from_text(metadata[VECTORS], str(path))
+    tolerances = float(card.certificate["tolerance"]), float(card.certificate["mean_tolerance"])
+    if not all(map(math.isfinite, tolerances)) or not all(is_finite(vector.outputs) for vector in vectors):
+        raise CardMismatch(f"{path}: its certificate holds values that are not finite; {_ADVICE}")
+    replays = [_replay(session, vector) for vector in vectors]
     return Verdict(
         device=used,
         onnxruntime=ort.__version__,
-        intact=is_intact(path.read_bytes()),
-        tolerance=float(card.certificate["tolerance"]),
-        mean_tolerance=float(card.certificate["mean_tolerance"]),
+        intact=is_intact(content),
+        tolerance=tolerances[0],
+        mean_tolerance=tolerances[1],
         replays=replays,
     )
+
+
+def _require_finite_weights(content: bytes, path: Path) -> None:
+    """Raises ``CardMismatch``. Outputs do not show such weights: bytes that are made of NaN are black pictures."""
+    try:
+        broken = first_not_finite(content)
+    except CardMismatch:
+        return  # onnxruntime knows better what is wrong with it
+    if broken:
+        raise CardMismatch(f"{path}: its weights are not finite ({broken}); {_ADVICE}")
 
 
 def _replay(session: ort.InferenceSession, vector: Vector) -> Replay:

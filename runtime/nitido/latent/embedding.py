@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,9 +17,11 @@ from nitido.images.fit import fit_picture
 from nitido.images.io import MAX_PIXELS, SUFFIXES, PictureFile, on_white
 from nitido.latent.autoencoder import Encoder
 from nitido.latent.space import Labels, LatentSpace, Vectors
+from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
 from nitido.system.search import EVERYTHING, Filter, require_files
-from nitido.video import io as video
+from nitido.video import formats as video
+from nitido.wording import count as counted
 
 _log = logging.getLogger(__name__)
 
@@ -70,13 +71,17 @@ def embed_files(
     batch: int = BATCH,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[int], None] = lambda _files: None,
+    finished: Callable[[Path, str], None] = lambda _path, _reason: None,
+    encoded: Callable[[Frame, Vectors], None] = lambda _frames, _means: None,
 ) -> tuple[Embedding, list[tuple[Path, str]]]:
     """The latents of picture files, in their order, and (file, reason) of those that could not be read.
 
     below: folder that the paths of the result are relative to; default: they stay as given. label: for a ``cvae``, the
     class of all. thumbnail: side in pixels of small copies to keep; 0: none. batch: files that go through the net
-    together; decoded pictures are let go as soon as they have the net's size. progress: called with files done, in the
-    caller's thread. Raises ``FrameMismatch`` for a wrong class or an encoder of melodies, and what a run raises.
+    together; decoded pictures are let go as soon as they have the net's size.
+    progress: called with files done. finished: called with each file and why it failed, empty when it did not.
+    encoded: called with pictures, uint8 N×H×W×3 of the net's size, and their latents. All three in the caller's thread.
+    Raises ``FrameMismatch`` for a wrong class or an encoder of melodies, and what a run raises.
     """
     space = encoder.space
     if space.medium != "picture":
@@ -94,7 +99,7 @@ def embed_files(
     means: list[Vectors] = [np.empty((0, space.size), np.float32)]
     variances: list[Vectors] = []
     small: list[Frame] = []
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, "nitido")
+    pool = ThreadPoolExecutor(usable_cpus(), "nitido")
     try:
         for part in _one_batch_ahead(pool, read, paths, batch):
             fitted: list[Frame] = []
@@ -103,13 +108,17 @@ def embed_files(
                     frame, miniature = future.result()
                 except Exception as error:  # one file's surprise must not end the others
                     failed.append((path, _reason(path, error)))
+                    finished(*failed[-1])
                     continue
+                finished(path, "")
                 fitted.append(frame)
                 kept.append((path.relative_to(below) if below else path).as_posix())
                 if miniature is not None:
                     small.append(miniature)
             if fitted:
-                latents = encoder(np.stack(fitted), label)
+                frames = np.stack(fitted)
+                latents = encoder(frames, label)
+                encoded(frames, latents.mean)
                 means.append(latents.mean)
                 if latents.log_var is not None:
                     variances.append(latents.log_var)
@@ -140,8 +149,11 @@ def nearest(
     if metric not in METRICS:
         raise FrameMismatch(f"expected the metric {' or '.join(METRICS)}, found '{metric}'")
     if embedding.model not in ("", space.name) or embedding.z.shape[1] != space.size:
-        found = f"{embedding.z.shape[1]} numbers by {embedding.model or 'a model that the table does not name'}"
-        raise CardMismatch(f"expected latents of {space.size} numbers by {space.name}, found {found}; embed anew")
+        numbers = counted(embedding.z.shape[1], "number")
+        raise CardMismatch(
+            f"expected latents of {counted(space.size, 'number')} by {space.name}, found {numbers} by "
+            f"{embedding.model or 'a model that the table does not name'}; embed anew"
+        )
     spread = np.maximum(space.std, max(_QUIET * float(space.std.max()), 1e-12)).astype(np.float64)
     values = (embedding.z - space.mean) / spread
     wanted = (np.asarray(query, np.float64).reshape(-1) - space.mean) / spread

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch
 from nitido.frames import Frame
+from nitido.wording import count
 
 Points = NDArray[np.float64]
 _LONG, _SHORT = 1400, 700  # pixels of the plane's sides: of the longer one, and the least of the other
@@ -87,7 +88,7 @@ def draw_map(plane: Plane, thumbnails: NDArray[np.uint8] | None = None, groups: 
         shown = _paste(canvas, places, thumbnails, colours if coloured else [_INK] * len(points))
     if coloured:
         _draw_legend(canvas, names)
-    note = f"{len(points)} pictures" + (f", {shown} of them shown" if thumbnails is not None else "")
+    note = count(len(points), "picture") + (f", {shown} of them shown" if thumbnails is not None else "")
     _write(canvas, note, (canvas.shape[1] - _RIGHT, canvas.shape[0] - 14), right=True)
     return canvas
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nitido.errors import FrameMismatch
 from nitido.latent.autoencoder import CHUNK, Decoder
 from nitido.latent.space import LatentSpace, Vectors
+from nitido.wording import count
 
 PATHS = ("linear", "spherical")
 _ALIGNED = 1e-4  # radians: below it, and as close to the opposite, a sphere gives no direction to go
@@ -64,7 +65,7 @@ def between(start: Vectors, end: Vectors, steps: int, path: str = "linear") -> V
         raise FrameMismatch(f"expected two steps or more on a path {' or '.join(PATHS)}, found {steps} on '{path}'")
     a, b = np.asarray(start, np.float64).reshape(-1), np.asarray(end, np.float64).reshape(-1)
     if a.shape != b.shape:
-        raise FrameMismatch(f"expected two latents of one size, found {a.size} and {b.size} numbers")
+        raise FrameMismatch(f"expected two latents of one size, found {a.size} and {count(b.size, 'number')}")
     share = np.linspace(0.0, 1.0, steps)[:, None]
     straight = (1 - share) * a + share * b
     lengths = np.linalg.norm(a), np.linalg.norm(b)

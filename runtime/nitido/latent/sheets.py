@@ -14,9 +14,10 @@ from PIL import Image
 
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.frames import Frame, is_frame
-from nitido.images.io import MAX_PIXELS, SUFFIXES, Picture, write_picture
+from nitido.images.io import MAX_PIXELS, WRITTEN, Picture, write_picture
 from nitido.system.files import write_whole
-from nitido.video import io as video
+from nitido.video import formats as video
+from nitido.wording import count as counted
 
 _BACKGROUND = 96  # tells pictures apart whether they are dark or light
 _STRIP = 1600  # pixels across, beyond which a strip goes on in another row
@@ -45,11 +46,11 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:
         taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
-    elif suffix in SUFFIXES | video.WRITTEN | {".gif"}:
+    elif suffix in WRITTEN | video.WRITTEN | {".gif"}:
         taken = path.exists()
     else:
         raise SinkUnavailable(
-            f"cannot write {path}: expected a picture ({' '.join(sorted(SUFFIXES))}), an animation "
+            f"cannot write {path}: expected a picture ({' '.join(sorted(WRITTEN))}), an animation "
             f"(.gif {' '.join(sorted(video.WRITTEN))}) or a folder"
         )
     if taken and not overwrite:
@@ -69,14 +70,16 @@ def write_frames(path: Path, frames: Iterable[Frame], count: int, style: Style =
         for number, frame in enumerate(pictures, 1):
             name = f"{number:0{max(4, len(str(count)))}}.png"
             write_picture(path / name, _as_picture(enlarged(frame, style.zoom or 1)))
-    elif suffix in SUFFIXES:
+    elif suffix in WRITTEN:
         write_picture(path, _as_picture(contact_sheet(frames, count, style)))
     else:
         moving = (enlarged(frame, style.zoom or _zoom_for(frame)) for frame in pictures)
         if suffix == ".gif":
             write_whole(path, _gif(moving, style.fps))
         else:
-            with video.VideoSink(path, style.fps) as sink:
+            from nitido.video.writer import VideoSink
+
+            with VideoSink(path, style.fps) as sink:
                 for frame in moving:
                     sink.write(frame)
 
@@ -125,7 +128,7 @@ def _checked(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
             break
         yield frame
     if found != count or not count:
-        raise FrameMismatch(f"expected {max(1, count)} pictures, found {'more' if found > count else found}")
+        raise FrameMismatch(f"expected {counted(max(1, count), 'picture')}, found {'more' if found > count else found}")
 
 
 def _columns(count: int, pitch: int, *, strip: bool) -> int:

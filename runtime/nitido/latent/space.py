@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch
 from nitido.model_file.card import Card
+from nitido.wording import count as counted
 
 Vectors = NDArray[np.float32]
 Labels = int | str | NDArray[np.int64] | None
@@ -108,7 +109,7 @@ class LatentSpace:
             return np.full(count, self.label(labels if isinstance(labels, str) else int(labels)), np.int64)
         numbers = np.asarray(labels)
         if numbers.shape != (count,) or numbers.dtype.kind not in "iu":
-            raise FrameMismatch(f"expected {count} class numbers, found {numbers.dtype} {numbers.shape}")
+            raise FrameMismatch(f"expected {counted(count, 'class number')}, found {numbers.dtype} {numbers.shape}")
         for number in np.unique(numbers):
             self.label(int(number))
         return numbers.astype(np.int64)

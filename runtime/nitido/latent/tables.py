@@ -16,6 +16,7 @@ from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.latent.embedding import Embedding
 from nitido.latent.space import Vectors
 from nitido.system.files import write_whole
+from nitido.wording import count
 
 _MODEL = b"nitido.model"  # in the metadata of a parquet file
 
@@ -94,7 +95,7 @@ def _from_csv(data: bytes) -> Embedding:
     values: list[list[float]] = []
     for row in rows:
         if len(row) != len(header):
-            raise ValueError(f"line {rows.line_num} has {len(row)} values, expected {len(header)}")
+            raise ValueError(f"line {rows.line_num} has {count(len(row), 'value')}, expected {len(header)}")
         paths.append(row[0])
         values.append([float(row[i]) for i in ours])
     return _split(paths, [header[i] for i in ours], np.array(values, np.float32).reshape(len(paths), len(ours)), "")

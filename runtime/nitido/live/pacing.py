@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from nitido.frames import Frame
-from nitido.live.sinks import Sink
+from nitido.live.sinks import Sink, TimedSink
 
 
 class Pacer:
@@ -47,12 +47,42 @@ class PacedWriter:
     def write(self, frame: Frame, moment: float) -> None:
         """Writes a frame H×W×3, uint8 BGR, that belongs at ``moment`` (seconds). Raises what the sink raises."""
         last = self._last
-        if last is not None and last.shape != frame.shape:  # a camera that came back with another size
-            size = (last.shape[1], last.shape[0])
-            frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+        frame = frame if last is None else _sized(frame, last.shape)
         copies = self._pacer.copies(moment) if self._pacer else 1
         for _ in range(copies - 1):
             self._sink.write(frame if last is None else last)
         if copies:
             self._sink.write(frame)
         self._last = frame
+
+
+class TimedWriter:
+    """Writes frames to a sink that keeps their times, all of the first one's size.
+
+    longest_gap: seconds; a longer one, as when a camera was lost, is closed up. ``None``: all are kept, as a clip has
+    them.
+    """
+
+    def __init__(self, sink: TimedSink, *, longest_gap: float | None = 2.0) -> None:
+        self._sink, self._longest = sink, longest_gap
+        self._shape: tuple[int, ...] | None = None
+        self._last: float | None = None
+        self._shift = 0.0
+
+    def write(self, frame: Frame, moment: float) -> None:
+        """Writes a frame H×W×3, uint8 BGR, that belongs at ``moment`` (seconds). Raises what the sink raises."""
+        if self._shape is None:
+            self._shape = frame.shape
+            if self._longest is not None:
+                self._shift = -moment  # a recording begins with its first frame
+        elif self._longest is not None and self._last is not None and moment - self._last > self._longest:
+            self._shift -= moment - self._last - 1 / (self._sink.fps or 30.0)
+        self._last = moment
+        self._sink.write_at(_sized(frame, self._shape), max(0.0, moment + self._shift))
+
+
+def _sized(frame: Frame, shape: tuple[int, ...]) -> Frame:
+    """A frame of a camera that came back with another size, in the size that it had."""
+    if frame.shape == shape:
+        return frame
+    return np.asarray(cv2.resize(frame, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)

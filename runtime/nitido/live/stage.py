@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from nitido.frames import Frame
 from nitido.inference.model import Model
+from nitido.live.fade import Fade, passed_through
 from nitido.live.half_size import restore_half
 from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
 from nitido.live.state import Captured, Controls
@@ -62,6 +62,8 @@ class Stage(Protocol):
 class LadderStage:
     """Restores frames through variants of a model, from best to fastest, as the ladder says.
 
+    A change to or from passthrough takes a few frames, see :mod:`nitido.live.fade`.
+
     A recurrent model remembers as long as rung, strength and frame size stay; each change starts without a past.
     """
 
@@ -73,6 +75,8 @@ class LadderStage:
         rungs = plan_rungs(variant_names(models), halving=models[0].card.scale == 1)
         self._ladder = Ladder(rungs, 1.0 / fps) if fps else None
         self._best = rungs[0]
+        card = models[0].card
+        self._fade = Fade(denoising=card.task == "denoise" and card.scale == 1)
         self._turn = 0
         self._bypassed = False
         self._key: tuple[Rung, float] | None = None
@@ -96,14 +100,22 @@ class LadderStage:
         rung = self._ladder.rung if self._ladder else self._best
         if self._bypassed:
             rung = _BYPASS
+            self._fade.end()
         self._turn += 1
         if self._turn % rung.every:
             return None
-        return Restored(self.restore(captured.frame, rung, controls.strength), rung.name)
+        result = self.restore(captured.frame, rung, controls.strength)
+        return Restored(self._fade(captured.frame, result, controls.strength), rung.name)
 
     def observe(self, busy: float, now: float) -> Change | None:
         """Lets the ladder decide, unless the frame was bypassed."""
-        return self._ladder.observe(busy, now) if self._ladder and not self._bypassed else None
+        if self._ladder is None or self._bypassed:
+            return None
+        before = self._ladder.rung
+        change = self._ladder.observe(busy, now)
+        if change is not None:
+            self._fade.begin(before, self._ladder.rung)
+        return change
 
     def restore(self, frame: Frame, rung: Rung, strength: float = 1.0) -> Frame:
         """The frame H×W×3, uint8 BGR, restored as ``rung`` says; returns (s·H)×(s·W)×3 for models of scale s.
@@ -119,14 +131,6 @@ class LadderStage:
         if self._key != (rung, inside):
             self._key, self._run = (rung, inside), _runner(model, inside)
         return restore_half(frame, self._run, strength) if halved else self._run(frame)
-
-
-def passed_through(frame: Frame, scale: int) -> Frame:
-    """A frame that no model sees, ``scale`` times as large: bicubically; at scale 1 the frame itself."""
-    if scale == 1:
-        return frame
-    size = (frame.shape[1] * scale, frame.shape[0] * scale)
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _runner(model: Model, strength: float) -> Callable[[Frame], Frame]:

@@ -14,11 +14,13 @@ class Captured:
     frame: uint8 H×W×3, BGR.
     index: place in the source, from 0.
     at: seconds on the run's clock.
+    time: seconds at which a clip says that it belongs; ``None`` for what comes in its own time.
     """
 
     frame: Frame
     index: int
     at: float
+    time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Shot:
 
     before: H×W×3 as captured. after: (s·H)×(s·W)×3, uint8 BGR like all frames. index: place in the source, from 0.
     captured: seconds on the run's clock. busy: seconds that the restoration took. rung: name of the ladder's step.
+    time: seconds at which a clip says that the frame belongs, or ``None``.
     """
 
     before: Frame
@@ -35,6 +38,7 @@ class Shot:
     captured: float
     busy: float
     rung: str
+    time: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nitido.live.ladder import Change, percentile_95
+from nitido.wording import count
 
 _RECENT = 60  # frames for the p50 and p95 on the screen
 _FPS_SPAN = 3.0  # seconds for the fps on the screen
@@ -41,13 +42,11 @@ class LiveReport:
 
     def line(self) -> str:
         """The report as one line."""
-        plural = "" if len(self.changes) == 1 else "s"
-        again = "" if self.reconnects == 1 else "s"
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         return (
-            f"{self.shown} of {self.captured} frames shown, {self.dropped} dropped{skipped}, {self.fps:.1f} fps, "
-            f"p50 {self.p50_ms:.0f} ms, p95 {self.p95_ms:.0f} ms, {len(self.changes)} ladder change{plural}, "
-            f"{self.reconnects} reconnect{again}; {self.ended}"
+            f"{self.shown} of {count(self.captured, 'frame')} shown, {self.dropped} dropped{skipped}, "
+            f"{self.fps:.1f} fps, p50 {self.p50_ms:.0f} ms, p95 {self.p95_ms:.0f} ms, "
+            f"{count(len(self.changes), 'ladder change')}, {count(self.reconnects, 'reconnect')}; {self.ended}"
         )
 
     def to_dict(self) -> dict[str, Any]:

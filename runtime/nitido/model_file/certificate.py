@@ -47,6 +47,11 @@ def difference(expected: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray
     return largest, total / max(1, count), identical
 
 
+def is_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether no float is NaN or infinite."""
+    return all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
+
+
 def vectors_to_text(vectors: Sequence[Vector]) -> str:
     """The metadata entry: JSON, arrays as base64 of zlib of their bytes in C order, with the SHA-256 of those bytes."""
     rows = [

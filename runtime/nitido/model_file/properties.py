@@ -25,7 +25,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # how protobuf lays out a fiel
 
 def read_properties(model: bytes) -> dict[str, str]:
     """All properties of a model file. Raises ``CardMismatch`` when the bytes are no ONNX file."""
-    return dict(_read_entry(value) for number, _, value in _fields(model) if number == _PROPERTIES)
+    return dict(_read_entry(value) for number, _, value in read_fields(model) if number == _PROPERTIES)
 
 
 def with_properties(model: bytes, entries: Mapping[str, str | None]) -> bytes:
@@ -37,7 +37,7 @@ def with_properties(model: bytes, entries: Mapping[str, str | None]) -> bytes:
     sealed = SEAL in read_properties(model)
     replaced = {SEAL, *entries}
     # Of two entries with one name a reader may take either, so the old one goes.
-    kept = [w for n, w, value in _fields(model) if n != _PROPERTIES or _read_entry(value)[0] not in replaced]
+    kept = [w for n, w, value in read_fields(model) if n != _PROPERTIES or _read_entry(value)[0] not in replaced]
     added = {key: text for key, text in entries.items() if text is not None} | ({SEAL: UNSEALED} if sealed else {})
     stamped = b"".join(kept) + b"".join(_entry(key, text) for key, text in added.items())
     return seal(stamped) if sealed else stamped
@@ -59,7 +59,7 @@ def is_intact(model: bytes) -> bool | None:
 
 
 def _read_entry(message: bytes) -> tuple[str, str]:
-    parts = {number: value.decode("utf-8", "replace") for number, _, value in _fields(message)}
+    parts = {number: value.decode("utf-8", "replace") for number, _, value in read_fields(message)}
     return parts.get(1, ""), parts.get(2, "")
 
 
@@ -81,19 +81,19 @@ def _varint(value: int) -> bytes:
     return bytes(groups)
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def read_fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """(number, the whole field as it stands, its value where that is bytes) of each field of a message."""
     at = 0
     while at < len(message):
         start = at
-        tag, at = _read_varint(message, at)
+        tag, at = read_varint(message, at)
         kind, value = tag & 7, b""
         if kind == _VARINT:
-            _, at = _read_varint(message, at)
+            _, at = read_varint(message, at)
         elif kind in (_FIXED64, _FIXED32):
             at += 8 if kind == _FIXED64 else 4
         elif kind == _BYTES:
-            length, at = _read_varint(message, at)
+            length, at = read_varint(message, at)
             value = message[at : at + length]
             at += length
         else:
@@ -103,7 +103,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield tag >> 3, message[start:at], value
 
 
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+def read_varint(message: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while at < len(message) and shift < 70:
         byte = message[at]

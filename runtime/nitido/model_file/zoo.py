@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from nitido.errors import CardMismatch, ModelNotFound
+from nitido.wording import did_you_mean
 
 INDEX = "index.json"
 ENVIRONMENT = "NITIDO_MODELS"
@@ -89,12 +91,16 @@ def find(name: str, scale: int | None = None) -> Path:
     if alike:
         scales = ", ".join(f"×{e.scale}" for e in alike)
         raise ModelNotFound(f"no model for '{name}' ×{scale}: there are {scales}; or name a model file with --model")
+    near = did_you_mean(name, [*model_names(known), *latent_names(known), *(p.name for p in Path().glob("*.onnx"))])
+    if near:
+        raise ModelNotFound(f"no model named '{name}'{near} 'nitido models' lists those at hand")
     names = ", ".join(e.name for e in known) or "none installed"
     raise ModelNotFound(f"no model named '{name}': expected an .onnx or .ort file, or one of: {names}")
 
 
 def find_part(name_or_path: str | Path, part: str) -> Path:
-    """The file of the ``encoder`` or ``decoder`` of a model by name or file.
+    """The file of the ``encoder`` or ``decoder`` of a model by name or file. Of a name that is neither in an index nor
+    in a folder of ``NITIDO_MODELS``, it is the file in the current folder: ``NAME.encoder.onnx``.
 
     Raises ``ModelNotFound`` when there is none, ``CardMismatch`` when the model at hand is of another kind.
     """
@@ -113,11 +119,27 @@ def find_part(name_or_path: str | Path, part: str) -> Path:
     except ModelNotFound:
         if name in known:
             raise  # in the index and not in the folder
+        here = Path(f"{name}.onnx")
+        if here.is_file():
+            return here
         if given in known:
             raise CardMismatch(
                 f"{given} is a model for '{known[given].task}' and has no {part}; {parts_at_hand(part)}"
             ) from None
-        raise ModelNotFound(f"no {part} of a model named '{given}'; {parts_at_hand(part)}") from None
+        near = did_you_mean(given, latent_names(list(known.values()))) or ";"
+        raise ModelNotFound(f"no {part} of a model named '{given}'{near} {parts_at_hand(part)}") from None
+
+
+def model_names(known: Iterable[Entry], tasks: Collection[str] = ()) -> list[str]:
+    """What :func:`find` takes as the name of an indexed model, files apart: the models' names, and the tasks that one
+    of them stands for. tasks: only models for these; empty: all."""
+    chosen = [entry for entry in known if not tasks or entry.task in tasks]
+    return sorted({e.name for e in chosen} | {e.task for e in chosen if e.default and e.takes_frames})
+
+
+def latent_names(known: Iterable[Entry]) -> list[str]:
+    """The names of indexed latent models, without the part."""
+    return sorted({e.name.removesuffix(f".{part}") for e in known for part, task in PARTS.items() if e.task == task})
 
 
 def default_latent_model() -> str:

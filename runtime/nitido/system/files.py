@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import logging
 import os
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,10 +16,94 @@ from pathlib import Path
 
 from nitido.errors import SinkUnavailable
 
+_log = logging.getLogger(__name__)
+
+_LONGEST_NAME = 255  # bytes, of nearly every file system
+# What a file system answers that cannot sync. Anything else, such as a full disk or a broken one, is a failure.
+_NO_SYNC = frozenset(
+    getattr(errno, name)
+    for name in ("EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EROFS", "EPERM", "EACCES", "ENOTTY")
+    if hasattr(errno, name)
+)
+_unsynced: set[int] = set()  # devices of which this process has said so
+
 
 def partial_path(path: Path) -> Path:
-    """The hidden name beside ``path`` under which it is written until it is complete."""
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+    """The hidden name beside ``path`` under which it is written until it is complete. It ends as ``path`` does, and is
+    never longer than the file system allows: of a long name it holds the beginning and a digest."""
+    return path.with_name(_hidden_name(path, path.stem, f".partial{path.suffix}"))
+
+
+def _hidden_name(path: Path, stem: str, end: str) -> str:
+    """``.STEM`` and ``end``, with the stem shortened where that would be too long a name beside ``path``."""
+    name = f".{stem}{end}"
+    if len(os.fsencode(name)) <= (longest := _longest_name(path.parent, len(os.fsencode(name)))):
+        return name
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    room = longest - len(os.fsencode(f"..{digest}{end}"))
+    while stem and len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f".{stem}.{digest}{end}"
+
+
+def _longest_name(folder: Path, length: int) -> int:
+    """The longest name in bytes that a folder can hold, or its nearest parent that exists; asked only when ``length``
+    comes near it."""
+    if length <= 100 or not hasattr(os, "pathconf"):
+        return _LONGEST_NAME
+    for place in (folder, *folder.parents):
+        try:
+            return min(_LONGEST_NAME, os.pathconf(place, "PC_NAME_MAX"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            break
+    return _LONGEST_NAME
+
+
+def sync_to_disk(descriptor: int, path: Path) -> None:
+    """Waits until what was written is on the disk. Where the file system cannot, says so once in the log.
+
+    path: of the file, for the message. Raises ``OSError`` when the disk is full or broken.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+        device = os.fstat(descriptor).st_dev
+        if device not in _unsynced:
+            _unsynced.add(device)
+            _log.warning(
+                "%s: this file system cannot sync (%s); after a power failure results may be incomplete",
+                path.parent,
+                error.strerror or error,
+            )
+
+
+def copy_mode(source: Path, path: Path) -> None:
+    """Gives a file the permissions of another one; where the file system cannot, says so in the log."""
+    try:
+        path.chmod(stat.S_IMODE(source.stat().st_mode) & 0o777)
+    except OSError as error:
+        _log.warning("%s: its permissions cannot be kept: %s", path, error.strerror or error)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something under a name. Where the system cannot look, because the name is too long or a folder
+    above it may not be searched, there is nothing; ``Path.exists`` raises."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder under a name; as :func:`exists`, where ``Path.is_dir`` raises."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -29,14 +117,22 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
+        _sync_file(partial)
         partial.replace(path)
     except OSError as error:
         raise SinkUnavailable(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
     finally:
         if path.parent.is_dir():
             partial.unlink(missing_ok=True)
+
+
+def _sync_file(path: Path) -> None:
+    # Only Windows asks for a descriptor that may write, which a file with the mode of a read-only one would not give.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        sync_to_disk(descriptor, path)
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -53,7 +149,9 @@ def replacing_folder(path: Path, *, advice: str = "nothing was changed") -> Iter
     comes out as ``SinkUnavailable``; advice: how its message ends.
     """
     path = Path(os.path.realpath(path))
-    draft, old = (path.with_name(f".{path.name}.{secrets.token_hex(4)}.{part}") for part in ("partial", "old"))
+    draft, old = (
+        path.with_name(_hidden_name(path, path.name, f".{secrets.token_hex(4)}.{part}")) for part in ("partial", "old")
+    )
     try:
         draft.mkdir(parents=True)
         yield draft
@@ -75,7 +173,7 @@ def replacing_folder(path: Path, *, advice: str = "nothing was changed") -> Iter
 def refuse_existing(paths: Iterable[Path], *, overwrite: bool, choose: str = "another name") -> None:
     """Raises ``SinkUnavailable`` when one of the paths exists, unless ``overwrite``. choose: what to choose instead."""
     for path in paths:
-        if path.exists() and not overwrite:
+        if exists(path) and not overwrite:
             raise SinkUnavailable(f"{path} exists; choose {choose} or give --overwrite")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import socket
@@ -13,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from nitido.system.cpus import physical_cores, usable_cpus
 
 # What makes these models fast, by the name that Linux gives it.
 _X86 = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX-512 VNNI": "avx512_vnni", "AVX-VNNI": "avx_vnni"}
@@ -60,14 +61,13 @@ def describe_machine(root: Path = Path("/")) -> Machine:
     info = _read(root / "proc/cpuinfo")
     name, flags = parse_cpuinfo(info)
     known = _ARM if platform.machine().lower() in ("aarch64", "arm64", "armv7l", "armv8l") else _X86
-    logical = os.cpu_count() or 1
     return Machine(
         system=f"{_system(root)} {platform.machine()}",
         cpu=name or platform.processor() or "unknown",
         features={title: flag in flags if flags else None for title, flag in known.items()},
-        physical_cores=_physical_cores(root),
-        logical_cpus=logical,
-        usable_cpus=_usable(root, logical),
+        physical_cores=physical_cores(root),
+        logical_cpus=os.cpu_count() or 1,
+        usable_cpus=usable_cpus(root),
     )
 
 
@@ -128,19 +128,6 @@ def _linux_camera(root: Path, node: Path) -> Camera | None:
     usable = os.access(node, os.R_OK | os.W_OK)
     detail = "" if usable else "no permission; run: sudo usermod -aG video $USER, then log in again"
     return Camera(_read(facts / "name").strip() or node.name, str(node), usable, detail)
-
-
-def _physical_cores(root: Path) -> int | None:
-    lists = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
-    return len({text for path in lists if (text := _read(path).strip())}) or None
-
-
-def _usable(root: Path, logical: int) -> int:
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
-    quota, _, period = _read(root / "sys/fs/cgroup/cpu.max").strip().partition(" ")
-    if quota.isdigit() and period.isdigit():
-        affinity = min(affinity, max(1, math.ceil(int(quota) / int(period))))
-    return affinity
 
 
 def _system(root: Path) -> str:

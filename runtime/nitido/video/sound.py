@@ -1,107 +1,66 @@
-"""The sound of a video into its result, by ffmpeg where it is installed. OpenCV writes pictures only."""
+"""Sound that a container cannot hold as it is, encoded again."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
 
-from nitido.errors import SinkUnavailable
-from nitido.system.files import replacing
+from nitido.video.library import load_av
 
-_log = logging.getLogger(__name__)
-
-_RESERVE = 5 << 20  # bytes; more than a VideoSink keeps for itself, so that a full disk is told here and ends the run
-_FULL = {"No space left on device": errno.ENOSPC, "Disk quota exceeded": errno.EDQUOT}
-# Of a file that lacks its end ffmpeg says so and exits with 0 all the same.
-_CUT_SHORT = ("Error writing trailer", "Error closing file")
-_TWICE = ", since one with sound is written twice"
+_BIT_RATE = 96_000  # per channel: twice what is usually taken for transparent
+_SAMPLES = 1024  # of a packet, where the encoder does not say
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # what a file means that only says how many channels
+_PAUSE = 0.1  # seconds: a longer pause in the sound is kept
 
 
-@dataclass(frozen=True)
-class SilentVideo:
-    """Where a video is written first. path: to write to. twice: a copy with the sound will be written beside it."""
+def recoded_sound(stream: Any, output: Any, suffix: str) -> tuple[Callable[[Any], list[Any]], str]:
+    """A new stream of ``output`` and what makes its packets of those of ``stream``; with the name of the codec.
 
-    path: Path
-    twice: bool
+    Raises what PyAV raises, for sound that cannot be decoded.
+    """
 
-    def require_room(self, frame_bytes: int, frames: int) -> None:
-        """Makes sure of room for a further frame behind ``frames`` others, and for the copy of all there is. Raises
-        ``SinkUnavailable`` with the ``OSError`` of a full disk as its cause."""
-        written = _size(self.path.with_name(f".{self.path.stem}.partial{self.path.suffix}"))  # as a VideoSink calls it
-        needed = (2 if self.twice else 1) * written + _RESERVE + 2 * frame_bytes + 64 * frames
+    av = load_av()
+    codec = {".webm": "libopus", ".avi": "libmp3lame"}.get(suffix, "aac")
+    rate = 48_000 if codec == "libopus" else min(stream.codec_context.sample_rate, 48_000)
+    channels = stream.codec_context.layout.nb_channels
+    if codec == "libmp3lame":
+        channels = min(channels, 2)
+    layout = _LAYOUTS.get(channels, stream.codec_context.layout.name)
+    made = output.add_stream(codec, rate=rate)
+    made.codec_context.layout = layout
+    made.codec_context.bit_rate = _BIT_RATE * channels
+    made.metadata.update({key: value for key, value in stream.metadata.items() if key in ("language", "title")})
+    made.disposition = stream.disposition
+    wanted = made.codec_context.codec.audio_formats
+    resampler = av.AudioResampler(format=wanted[0].name if wanted else "fltp", layout=layout, rate=rate)
+    fifo = av.AudioFifo()
+    position: int | None = None  # in samples, of the first one in the queue
+
+    def carry(packet: Any) -> list[Any]:
+        nonlocal position
         try:
-            room = written + shutil.disk_usage(next(p for p in self.path.absolute().parents if p.is_dir())).free
-        except OSError:
-            return  # writing will tell
-        if room < needed:
-            wanted = f"a video needs at least {needed / 1e6:.1f} MB{_TWICE if self.twice else ''}"
-            full = OSError(errno.ENOSPC, f"it has room for {room / 1e6:.1f} MB, {wanted}")
-            raise SinkUnavailable(f"cannot write {self.path}: {full.strerror}; nothing was kept, make room") from full
+            frames = stream.codec_context.decode(packet) if packet is None else packet.decode()
+        except av.error.InvalidDataError:
+            return []  # a damaged packet
+        packets: list[Any] = []
+        for frame in [*frames, *([None] if packet is None else [])]:
+            for piece in resampler.resample(frame):
+                at = None if piece.pts is None else round(piece.pts * (piece.time_base or Fraction(1, rate)) * rate)
+                expected = None if position is None else position + fifo.samples
+                if position is None or expected is None:
+                    position = at or 0
+                elif at is not None and at - expected > _PAUSE * rate:
+                    position += at - expected
+                piece.pts = None
+                fifo.write(piece)
+            size = made.codec_context.frame_size or _SAMPLES
+            while (block := fifo.read(size, partial=frame is None)) is not None:
+                block.pts, block.time_base, block.sample_rate = position, Fraction(1, rate), rate
+                position = (position or 0) + block.samples
+                packets += made.encode(block)
+        if packet is None:
+            packets += made.encode(None)
+        return packets
 
-
-@contextmanager
-def with_sound(source: Path, target: Path) -> Iterator[SilentVideo]:
-    """Where to write the silent video; when the block ends well, it becomes ``target`` with the sound of ``source``,
-    unchanged, as far as the container can hold it. Without ffmpeg, or when it cannot join the two, without sound.
-
-    Raises ``SinkUnavailable`` when the disk is too full for the copy with sound; then nothing is left."""
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None or not _has_sound(ffmpeg, source):
-        yield SilentVideo(target, twice=False)
-        return
-    silent = target.with_name(f".{target.stem}.silent{target.suffix}")
-    try:
-        yield SilentVideo(silent, twice=True)
-        with replacing(target) as partial:
-            if complaint := _join(ffmpeg, silent, source, partial):
-                _log.warning("%s: without sound, ffmpeg said: %s", target, complaint)
-                silent.replace(partial)
-    finally:
-        if target.parent.is_dir():
-            silent.unlink(missing_ok=True)
-
-
-def _join(ffmpeg: str, silent: Path, source: Path, target: Path) -> str:
-    """Writes the copy with sound; returns why it is not whole, empty when it is. Raises ``OSError`` when the disk is
-    too full for it."""
-    inputs = ["-i", f"file:{silent}", "-i", f"file:{source}"]
-    code, said = _run(ffmpeg, "-y", *inputs, "-map", "0:v", "-map", "1:a?", "-c", "copy", f"file:{target}")
-    for words, number in _FULL.items():
-        if words in said:
-            raise OSError(number, f"{words}, the video needs {2 * _size(silent) / 1e6:.1f} MB{_TWICE}")
-    if code == 0 and not any(words in said for words in _CUT_SHORT):
-        return ""
-    return (said.splitlines() or ["nothing"])[0]
-
-
-def _has_sound(ffmpeg: str, source: Path) -> bool:
-    """Whether a video has sound; where ffmpeg cannot tell, it may have."""
-    _, said = _run(ffmpeg, "-i", f"file:{source}", "-map", "0:a:0", "-c", "copy", "-t", "0", "-f", "null", "-")
-    return "matches no streams" not in said
-
-
-def _run(ffmpeg: str, *arguments: str) -> tuple[int, str]:
-    """Exit code and errors."""
-    # In a session of its own: a Ctrl-C is for the batch, which then finishes what it has in hand.
-    done = subprocess.run(
-        [ffmpeg, "-v", "error", "-nostdin", *arguments],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        start_new_session=True,
-    )
-    return done.returncode, done.stderr
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+    return carry, codec.removeprefix("lib")

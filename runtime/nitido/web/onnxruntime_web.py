@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -29,6 +30,10 @@ BINARY = "ort-wasm-simd-threaded.wasm"
 LICENCE = "LICENSE"
 _FOLDER = f"{PACKAGE}-{VERSION}"
 _PATIENCE = 600  # seconds for 33 MB
+_ANSWER = 8  # seconds for a registry to answer at all; npm by itself goes on trying for minutes
+_UNREACHABLE = re.compile(
+    r"\b(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|E(?:NET|HOST)UNREACH|ERR_SOCKET_TIMEOUT|network timeout)\b"
+)
 
 
 def find_engine() -> Traversable:
@@ -74,7 +79,8 @@ def _fetch() -> bytes:
             f"with --from {archive}"
         )
     with tempfile.TemporaryDirectory() as place:
-        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--loglevel=error"]
+        _require_registry(npm, place)
+        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--loglevel=error", "--fetch-retries=1"]
         try:
             done = subprocess.run(
                 command, cwd=place, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False
@@ -85,6 +91,26 @@ def _fetch() -> bytes:
             reason = next((line for line in done.stderr.splitlines() if line.strip()), "no reason given")
             raise SourceUnavailable(f"npm could not fetch {archive} ({reason}); see that npm reaches its registry")
         return _read(Path(place) / archive)
+
+
+def _require_registry(npm: str, folder: str) -> None:
+    """Raises ``SourceUnavailable`` when npm's registry does not answer at once. Whatever it answers is an answer: not
+    every mirror knows this question."""
+    flags = ("--fetch-retries=0", f"--fetch-timeout={1000 * _ANSWER}", "--no-update-notifier", "--loglevel=error")
+    try:
+        done = subprocess.run(
+            [npm, "ping", *flags], cwd=folder, capture_output=True, text=True, errors="replace", timeout=_ANSWER + 4,
+            check=False,
+        )  # fmt: skip
+        found = _UNREACHABLE.search(done.stderr) if done.returncode else None
+        reason = found[0] if found else ""
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {_ANSWER + 4} seconds"
+    if reason:
+        raise SourceUnavailable(
+            f"npm cannot reach its registry ({reason}); check the network or npm's proxy settings, or run "
+            f"'npm pack {PACKAGE}@{VERSION}' elsewhere and give the file with --from {_FOLDER}.tgz"
+        )
 
 
 def _read(archive: Path) -> bytes:

@@ -40,7 +40,7 @@ def test_results_inside_the_folder_are_not_sources(tmp_path: Path) -> None:
 
 
 def test_videos_that_can_only_be_read_get_another_ending(tmp_path: Path) -> None:
-    (tmp_path / "clip.webm").write_text("")
+    (tmp_path / "clip.MTS").write_text("")
     (job,) = plan_jobs([tmp_path], tmp_path / "out")
     assert (job.target.name, job.problem) == ("clip.mp4", "")
     (tmp_path / "clip.mp4").write_text("")

@@ -67,7 +67,7 @@ def test_a_report_says_what_is_well_and_what_to_mend() -> None:
         "off by 9",
         "no index",
         "no permission",
-        "--threads 2",
+        "this process may use 2, and starts as many threads",
     ):
         assert part in ill
 

@@ -13,7 +13,7 @@ from PIL import Image
 from nitido.latent.autoencoder import load_decoder
 from nitido.latent.melody import piano_roll, read_midi, write_midi
 from nitido.latent.sampling import draw
-from nitido.video.io import VideoSource
+from nitido.video.reader import VideoSource
 from support.commands import nitido
 from support.latent_models import STEPS, halves, latent_space, write_latent_model, write_melody_model
 

@@ -63,7 +63,7 @@ def test_classes_are_told_by_name_or_number(tmp_path: Path) -> None:
     for wrong in ("purple", 3, -1, "-1", np.array([5])):
         with pytest.raises(FrameMismatch, match="no class"):
             decoder(zero, wrong)
-    with pytest.raises(FrameMismatch, match="expected 1 class numbers"):
+    with pytest.raises(FrameMismatch, match="expected 1 class number,"):
         decoder(zero, np.array([0, 1]))
     plain = load_decoder(write_latent_model(tmp_path, "plain"), "cpu")
     with pytest.raises(FrameMismatch, match="knows no classes"):

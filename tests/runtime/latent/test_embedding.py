@@ -86,7 +86,7 @@ def test_what_is_transparent_is_white(tmp_path: Path) -> None:
 
 
 def test_decoded_pictures_are_not_kept(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("nitido.latent.embedding.usable_cpus", lambda: 2)
     Image.new("RGB", (1500, 1000), (50, 50, 50)).save(tmp_path / "0.png")
     paths = [tmp_path / f"{i}.png" for i in range(24)]
     for path in paths[1:]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.latent.sheets import Style, check_target, contact_sheet, write_frames
-from nitido.video.io import VideoSource
+from nitido.video.reader import VideoSource
 
 
 def levels(*values: int, side: int = 4) -> list[np.ndarray]:

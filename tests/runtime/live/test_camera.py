@@ -13,6 +13,8 @@ from nitido.errors import SourceUnavailable
 from nitido.live.loop import run
 from nitido.live.sources import Measured, open_source
 from nitido.live.sources.camera import CameraSource, CaptureSettings
+from support.clip_server import served
+from support.clips import make_clip, ramp
 from support.live_fakes import ListSink, fake_model, frame
 
 
@@ -88,12 +90,16 @@ def test_closing_ends_the_wait_for_a_lost_camera() -> None:
     assert list(frames) == []
 
 
-def test_a_stream_of_known_length_ends_instead_of_being_opened_again() -> None:
-    def wait(_seconds: float) -> bool:
-        raise AssertionError("it must not wait")
-
-    source = CameraSource("http://host/clip.mp4", opener=lambda: FakeCapture(4, count=4), wait=wait)
-    assert len(list(source)) == 4
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("every_frame", [True, False])
+def test_a_clip_behind_an_address_plays_like_a_file_and_ends(tmp_path: Path, ranges: bool, every_frame: bool) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", [ramp(i) for i in range(12)], fast_start=True)
+    with served(clip, ranges=ranges) as url, open_source(url) as source, ListSink() as sink:
+        assert not source.live
+        report = run(source, fake_model(), sink, every_frame=every_frame)
+    assert report.captured == 12 and report.ended == "source ended"
+    if every_frame:
+        assert len(sink.frames) == 12
 
 
 def test_what_was_asked_and_what_was_obtained_are_told(caplog: pytest.LogCaptureFixture) -> None:

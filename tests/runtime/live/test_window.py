@@ -32,6 +32,7 @@ class FakeScreen:
         monkeypatch.setattr(cv2, "pollKey", lambda: self.keys.pop(0) if self.keys else -1)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: self.visible)
         monkeypatch.setattr("nitido.live.sinks.window.find_display", lambda: SimpleNamespace(available=True, detail=""))
+        monkeypatch.setattr("nitido.live.sinks.window._try_window", lambda: "")
 
 
 def test_keys_change_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -61,7 +64,7 @@ def test_a_registry_that_does_not_answer_is_one_line(home: Path, monkeypatch: py
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")  # nobody listens there
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     monkeypatch.setenv("npm_config_cache", str(home / "npm"))
-    with pytest.raises(SourceUnavailable, match=r"npm could not fetch .*ECONNREFUSED.*registry") as caught:
+    with pytest.raises(SourceUnavailable, match=r"npm cannot reach its registry \(ECONNREFUSED\).*--from") as caught:
         install_engine(cache_folder())
     assert "\n" not in str(caught.value)
 
@@ -71,3 +74,42 @@ def test_a_folder_that_cannot_be_written_is_one_line(home: Path, pytestconfig: p
     (home / "file").write_text("")
     with pytest.raises(SinkUnavailable, match="cannot write"):
         install_engine(home / "file", engine_archive(pytestconfig))
+
+
+@pytest.mark.network
+def test_a_registry_that_never_answers_is_given_up_soon(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not on PATH")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        monkeypatch.setenv("npm_config_noproxy", "127.0.0.1")
+        monkeypatch.setenv("npm_config_cache", str(home / "npm"))
+        began = time.monotonic()
+        with pytest.raises(SourceUnavailable, match=r"npm cannot reach its registry \(.*--from") as caught:
+            install_engine(home)
+        assert time.monotonic() - began < 15
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "goes_on"),
+    [
+        ("npm error code E404", True),
+        ("npm error code ENOTFOUND", False),
+        ("npm error code FETCH_ERROR\nnpm error network timeout at: http://127.0.0.1:9/-/ping", False),
+    ],
+)
+def test_a_mirror_that_refuses_the_question_is_asked_for_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch, reply: str, goes_on: bool
+) -> None:
+    asked: list[str] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command[1])
+        return subprocess.CompletedProcess(command, 1, "", reply)
+
+    monkeypatch.setattr("shutil.which", lambda _name: "npm")
+    monkeypatch.setattr("subprocess.run", run)
+    with pytest.raises(SourceUnavailable):
+        install_engine(home)
+    assert asked == (["ping", "pack"] if goes_on else ["ping"])

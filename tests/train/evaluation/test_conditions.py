@@ -17,7 +17,6 @@ from nitido_train.evaluation.conditions import conditions, conditions_of, read_p
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.recipe.files import load_recipe
-from nitido_train.recipe.schema import DefectRecipe
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def test_a_training_is_validated_under_the_conditions_of_an_evaluation(
 
     pictures = [p for p in read_pictures(photos) if min(p.shape[:2]) >= 96]
     crops = [p[(top := (len(p) - 96) // 2) : top + 96, (left := (p.shape[1] - 96) // 2) : left + 96] for p in pictures]
-    measured = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots or DefectRecipe())
+    measured = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots)
     scores = ValidationSet(find_pictures([photos]), recipe, side=96).score(_Function(repeated))
     expected = [c.measure(lambda p: np.repeat(np.repeat(p, recipe.scale, 0), recipe.scale, 1)) for c in measured]
     assert list(scores) == [*keys, "psnr", "ssim"]

@@ -109,8 +109,12 @@ def test_a_recipe_that_makes_no_sense_is_one_line(tunes: Path, tmp_path: Path) -
     assert recipe.latent is not None
     with pytest.raises(RecipeError, match="expects beta and beta_warmup"):
         MelodyObjective(replace(recipe, latent=replace(recipe.latent, noise=0.1)), options)
-    for wrong in ({"steps": 30}, {"pitches": 100}, {"widths": [1]}):
-        with pytest.raises(RecipeError, match="make no melody-vae"):
+    for wrong, message in (
+        ({"steps": 30}, "steps must be a multiple of 16"),
+        ({"pitches": 100}, "pitches must be at most 128"),
+        ({"widths": [1]}, "unknown option 'widths'"),
+    ):
+        with pytest.raises(RecipeError, match=message):
             MelodyObjective(replace(recipe, net=replace(recipe.net, options={**recipe.net.options, **wrong})), options)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,10 @@ from nitido.errors import RecipeError
 from nitido_train.recipe.files import as_toml, load_recipe
 from nitido_train.recipe.schema import DefectRecipe
 from nitido_train.recipe.tables import recipe_from_dict
+from support.paths import ROOT
 from support.tiny_models import tiny_recipe
+
+CARDS = sorted((ROOT / "models").glob("*.json"))
 
 
 def reconstructing(**schedule: object) -> dict[str, object]:
@@ -58,3 +63,40 @@ def test_a_recipe_for_reconstruction_needs_its_defects() -> None:
     with pytest.raises(RecipeError, match=r"\[blots\] table exactly when"):
         recipe_from_dict(without)
     assert load_recipe("parts-n").task == "reconstruct"
+
+
+@pytest.mark.parametrize("card", [path for path in CARDS if path.name != "index.json"], ids=lambda path: path.stem)
+def test_the_recipe_of_a_shipped_card_loads_and_stays_the_same(card: Path) -> None:
+    held = json.loads(card.read_text(encoding="utf-8"))["training"]["recipe"]
+    read: dict[str, Any] = json.loads(json.dumps(asdict(recipe_from_dict(held))))
+    assert _holds(read, held)
+    assert recipe_from_dict(read) == recipe_from_dict(held)
+
+
+def _holds(whole: Any, part: Any) -> bool:
+    """Whether every value of ``part`` is in ``whole``, which may have more keys."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(_holds(whole.get(key), value) for key, value in part.items())
+    return whole == part
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stepz": 1}, "unknown key 'stepz' in the recipe; known here: blots, data, latent, name"),
+        (
+            {"net": {"kind": "denoiser", "optoins": {}}},
+            "unknown key 'net.optoins' in the recipe; known here: kind, opt",
+        ),
+        ({"schedule": {}}, "the recipe lacks 'schedule.steps'"),
+        ({"schedule": {"steps": 1.5}}, "'schedule.steps' expects .*int.*; found 1.5"),
+        ({"schedule": {"steps": True}}, "'schedule.steps' expects .*int.*; found True"),
+        ({"data": 3}, "'data' expects a table; found 3"),
+        ({"noise": {"sigma": [1, 2, 3]}}, r"'noise.sigma' expects tuple.*; found \[1, 2, 3\]"),
+        ({"noise": {"sigma": ["a", 2]}}, "'noise.sigma' expects .*float.*; found 'a'"),
+        ({"data": {"patch": 3}}, "expects patch >= 16.*found patch=3"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused_and_says_where(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe_from_dict(tiny_recipe() | changes)

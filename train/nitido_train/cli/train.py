@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from nitido_train.checkpoint import Checkpoint
 
 
 def _overrides(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
@@ -44,11 +48,29 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
 @click.option("--qat", is_flag=True, help="Fine-tune --from for 8-bit arithmetic, by the recipe's [qat] schedule.")
 @click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override, such as schedule.steps=1000.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
-@click.option("--checkpoint-minutes", default=5.0, show_default=True, help="Minutes between checkpoints.")
-@click.option("--workers", default=1, show_default=True, help="Processes that prepare patches.")
-@click.option("--threads", type=int, help="CPU threads of the training itself.  [default: all]")
+@click.option(
+    "--checkpoint-minutes",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="Minutes between checkpoints.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that prepare patches."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads of the training itself.  [default: the cores it may use, less --workers]",
+)
 @click.option("--accelerator", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--devices", default=1, show_default=True, help="Processes (or GPUs) that share each batch.")
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes (or GPUs) that share each batch.",
+)
 @click.option("--precision", default="32-true", show_default=True, help="32-true, bf16-mixed or 16-mixed.")
 def train(
     recipe: str | None,
@@ -69,7 +91,7 @@ def train(
 ) -> None:
     """Train RECIPE (a name from --list, or a .toml file) on the pictures in the --data folders.
 
-    Ctrl-C stops after the current step and keeps a checkpoint; --resume goes on from there.
+    Ctrl-C and SIGTERM stop after the current step and keep a checkpoint; --resume goes on from there.
     """
     from nitido_train.recipe.files import load_recipe, recipe_names
 
@@ -83,32 +105,47 @@ def train(
 
     import torch
 
+    from nitido.errors import NitidoError
     from nitido_train.checkpoint import load_checkpoint
     from nitido_train.objectives.options import RunOptions
     from nitido_train.training.loop import train as run
+    from nitido_train.training.processes import is_first_process
+    from nitido_train.training.threads import default_threads
 
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.basicConfig(format="%(message)s", level=logging.INFO if is_first_process() else logging.ERROR)
+    workers = min(workers, os.cpu_count() or 1)
+    threads = threads or default_threads(workers if loaded.task != "autoencode" else 0, devices)
     if threads:
         torch.set_num_threads(threads)
-    result = run(
-        loaded,
-        RunOptions(
-            out=out,
-            data=data,
-            val=val,
-            resume=resume,
-            start=load_checkpoint(start) if start else None,
-            qat=qat,
-            checkpoint_minutes=checkpoint_minutes,
-            workers=min(workers, os.cpu_count() or 1),
-            accelerator=accelerator,
-            precision=precision,
-            devices=devices,
-        ),
-    )
+    try:
+        result = run(
+            loaded,
+            RunOptions(
+                out=out,
+                data=data,
+                val=val,
+                resume=resume,
+                start=load_checkpoint(start) if start else None,
+                qat=qat,
+                checkpoint_minutes=checkpoint_minutes,
+                workers=workers,
+                accelerator=accelerator,
+                precision=precision,
+                devices=devices,
+            ),
+        )
+    except NitidoError:
+        if is_first_process():
+            raise
+        raise SystemExit(1) from None  # the first process says it for all
+    if is_first_process():
+        _print_result(result, loaded.name, out)
+
+
+def _print_result(result: Checkpoint, name: str, out: Path) -> None:
     schedule = result.recipe.schedule
     score = f"best validation {result.best:.2f}" if result.history else "not validated yet"
     click.echo(f"{result.step} of {schedule.steps} steps, {score}, in {out}")
     if result.step < schedule.steps:
         click.echo("go on: the same command with --resume")
-    click.echo(f"next: nitido export {out} -o {loaded.name}.onnx")
+    click.echo(f"next: nitido export {out} -o {name}.onnx")

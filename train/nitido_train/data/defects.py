@@ -41,7 +41,7 @@ def add_defects(frame: Frame, recipe: DefectRecipe, rng: np.random.Generator) ->
     return degrade.add_gaussian(result, sigma, rng) if sigma > 0 else result
 
 
-def defects_at(frame: Frame, position: int, recipe: DefectRecipe = DefectRecipe()) -> Frame:  # noqa: B008
+def defects_at(frame: Frame, position: int, recipe: DefectRecipe) -> Frame:
     """The frame at ``position`` of a test set, with defects: about ``recipe.count`` on each 128×128 pixels.
 
     It is seeded by position, so that every network gets the same frames.

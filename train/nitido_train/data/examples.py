@@ -60,6 +60,11 @@ class Examples:
             return self._pictures[np.asarray(numbers)]
         return np.stack([self._picture(int(number)) for number in numbers])
 
+    @property
+    def files(self) -> list[Path]:
+        """The picture files, where each example is one."""
+        return [] if isinstance(self._pictures, np.ndarray) else list(self._pictures)
+
     def where(self, chosen: NDArray[np.bool_]) -> Examples:
         """The examples for which ``chosen`` is true."""
         kept = np.flatnonzero(chosen)

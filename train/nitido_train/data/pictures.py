@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
+from nitido.images.io import on_white, read_picture
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +37,15 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
 
 class PictureStore:
     """Decoded pictures as frames. Up to ``budget`` bytes are held in memory, the others are decoded each time.
+    ``purpose``, in messages, is what they are for.
 
     Files that cannot be decoded, or have a side of fewer than ``smallest`` pixels, are left out and counted in
     ``skipped``. Raises ``SourceUnavailable`` when none is left.
     """
 
-    def __init__(self, paths: Sequence[Path], *, smallest: int, budget: int = 4 << 30) -> None:
+    def __init__(
+        self, paths: Sequence[Path], *, smallest: int, budget: int = 4 << 30, purpose: str = "training"
+    ) -> None:
         self.skipped = 0
         self._kept: list[Frame | Path] = []
         areas: list[int] = []
@@ -53,7 +60,7 @@ class PictureStore:
             areas.append(picture.shape[0] * picture.shape[1])
         if not self._kept:
             raise SourceUnavailable(
-                f"none of {len(paths)} pictures is readable and at least {smallest} px wide and high"
+                f"none of the {len(paths)} pictures for {purpose} is readable and at least {smallest} px wide and high"
             )
         # Larger pictures have more patches, but ten times the area is not ten times as much to learn from.
         weights = np.sqrt(np.asarray(areas, np.float64))
@@ -77,11 +84,30 @@ class PictureStore:
 
 
 def read_frame(path: Path) -> Frame | None:
-    """A picture file as a frame. ``None`` when it is missing or cannot be decoded."""
+    """A picture file as a frame. ``None`` when it is missing or cannot be decoded. Transparent parts are white, as they
+    are when a model gets the picture."""
     # Not cv2.imread: it prints to stderr for a missing file and cannot open non-ASCII names on Windows.
     try:
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
     except OSError:
         return None
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        if _has_alpha(data):
+            return on_white(read_picture(data, str(path)))
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except (SourceUnavailable, cv2.error):
+        return None
     return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _has_alpha(data: bytes) -> bool:
+    """Whether a picture has transparency, by its head: nothing is decoded."""
+    if data.startswith(b"\xff\xd8"):  # JPEG, most of all pictures
+        return False
+    try:
+        with warnings.catch_warnings(action="error"), Image.open(io.BytesIO(data)) as image:
+            return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return True  # too large for Pillow to say, but not for the runtime's own reader
+    except Exception:  # Pillow raises whatever it stumbles over in a damaged file; OpenCV has the last word
+        return False

@@ -92,7 +92,7 @@ def camera_noise() -> list[Degradation]:
     return [Degradation(f"camera noise, {name}", name, at(name)) for name in degrade.CAMERAS]
 
 
-def drawn_defects(recipe: DefectRecipe = DefectRecipe()) -> Degradation:  # noqa: B008
+def drawn_defects(recipe: DefectRecipe) -> Degradation:
     """Defects on every frame. Cards and histories call them blots."""
     return Degradation("blots", "blots", lambda frame, position: defects.defects_at(frame, position, recipe))
 
@@ -103,18 +103,13 @@ def bicubic(scale: int) -> Degradation:
 
 
 def conditions(
-    task: str,
-    scale: int,
-    clean: Sequence[Frame],
-    *,
-    cameras: bool = False,
-    drawn: DefectRecipe = DefectRecipe(),  # noqa: B008
+    task: str, scale: int, clean: Sequence[Frame], *, cameras: bool = False, drawn: DefectRecipe | None = None
 ) -> list[Condition]:
     """The conditions that models of a task are measured under.
 
     Denoising: white noise. For a model for ``cameras``, camera noise comes first and white noise is not what it is
-    meant for. Reconstruction: the defects that ``drawn`` describes. Upscaling: bicubic shrinking, of frames cropped to
-    a multiple of ``scale``.
+    meant for. Reconstruction: the defects that ``drawn`` describes, or those of a recipe that says nothing about them.
+    Upscaling: bicubic shrinking, of frames cropped to a multiple of ``scale``.
     """
     whole = [degrade.crop_to_multiple(frame, scale) for frame in clean]
 
@@ -125,7 +120,7 @@ def conditions(
     if task == "denoise":
         white = [under(noise, meant=not cameras) for noise in white_noise()]
         return [under(noise) for noise in camera_noise()] + white if cameras else white
-    return [under(drawn_defects(drawn) if task == "reconstruct" else bicubic(scale))]
+    return [under(drawn_defects(drawn or DefectRecipe()) if task == "reconstruct" else bicubic(scale))]
 
 
 def conditions_of(folder: Path, task: str, scale: int, *, cameras: bool = False) -> list[Condition]:

@@ -15,7 +15,7 @@ from nitido.frames import Frame
 from nitido_train.data.pictures import PictureStore
 from nitido_train.evaluation.conditions import conditions
 from nitido_train.evaluation.metrics import score, scored
-from nitido_train.recipe.schema import DefectRecipe, Recipe
+from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import to_frames, to_tensor
 
 AT_ONCE = 4  # frames that pass through the network together
@@ -29,9 +29,13 @@ class ValidationSet:
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:
-        store = PictureStore(list(paths)[:limit], smallest=side)
+        store = PictureStore(list(paths)[:limit], smallest=side, purpose="validation")
         crops = [_centre(store[i], side) for i in range(len(store))]
-        self._conditions = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots or DefectRecipe())
+        self._conditions = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots)
+
+    def __len__(self) -> int:
+        """How many pictures are measured on."""
+        return len(self._conditions[0].clean)
 
     @torch.no_grad()
     def score(self, net: nn.Module, device: torch.device | str = "cpu") -> dict[str, float]:

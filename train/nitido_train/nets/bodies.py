@@ -42,6 +42,10 @@ class Pyramid(nn.Module):
         self, inputs: int, outputs: int, widths: list[int], before: list[int], after: list[int], *, expansion: int
     ) -> None:
         super().__init__()
+        if not len(widths) == len(before) == len(after):
+            raise ValueError(
+                f"widths, before and after must be equally long; found {len(widths)}, {len(before)} and {len(after)}"
+            )
         self.head = CollapsibleConv2d(inputs, widths[0], expansion=expansion)
         self.level = _Level(widths, before, after, expansion)
         self.tail = CollapsibleConv2d(widths[0], outputs, expansion=expansion, gain=0.1)

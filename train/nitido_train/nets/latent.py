@@ -142,10 +142,16 @@ class LatentNet(nn.Module):
         super().__init__()
         widths = widths or [32, 64, 128]
         cell = 2 ** len(widths)
-        if height % cell or width % cell or channels not in (1, 3):
-            raise TypeError(f"sides must be multiples of {cell} and channels 1 or 3")
-        if not 0 <= rank < min(hidden, widths[-1] * (height // cell) * (width // cell)):
-            raise TypeError("rank must be below hidden and below the number of features")
+        for name, side in (("height", height), ("width", width)):
+            if side % cell:
+                raise ValueError(f"{name} must be a multiple of {cell}, 2 to the number of widths; found {side}")
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3; found {channels}")
+        features = widths[-1] * (height // cell) * (width // cell)
+        if not 0 <= rank < min(hidden, features):
+            raise ValueError(
+                f"rank must be below hidden, {hidden}, and the number of features, {features}; found {rank}"
+            )
         self.kind, self.latent, self.labels = kind, latent, list(labels or [])
         self.height, self.width, self.channels = height, width, channels
         count = len(self.labels) if kind == "cvae" else 0

@@ -93,8 +93,12 @@ class MelodyNet(nn.Module):
         hidden: int = 192,
     ) -> None:
         super().__init__()
-        if steps % BAR or steps < BAR or pitches < 1 or not 0 <= lowest <= 128 - pitches:
-            raise TypeError(f"expected whole bars of {BAR} steps and notes among MIDI's 128")
+        if steps % BAR:
+            raise ValueError(f"steps must be a multiple of {BAR}, whole bars; found {steps}")
+        if lowest + pitches > 128:
+            raise ValueError(
+                f"lowest + pitches must be at most 128, as many notes as MIDI has; found {lowest + pitches}"
+            )
         self.grid = Grid(steps, lowest, pitches)
         self.codes, self.latent = FIRST + pitches, latent
         self.encoder = MelodyEncoder(self.codes, steps, beat, bar, hidden, latent)

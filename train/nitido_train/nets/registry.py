@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from torch import nn
 
+from nitido.errors import RecipeError
 from nitido_train.nets.bodies import ConvStack, Pyramid
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.latent import KINDS, LatentNet
@@ -45,6 +47,49 @@ NETS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+# The smallest value of options that may be less than 1, or must be more.
+_SMALLEST = {"expansion": 0, "lowest": 0, "before": 0, "after": 0, "rank": 0, "layers": 2}
+
+
 def build(kind: str, options: dict[str, Any]) -> nn.Module:
-    """An untrained network of that kind. Raises ``KeyError`` on an unknown kind, ``TypeError`` on unknown options."""
-    return NETS[kind](**options)
+    """An untrained network of that kind. Raises ``RecipeError`` for an unknown kind, and for an option that is unknown
+    or does not fit, which the message names."""
+    if kind not in NETS:
+        raise RecipeError(
+            f"unknown network '{kind}': expected one of {', '.join(sorted(NETS))}; was it trained by a newer nitido?"
+        )
+    hints = _hints(kind)
+    for name, value in options.items():
+        if name not in hints:
+            raise RecipeError(
+                f"unknown option '{name}' in [net.options] of '{kind}'; known here: {', '.join(sorted(hints))}"
+            )
+        _check(name, value, str(hints[name]))
+    try:
+        return NETS[kind](**options)
+    except (TypeError, ValueError, IndexError, ZeroDivisionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(f"[net.options] of '{kind}': {reason}") from error
+
+
+def _hints(kind: str) -> dict[str, Any]:
+    """The options of a network and their types as they are written."""
+    return {name: parameter.annotation for name, parameter in inspect.signature(NETS[kind]).parameters.items()}
+
+
+def _check(name: str, value: Any, hint: str) -> None:
+    """Raises ``RecipeError`` when a value is not what the option expects. hint: the type, as it is written."""
+    smallest = _SMALLEST.get(name, 1)
+    if hint.startswith("list[str]"):
+        fits, expected = isinstance(value, list) and all(isinstance(v, str) for v in value), "a list of texts"
+    elif hint.startswith("list[int]"):
+        fits = isinstance(value, list) and bool(value) and all(_is_count(v, smallest) for v in value)
+        expected = f"a list of whole numbers of {smallest} or more"
+    else:
+        fits, expected = _is_count(value, smallest), f"a whole number of {smallest} or more"
+    if not fits:
+        raise RecipeError(f"[net.options] {name} expects {expected}; found {value!r}")
+
+
+def _is_count(value: Any, smallest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= smallest

@@ -12,15 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from nitido.errors import CheckpointError, RecipeError
+from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
 from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.data.patches import PatchStream, ProcessSampler
 from nitido_train.data.pictures import PictureStore, find_pictures
+from nitido_train.data.workers import from_workers
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.nets.blocks import collapse, space_to_depth
 from nitido_train.nets.frame import FrameNet
+from nitido_train.objectives.held_out import require_others, validation_line
 from nitido_train.objectives.losses import LOSSES
 from nitido_train.objectives.options import RunOptions
 from nitido_train.objectives.warm_start import first_weights, other_network
@@ -48,7 +50,9 @@ class FrameObjective:
         if recipe.schedule.loss not in LOSSES:
             raise RecipeError(f"[schedule] loss expects one of {', '.join(LOSSES)}; found '{recipe.schedule.loss}'")
         self._loss = LOSSES[recipe.schedule.loss]
-        self.summary = f"{len(self._store)} pictures, {self._store.skipped} left out, {len(held_out)} for validation"
+        count = len(self._validation)
+        self.summary = f"{len(self._store)} pictures, {self._store.skipped} left out, {count} for validation"
+        self.validation_note = validation_line(count, len(held_out), len(paths) + len(held_out), options, "pictures")
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
         """Random weights, or those of ``options.start``. A quantization-aware training measures the ranges of
@@ -92,7 +96,7 @@ class FrameObjective:
             # Forked workers share the decoded pictures; spawned ones would each get a copy.
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
-        return iter(loader)
+        return from_workers(loader) if workers else iter(loader)
 
     def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
         given, target = (to_tensor(part).to(device) for part in batch)  # N 3 H W
@@ -110,6 +114,13 @@ class FrameObjective:
         rows = [np.hstack(row) for row in zip(shown, restored, clean, strict=True)]  # H 3W 3
         return {"given_restored_clean": np.vstack(rows)}
 
+    @torch.no_grad()
+    def is_constant(self, net: nn.Module, device: torch.device) -> bool:
+        """Whether every restored picture is of a single colour."""
+        given, _ = self._validation.examples()
+        pairs = zip(to_frames(given), to_frames(net(given.to(device))), strict=True)
+        return all(_contrast(frame) <= 1 < _contrast(before) for before, frame in pairs)
+
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
         return {}
 
@@ -118,16 +129,27 @@ class FrameObjective:
 
 
 def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
-    """Files for training and for validation. Without a validation folder, evenly spaced files are held out."""
+    """Files for training and for validation. Without a validation folder, evenly spaced files are held out. Raises
+    ``SourceUnavailable`` when all of the pictures would serve for both."""
     paths = find_pictures(options.data)
     if options.val:
-        return paths, find_pictures(options.val)
-    stride = max(2, len(paths) // HELD_OUT)
-    held_out = paths[::stride] if len(paths) > 1 else paths
+        held_out = find_pictures(options.val)
+        require_others(paths, held_out)
+        return paths, held_out
+    if len({path.resolve() for path in paths}) == 1:
+        raise SourceUnavailable(
+            f"found one picture, {paths[0]}: training and validation need different ones; add pictures to --data, or "
+            "name others with --val"
+        )
+    held_out = paths[:: max(2, len(paths) // HELD_OUT)]
     apart = set(held_out)
-    kept = [p for p in paths if p not in apart]
-    return kept or paths, held_out
+    return [p for p in paths if p not in apart], held_out
 
 
 def _given(stream: PatchStream, indices: range) -> Tensor:
     return to_tensor(torch.stack([torch.from_numpy(stream[i][0]) for i in indices]))  # n 3 h w
+
+
+def _contrast(frame: Frame) -> int:
+    """The largest difference between two pixels, in 8-bit levels."""
+    return int(np.ptp(frame, axis=(0, 1)).max())

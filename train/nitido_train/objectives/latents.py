@@ -24,6 +24,7 @@ from nitido_train.evaluation.latents import latent_passage, measure_latent_net
 from nitido_train.evaluation.metrics import spread
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import VARIATIONAL, LatentNet
+from nitido_train.objectives.held_out import require_others, validation_line
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
 from nitido_train.recipe.schema import Recipe
@@ -53,6 +54,7 @@ class LatentObjective:
         examples = examples.where(~np.isin(examples.labels, left_out))
         if options.val:
             self.examples, self.held_out = examples, read_examples(options.val, shape)
+            require_others(self.examples.files, self.held_out.files)
         else:
             self.examples, self.held_out = hold_out(examples)
         if net.kind == "cvae":
@@ -66,6 +68,8 @@ class LatentObjective:
         self.summary = (
             f"{len(self.examples)} examples, {examples.skipped} left out, {len(self.held_out)} for validation"
         )
+        count = len(self.held_out)
+        self.validation_note = validation_line(count, count, len(examples), options, "examples")
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
         """Random weights, or those of ``options.start``. Raises ``RecipeError``, ``CheckpointError``."""
@@ -124,6 +128,15 @@ class LatentObjective:
         decoded = decoded_figures(cast(LatentNet, net), self.held_out, device)
         shown = np.concatenate(list(rows.values()))
         return {"_".join(rows): grid(shown, len(evenly))} | {k: v.picture for k, v in decoded.items()}
+
+    @torch.no_grad()
+    def is_constant(self, net: nn.Module, device: torch.device) -> bool:
+        """Whether all training examples come back as the same picture."""
+        evenly = np.linspace(0, len(self.examples) - 1, min(SHOWN, len(self.examples))).astype(np.int64)
+        rng = np.random.default_rng(self.recipe.seed)
+        batch = latent_batch(self.examples, evenly, self._asked, self._latent, rng)
+        restored = from_logits(latent_passage(net, replace(batch, draw=np.zeros_like(batch.draw)), device).logits)
+        return bool(np.ptp(restored, axis=0).max() <= 1 < np.ptp(batch.target, axis=0).max())
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
         """The space, the pictures in it, and PCA of the same size for comparison."""

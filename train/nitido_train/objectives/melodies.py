@@ -24,6 +24,7 @@ from nitido_train.evaluation.metrics import spread
 from nitido_train.evaluation.nats import kl_nats, note_nats
 from nitido_train.nets.melody import MelodyNet
 from nitido_train.nets.registry import build
+from nitido_train.objectives.held_out import validation_line
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
 from nitido_train.recipe.schema import LatentRecipe, Recipe
@@ -49,10 +50,9 @@ class MelodyObjective:
         plain = LatentRecipe(beta=asked.beta, beta_warmup=asked.beta_warmup)
         if asked != plain:
             raise RecipeError("[latent] of a melody-vae expects beta and beta_warmup; leave out what else is in it")
-        try:
-            net = cast(MelodyNet, build(recipe.net.kind, recipe.net.options))
-        except TypeError as error:
-            raise RecipeError(f"[net.options] {recipe.net.options} make no melody-vae: {error}") from error
+        net = cast(MelodyNet, build(recipe.net.kind, recipe.net.options))
+        if recipe.data.batch < 2:
+            raise RecipeError("[data] batch of a melody-vae expects at least 2, for its normalization; found 1")
         found = read_melodies(options.data, net.grid)
         if options.val:
             self.melodies, self.held_out = found, read_melodies(options.val, net.grid)
@@ -63,6 +63,8 @@ class MelodyObjective:
         self.recipe, self._asked, self._latent = recipe, asked, net.latent
         self._size = min(recipe.data.batch, len(self.melodies))
         reasons = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items()) or "none"
+        count = len(self.held_out)
+        self.validation_note = validation_line(count, count, len(self.melodies) + count, options, "phrases")
         self.summary = (
             f"{len(self.melodies)} phrases of {self.melodies.used} tunes, {len(self.held_out)} of "
             f"{self.held_out.used} others for validation; tunes left out: {reasons}"
@@ -123,6 +125,13 @@ class MelodyObjective:
         pairs = np.stack([given, restored], axis=1).reshape(-1, given.shape[1])
         rows = {"given_restored": pairs, "samples": samples, "interpolation": between}
         return {name: piano_rolls(notes, melody) for name, notes in rows.items()}
+
+    @torch.no_grad()
+    def is_constant(self, net: nn.Module, device: torch.device) -> bool:
+        """Whether all held-out phrases come back as the same one."""
+        given = self.held_out.notes[:AT_ONCE]
+        restored = decode_melodies(cast(MelodyNet, net), self._encode(net, given, device), device)
+        return len(np.unique(restored, axis=0)) == 1 < len(np.unique(given, axis=0))
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
         """None: the piano rolls show everything."""

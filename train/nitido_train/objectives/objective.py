@@ -8,9 +8,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from nitido.errors import RecipeError
 from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.registry import build
 from nitido_train.objectives.frames import FrameObjective
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.melodies import MelodyObjective
@@ -25,12 +28,14 @@ class Objective(Protocol):
     score: name of the validation figure that chooses the best checkpoint. Higher is better.
     unit: unit of that figure.
     summary: the data in a line.
+    validation_note: the validation data in a line, and how to choose others.
     """
 
     recipe: Recipe
     score: str
     unit: str
     summary: str
+    validation_note: str
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
         """The network before its first step."""
@@ -56,6 +61,10 @@ class Objective(Protocol):
         """Pictures to look at, by name."""
         ...
 
+    def is_constant(self, net: nn.Module, device: torch.device) -> bool:
+        """Whether the network returns the same, such as black, for inputs that differ."""
+        ...
+
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
         """What is drawn only once, of the network that is kept. It replaces a picture of the same name."""
         ...
@@ -68,8 +77,19 @@ class Objective(Protocol):
 def open_objective(recipe: Recipe, options: RunOptions) -> Objective:
     """The objective of a recipe's task and network, with its data read. Raises ``SourceUnavailable`` or
     ``RecipeError``."""
+    _check_net(recipe)
     if recipe.net.kind == "melody-vae":
         return MelodyObjective(recipe, options)
     if recipe.task == "autoencode":
         return LatentObjective(recipe, options)
     return FrameObjective(recipe, options)
+
+
+def _check_net(recipe: Recipe) -> None:
+    """Raises ``RecipeError``, before any data is read, for a network whose options do not fit or that is for another
+    task."""
+    net = build(recipe.net.kind, recipe.net.options)
+    if isinstance(net, FrameNet) == (recipe.task == "autoencode"):
+        raise RecipeError(f"[net] kind '{recipe.net.kind}' is not a network for the task '{recipe.task}'")
+    if isinstance(net, FrameNet) and (net.scale != recipe.scale or (net.scale > 1) != (recipe.task == "upscale")):
+        raise RecipeError(f"[net] '{recipe.net.kind}' enlarges by {net.scale}, the task is '{recipe.task}'")

@@ -6,6 +6,7 @@ recipe is made, before the first picture is read.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,7 +193,9 @@ class Schedule:
             raise RecipeError("[schedule] expects steps, validate_every >= 1 and warmup, patience >= 0")
         if self.optimizer not in OPTIMIZERS:
             raise RecipeError(f"[schedule] optimizer expects one of {', '.join(OPTIMIZERS)}; found '{self.optimizer}'")
-        if not 0 < self.final_lr <= self.lr:
+        if not (0 <= self.ema < 1 and self.clip > 0):
+            raise RecipeError(f"[schedule] expects 0 <= ema < 1 and clip > 0; found ema={self.ema}, clip={self.clip}")
+        if not 0 < self.final_lr <= self.lr < math.inf:
             raise RecipeError(f"[schedule] expects 0 < final_lr <= lr; found lr={self.lr}, final_lr={self.final_lr}")
 
 

@@ -106,8 +106,28 @@ def objective_of(run: Run, data: Sequence[Path] = (), val: Sequence[Path] = ()) 
     return open_objective(run.recipe, options)
 
 
-def note_run(recipe: Recipe, options: RunOptions) -> None:
-    """Writes ``recipe.toml`` and ``run.json`` when a run begins or is resumed. Raises ``SinkUnavailable``."""
+def changes_of_data(options: RunOptions, summary: str) -> str | None:
+    """What a resumed run is given other than before, in words. summary: of the data as they are now."""
+    before = _settings(options.out)
+    if before is None:
+        return None
+    given = {
+        "--data": ([str(path) for path in options.data], before.data),
+        "--val": ([str(path) for path in options.val], before.val),
+    }
+    changes = [
+        f"{option} {' '.join(now) or 'none'}, before {' '.join(then) or 'none'}"
+        for option, (now, then) in given.items()
+        if _places(now) != _places(then)
+    ]
+    if before.summary and before.summary != summary:
+        changes.append(f"{summary}; before {before.summary}")
+    return "; ".join(changes) or None
+
+
+def note_run(recipe: Recipe, options: RunOptions, summary: str) -> None:
+    """Writes ``recipe.toml`` and ``run.json`` when a run begins or is resumed. summary: the data in a line. Raises
+    ``SinkUnavailable``."""
     before = _settings(options.out) if options.resume else None
     start = options.start
     settings = RunSettings(
@@ -123,6 +143,7 @@ def note_run(recipe: Recipe, options: RunOptions) -> None:
         versions=_versions(),
         machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         seconds=before.seconds if before else 0.0,
+        summary=summary,
     )
     write_whole(options.out / "recipe.toml", as_toml(recipe).encode())
     _write(options.out, settings)
@@ -149,6 +170,10 @@ def train_command(run: Run, *, resume: bool = False) -> str:
         if getattr(settings, name) != getattr(standard, name):
             words += [f"--{name}", str(getattr(settings, name))]
     return shlex.join(words)
+
+
+def _places(sources: Sequence[str]) -> list[Path]:
+    return sorted(Path(source).resolve() for source in sources)
 
 
 def _settings(folder: Path) -> RunSettings | None:

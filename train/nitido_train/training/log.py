@@ -1,27 +1,27 @@
-"""What a run shows and writes besides its weights: a progress bar, TensorBoard, ``log.csv``, figures and a report."""
+"""What a run writes besides its weights: TensorBoard, ``log.csv``, figures and a report."""
 
 from __future__ import annotations
 
 import csv
 import io
 import logging
-import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 import cv2
 import torch
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
+from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.system.files import write_whole
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.objectives.objective import Objective
 from nitido_train.objectives.options import RunOptions
-from nitido_train.recipe.schema import Schedule
 from nitido_train.reports.run import write_report
 from nitido_train.reports.run_folder import note_end, note_run, read_run
+from nitido_train.training.events import EventFile
+from nitido_train.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -31,27 +31,19 @@ EVERY = 100  # steps between two entries of the training loss
 class Records:
     """The records of one run. Only one process of a distributed training writes them, the others are not ``active``."""
 
-    def __init__(self, options: RunOptions, state: Checkpoint, schedule: Schedule, unit: str, active: bool) -> None:
-        self._out, self._unit = options.out, unit
+    def __init__(
+        self, options: RunOptions, state: Checkpoint, objective: Objective, progress: Progress, *, active: bool
+    ) -> None:
+        """Raises ``SinkUnavailable``, as every method does that writes."""
+        self._out, self._unit, self._progress = options.out, objective.unit, progress
         self._saves_every = 60 * options.checkpoint_minutes
         self._saved_at = time.monotonic()
         self._began = time.monotonic()
         if active:
-            note_run(state.recipe, options)
-        first = state.step
-        self._board = (
-            SummaryWriter(str(options.out / "tensorboard"), purge_step=first + 1 if first else None) if active else None
-        )
-        self._bar = tqdm(
-            total=schedule.steps,
-            initial=first,
-            unit="step",
-            disable=not (options.progress and active),
-            file=sys.stderr,
-            mininterval=1.0 if sys.stderr.isatty() else 60.0,  # a log file needs no animation
-        )
+            note_run(state.recipe, options, objective.summary)
+        self._board = EventFile(options.out / "tensorboard", first=state.step) if active else None
         self._best = state.best
-        self._sum, self._since = 0.0, first
+        self._sum, self._since = 0.0, state.step
 
     def __enter__(self) -> Records:
         return self
@@ -59,7 +51,6 @@ class Records:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.close()
         if self._board:
             self._board.close()
 
@@ -72,51 +63,59 @@ class Records:
 
     def step(self, number: int, loss: float, lr: float) -> None:
         """After step ``number``, with that step's loss."""
-        self._bar.update()
+        self._progress.step(number)
         self._sum += loss
         if number % EVERY:
             return
         mean = self._sum / (number - self._since)
         self._sum, self._since = 0.0, number
         if self._board:
-            self._board.add_scalar("train/loss", mean, number)
-            self._board.add_scalar("train/lr", lr, number)
+            self._board.add_scalars({"train/loss": mean, "train/lr": lr}, number)
         best = "" if self._best == float("-inf") else f"{self._best:.2f} {self._unit}"
-        self._bar.set_postfix(loss=f"{mean:.5f}", best=best or "none yet", refresh=False)
+        self._progress.measured(mean, best or "none yet")
 
     def validated(self, state: Checkpoint, pictures: dict[str, Frame]) -> None:
-        """After a validation, whose figures are the last of ``state.history``. Raises ``SinkUnavailable``."""
+        """After a validation, whose figures are the last of ``state.history``."""
         self._best = state.best
         if self._board is None:
             return
         row = state.history[-1]
-        for name, value in row.items():
-            if name not in ("step", "lr"):
-                self._board.add_scalar(f"val/{name}", value, state.step)
+        values = {f"val/{name}": value for name, value in row.items() if name not in ("step", "lr")}
+        self._board.add_scalars(values, state.step)
+        self._board.add_pictures(pictures, state.step)
         for name, picture in pictures.items():
-            self._board.add_image(name, picture[..., ::-1].copy(), state.step, dataformats="HWC")
             folder = self._out / "figures"
             write_whole(folder / f"{name}.png", cv2.imencode(".png", picture)[1].tobytes())
         write_whole(self._out / "log.csv", _as_csv(state.history))
 
-    def finished(self, objective: Objective, device: torch.device) -> None:
-        """Draws the report, when the training has ended for whatever reason and its last checkpoint is written.
+    def ended(self, summary: str) -> None:
+        """When the training ends, however that comes, and its last checkpoint is written."""
+        if self._board is not None:
+            note_end(self._out, time.monotonic() - self._began, summary)
 
-        Errors are logged in one line: they must not spoil the training.
-        """
-        self._bar.close()
+    def report(self, objective: Objective, device: torch.device) -> None:
+        """Draws the report. What goes wrong in that is said in one line; it takes nothing from the training."""
         if self._board is None:
             return
         try:
-            note_end(self._out, time.monotonic() - self._began, objective.summary)
             run = read_run(self._out)
-            for name, figure in write_report(run, objective, device).items():
-                self._board.add_image(name, figure.picture[..., ::-1].copy(), run.last.step, dataformats="HWC")
+            shown = write_report(run, objective, device)
+            self._board.add_pictures({name: figure.picture for name, figure in shown.items()}, run.last.step)
             log.info("report: %s", self._out / "report.html")
+        except SinkUnavailable:
+            raise
         except Exception as error:
             reason = str(error).partition("\n")[0]
             log.warning("no report: %s: %s; 'nitido report %s' tries again", type(error).__name__, reason, self._out)
             log.debug("", exc_info=True)
+
+
+def kept(out: Path) -> str:
+    """Which checkpoint of a run folder there is to go on from, in words."""
+    last = out / "last.pt"
+    if not last.is_file():
+        return "no checkpoint was written"
+    return f"the last checkpoint, {last}, is kept"
 
 
 def _as_csv(history: list[dict[str, float]]) -> bytes:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from nitido.errors import CheckpointError, RecipeError
 from nitido_train.checkpoint import Checkpoint, load_checkpoint
+from nitido_train.finite import ADVICE, first_not_finite
+from nitido_train.objectives.objective import Objective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.schema import Recipe
+from nitido_train.reports.run_folder import changes_of_data
+from nitido_train.training.processes import is_first_process
+
+log = logging.getLogger(__name__)
 
 
 def effective_recipe(recipe: Recipe, options: RunOptions) -> Recipe:
@@ -63,3 +71,31 @@ def initial_state(recipe: Recipe, options: RunOptions) -> Checkpoint:
         if options.start.data:
             state.data = f"not stated; begun with a network that was trained on {options.start.data}"
     return state
+
+
+def restore(state: Checkpoint, net: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Puts the state of a resumed training into its networks and its optimizer. Raises ``CheckpointError``."""
+    broken = first_not_finite(state.net) or first_not_finite(state.ema)
+    if broken:
+        raise CheckpointError(
+            f"the checkpoint at step {state.step} holds weights that are not finite ({broken}): the training had "
+            f"diverged; {ADVICE}"
+        )
+    try:
+        net.load_state_dict(state.net)
+        averaged.load_state_dict(state.ema)
+        optimizer.load_state_dict(state.optimizer)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"the checkpoint at step {state.step} does not fit this training: {reason}") from error
+
+
+def say_data(objective: Objective, options: RunOptions) -> None:
+    """Says what a training has to work with, and what a resumed one is given other than before."""
+    if not is_first_process():
+        return
+    log.info("%s", objective.summary)
+    log.info("%s", objective.validation_note)
+    changes = changes_of_data(options, objective.summary) if options.resume else None
+    if changes:
+        log.warning("resuming with other data than before (%s): the run is no longer that of one set of data", changes)

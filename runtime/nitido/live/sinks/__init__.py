@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.live.state import Controls, Shot, Status
 from nitido.system.files import refuse_existing
+from nitido.video.formats import DEFAULT, Encoding
+
+if TYPE_CHECKING:
+    from nitido.video.reader import VideoSource
 
 
 class Sink(Protocol):
@@ -29,6 +33,18 @@ class Sink(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
+
+
+@runtime_checkable
+class TimedSink(Protocol):
+    """A sink that keeps when each frame belongs, as a video file does."""
+
+    @property
+    def fps(self) -> float | None: ...
+
+    def write_at(self, frame: Frame, seconds: float) -> None:
+        """Writes a frame that belongs at that moment; moments never go back."""
+        ...
 
 
 @runtime_checkable
@@ -57,7 +73,15 @@ class NullSink:
         """Nothing to close."""
 
 
-def open_sink(spec: str, *, fps: float | None = None, overwrite: bool = False, snapshots: Path | None = None) -> Sink:
+def open_sink(
+    spec: str,
+    *,
+    fps: float | None = None,
+    overwrite: bool = False,
+    snapshots: Path | None = None,
+    encoding: Encoding = DEFAULT,
+    clip: VideoSource | None = None,
+) -> Sink:
     """Opens a sink by what it is called.
 
     ``window``; ``clip.mp4`` and the other video suffixes; ``virtual`` or ``virtual:/dev/video9``;
@@ -65,7 +89,8 @@ def open_sink(spec: str, *, fps: float | None = None, overwrite: bool = False, s
 
     fps: frames per second of a file (default 30), a virtual camera (30) or a pipe (as they come). overwrite: replace a
     file that exists. snapshots: folder for pictures taken in a window, default the current one.
-    Raises ``SinkUnavailable``.
+    encoding: of a video file. clip: the source, when it is one; its sound and whatever else it holds is copied into a
+    video file, and its colours are kept. Raises ``SinkUnavailable``.
     """
     if spec == "none":
         return NullSink()
@@ -85,11 +110,16 @@ def open_sink(spec: str, *, fps: float | None = None, overwrite: bool = False, s
         from nitido.live.sinks.browser import MjpegSink
 
         return MjpegSink(*_address(spec))
-    from nitido.video.io import VideoSink
+    from nitido.video.writer import VideoSink
 
     path = Path(spec)
     refuse_existing([path], overwrite=overwrite)
-    return VideoSink(path, fps or 30.0, keep=True)
+    if clip is None:
+        return VideoSink(path, fps or 30.0, keep=True, encoding=encoding)
+    beside = clip.path if isinstance(clip.path, Path) else None
+    return VideoSink(
+        path, fps or clip.fps, keep=True, encoding=encoding, like=clip.info, streams_of=beside, whole=False
+    )
 
 
 def _address(spec: str) -> tuple[str, int]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nitido.errors import FrameMismatch, SinkClosed, SinkUnavailable
 from nitido.frames import Frame
+from nitido.wording import count
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class PipeSink:
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
         except BrokenPipeError as error:
-            raise SinkClosed(f"the reader of the frames has gone after {self.frames} frames") from error
+            raise SinkClosed(f"the reader of the frames has gone after {count(self.frames, 'frame')}") from error
         except OSError as error:
             raise SinkUnavailable(f"cannot write frames to stdout: {error.strerror}") from error
         self.frames += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from nitido.system.machine import Display, find_display
 
 KEYS = "q or Esc: quit, space: bypass, v: split, s: snapshot, + and -: strength"
 _log = logging.getLogger(__name__)
+_TRIAL = "import cv2; cv2.namedWindow('nitido'); cv2.pollKey(); cv2.destroyAllWindows()"
+_PATIENCE = 15.0
 
 
 class WindowSink:
@@ -110,7 +114,35 @@ class WindowSink:
 
 def require_display(display: Display) -> None:
     """Raises ``SinkUnavailable`` when no window can be opened: OpenCV's window library would end the process."""
-    if display.available is False:
+    detail = display.detail
+    if display.available and sys.platform.startswith("linux"):
+        refusal = _try_window()
+        detail = f"{display.detail.partition(',')[0]} refuses it ({refusal})" if refusal else ""
+    elif display.available is not False:
+        return
+    if detail:
         raise SinkUnavailable(
-            f"no window without a display: {display.detail}; use --sink mjpeg://127.0.0.1:8080 and a browser, or a file"
+            f"no window without a display: {detail}; use --sink mjpeg://127.0.0.1:8080 and a browser, or a file"
         )
+
+
+def _try_window() -> str:
+    """Why a process of its own cannot open a window; empty when it can. A display may be named, answer, and still turn
+    us away, and then Qt aborts the process that asks."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _TRIAL],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_PATIENCE:g} s"
+    if done.returncode == 0:
+        return ""
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return next(
+        (line for line in said if "could not connect" in line or "rror" in line), said[0] if said else "no reason"
+    )

@@ -55,6 +55,16 @@ class Measured(Protocol):
         ...
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A source whose frames carry times of their own, as a clip's do."""
+
+    @property
+    def time(self) -> float:
+        """Seconds at which the frame that was last given belongs."""
+        ...
+
+
 def open_source(
     spec: str,
     *,
@@ -77,13 +87,33 @@ def open_source(
         if size is None:
             raise SourceUnavailable("raw frames carry no size; give the one that is piped in: --size 640x480")
         return PipeSource(size, rate=rate)
-    device = spec.isdecimal() or spec.startswith("/dev/")
-    if device or spec.lower().startswith(_STREAMS):
+    if spec.isdecimal() or spec.startswith("/dev/"):
         from nitido.live.sources.camera import CameraSource, CaptureSettings
 
         return CameraSource(int(spec) if spec.isdecimal() else spec, settings=CaptureSettings(size, rate, pixel_format))
-    from nitido.video.io import VideoSource
+    if spec.lower().startswith(_STREAMS):
+        from nitido.live.sources.camera import CameraSource
+        from nitido.live.sources.stream import StreamCapture
+
+        return _open_clip(spec) or CameraSource(spec, opener=lambda: StreamCapture(spec))
+    from nitido.video.reader import VideoSource
 
     if "://" in spec:
         raise SourceUnavailable(f"cannot open {spec}: expected one of {', '.join(_STREAMS)}")
     return VideoSource(Path(spec))
+
+
+def _open_clip(url: str) -> Source | None:
+    """What is behind a URL, when it is a clip of known length; it plays like a file. ``None`` for a live stream."""
+    from nitido.video.reader import VideoSource
+
+    if not url.lower().startswith(("http://", "https://")):
+        return None
+    try:
+        clip = VideoSource(url)
+    except SourceUnavailable:
+        return None  # the stream's own error says what is wrong
+    if clip.count > 0:
+        return clip
+    with clip:
+        return None

@@ -1,4 +1,4 @@
-"""Cameras and network streams through OpenCV, found again after they were lost."""
+"""Cameras through OpenCV, and any other capture, found again after they were lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 
 _log = logging.getLogger(__name__)
-_PATIENCE_MS = 10_000  # a network stream that gives nothing for this long is lost
+_PATIENCE = 2.0  # seconds that a reader may take to see that its source was closed
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 
@@ -50,7 +50,7 @@ class CameraSource:
     """A camera (number or device file) or a stream (URL), uint8 H×W×3 BGR.
 
     When frames stop coming it is opened again, after a pause that doubles from 0.5 to 30 s, until it is back or the
-    source is closed. A URL that is a file of known length ends instead. What was obtained is logged and in
+    source is closed. What was obtained is logged and in
     ``obtained``. Raises ``SourceUnavailable`` when it cannot be opened the first time.
     """
 
@@ -76,7 +76,6 @@ class CameraSource:
         if not self._capture.isOpened():
             raise SourceUnavailable(_not_there(device))
         self.obtained = obtained(self._capture)
-        self._finite = isinstance(device, str) and "://" in device and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
         self._tell()
 
     @property
@@ -95,7 +94,7 @@ class CameraSource:
                 ok, frame = self._capture.read()
             if ok and frame is not None:
                 yield np.asarray(frame, np.uint8)
-            elif self._finite or not self._find_again():
+            elif not self._find_again():
                 return
 
     def close(self) -> None:
@@ -108,7 +107,7 @@ class CameraSource:
     def __exit__(self, *_: object) -> None:
         self.close()
         # Releasing a capture in which another thread still waits for a frame would crash the process.
-        if self._reading.acquire(timeout=_PATIENCE_MS / 1000):
+        if self._reading.acquire(timeout=_PATIENCE):
             self._capture.release()
             self._reading.release()
 
@@ -166,9 +165,6 @@ def _unlogged() -> Iterator[None]:
 
 @_unlogged()
 def _open_capture(device: int | str, settings: CaptureSettings) -> cv2.VideoCapture:
-    if isinstance(device, str) and "://" in device:
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _PATIENCE_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]
-        return cv2.VideoCapture(device, cv2.CAP_FFMPEG, limits)
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     capture = cv2.VideoCapture(device, backend)
     # The pixel format first: it decides which sizes and rates there are.
@@ -186,5 +182,5 @@ def _open_capture(device: int | str, settings: CaptureSettings) -> cv2.VideoCapt
 
 def _not_there(device: int | str) -> str:
     if isinstance(device, str) and "://" in device:
-        return f"cannot open the stream {device}: not there, not a video, or no answer within {_PATIENCE_MS // 1000} s"
+        return f"cannot open the stream {device}: not there, not a video, or no answer within 10 s"
     return f"cannot open camera {device}: not there, in use, or no right to it; 'nitido cameras' lists those found"

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
 from PIL import PngImagePlugin
 
+from nitido.images.formats.tiff_writer import interleaved
 from nitido.images.picture import Picture
-from nitido.images.tiff import interleaved
 
 _STRIP = 1 << 20  # bytes before compression
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by samples: grey, grey and alpha, RGB, RGBA
 _UP = 2  # every row as its difference from the one above
 
 
-def write_png16(stream: BinaryIO, picture: Picture, exif: bytes | None, notes: PngImagePlugin.PngInfo) -> None:
-    """Writes the 16-bit values of a picture that has them. exif: a block after ``Exif\\0\\0``; notes: texts and gamma,
-    as for Pillow."""
+def write_png16(
+    stream: BinaryIO,
+    picture: Picture,
+    exif: bytes | None,
+    notes: PngImagePlugin.PngInfo,
+    colour: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Writes the 16-bit values of a picture that has them. exif: a block after ``Exif\\0\\0``; notes: texts, as for
+    Pillow; colour: chunks that say what the values mean, name and content."""
     height, width = picture.pixels.shape[:2]
     samples = (1 if picture.grey else 3) + (picture.alpha is not None)
     metadata = picture.metadata
     stream.write(b"\x89PNG\r\n\x1a\n")
     _chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[samples], 0, 0, 0))
+    for name, data in colour:
+        _chunk(stream, name, data)
     if metadata.icc:
         _chunk(stream, b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
     if metadata.dpi:
@@ -49,5 +58,10 @@ def write_png16(stream: BinaryIO, picture: Picture, exif: bytes | None, notes: P
     _chunk(stream, b"IEND", b"")
 
 
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk as it stands in the file."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
 def _chunk(stream: BinaryIO, name: bytes, data: bytes) -> None:
-    stream.write(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)))
+    stream.write(png_chunk(name, data))

@@ -1,0 +1,93 @@
+"""The options of ``nitido denoise``, ``nitido upscale`` and ``nitido run``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from nitido.cli.options import codec_option, device_option, threads_option, together, verbosity_options
+
+STANDARD_STREAM = Path("-")
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What the command line asked for; fields are named as its options."""
+
+    inputs: tuple[Path, ...]
+    output: Path
+    model: str
+    device: str
+    threads: int | None
+    overwrite: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    workers: int | None
+    format_: str | None
+    quality: int | None
+    codec: str | None
+    deinterlace: bool
+    tone_map: bool
+    lossless: bool
+    provenance: bool
+    preserve_times: bool
+    max_megapixels: float
+    report: Path | None
+    dry_run: bool
+    watch: bool
+    poll: float
+    engine: str
+    ray_address: str | None
+    quiet: bool
+    verbose: bool
+    as_json: bool
+    strength: float = 1.0
+
+
+FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "ppm", "pgm", "avif", "heic", "jxl")
+HELP = (
+    "INPUTS may be mixed. - is standard input, -o - standard output, for one picture. A run that was stopped or killed "
+    "goes on where it was when started again.\n\n"
+    "Exit code 0: all done, 1: some failed or the run ended early, 2: wrong usage, 130: Ctrl-C, 143: SIGTERM."
+)
+
+
+batch_options = together(
+    click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File, folder or -."),
+    device_option,
+    threads_option,
+    click.option("--overwrite", is_flag=True, help="Replace results that exist."),
+    click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable."),
+    click.option(
+        "--format", "format_", type=click.Choice(FORMATS), help="Of pictures.  [default: as read; png for -o -]"
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        help="JPEG, WebP, AVIF, HEIC, JPEG XL, video.  [default: 95 JPEG and WebP, 85 video, else 90]",
+    ),
+    codec_option,
+    click.option("--deinterlace/--no-deinterlace", default=True, help="Interlaced videos.  [default: on]"),
+    click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
+    click.option("--lossless", is_flag=True, help="Keep every value: WebP and JPEG XL, and no JPEG, AVIF or HEIC."),
+    click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
+    click.option("--preserve-times", is_flag=True, help="Results keep time and permissions of their source."),
+    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: usable CPUs + 2]"),
+    click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
+    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
+    click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),
+    click.option("--watch", is_flag=True, help="Go on with files as they arrive, until Ctrl-C."),
+    click.option("--poll", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds, --watch."),
+    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
+    click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster.  [default: RAY_ADDRESS, or here]"),
+    verbosity_options("Show a line for each file as it is done."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object per file and line, then a summary."),
+)
+
+strength_option = click.option(
+    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged, 1: fully restored."
+)

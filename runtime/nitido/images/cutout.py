@@ -1,0 +1,58 @@
+"""The colours under full transparency, which nobody sees and a model would mix into those beside them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.images.picture import Alpha
+
+Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.uint16])
+
+_STRIP = 4_000_000  # pixels that are filled at once
+
+
+def fill_hidden(values: Values, alpha: Alpha, reach: int) -> Values:
+    """Colours H×W×3 or H×W with those under alpha 0 replaced by the ones of the nearest pixel that is seen. Unchanged
+    and not copied where nothing or everything is hidden.
+
+    reach: how far a model sees, in pixels; what lies farther from everything visible may stay as it was.
+    """
+    height, width = alpha.shape
+    rows = max(_STRIP // max(1, width), 2 * reach, 1)
+    result: Values | None = None
+    for top in range(0, height, rows):
+        part, around = slice(top, top + rows), slice(max(0, top - reach), top + rows + reach)
+        hidden = alpha[around] == 0
+        if not hidden[part.start - around.start :][:rows].any() or hidden.all():
+            continue
+        if result is None:
+            result = values.copy()
+        seen = values[around]
+        nearest = _nearest_seen(hidden)
+        inside = slice(part.start - around.start, part.start - around.start + rows)
+        place = nearest[inside]
+        filled = seen.reshape(-1, *seen.shape[2:])[place.reshape(-1)].reshape(*place.shape, *seen.shape[2:])
+        result[part] = filled
+    return values if result is None else result
+
+
+def put_back_hidden(result: Values, values: Values, alpha: Alpha) -> None:
+    """Changes ``result`` in place to ``values``, of the same shape, where alpha is 0."""
+    hidden = alpha == 0
+    if hidden.any():
+        result[hidden] = values[hidden]
+
+
+def _nearest_seen(hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each pixel H×W the index, in the order of reading, of the nearest one that is not hidden."""
+    _, found = cv2.distanceTransformWithLabels(
+        hidden.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    labels, seen = np.asarray(found, np.int32), np.flatnonzero(~hidden)
+    index = np.zeros(int(labels.max()) + 1, np.int64)
+    index[labels.reshape(-1)[seen]] = seen
+    return index[labels]

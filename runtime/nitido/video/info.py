@@ -1,0 +1,103 @@
+"""What a video's pictures are like."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from nitido.video.colour import ColourTags, depth_of, tags_of
+
+_FASTEST = 1000  # frames per second: what is more is a time base, not a rate
+
+
+@dataclass(frozen=True)
+class Mastering:
+    """The screen on which HDR was graded, as H.265 and AV1 say it.
+
+    primaries: x and y of red, green, blue and white. luminance: highest and lowest, in cd/m². light: the brightest
+    pixel and the brightest picture on average, in cd/m²; 0 where the file does not say.
+    """
+
+    primaries: tuple[float, ...]
+    luminance: tuple[float, float]
+    light: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video's pictures are like.
+
+    width, height: in pixels, upright.
+    fps: frames per second on average.
+    time_base: seconds of one unit of a frame's time stamp.
+    aspect: width of a pixel by its height, upright; 1 for square pixels or where the file does not say.
+    tags: how numbers stand for colours.
+    bits: per component.
+    rotated: degrees that the pixels of the file are turned by to be upright, counterclockwise.
+    transparent: it has an alpha channel, which is not read.
+    mastering: of HDR, where the file says.
+    """
+
+    width: int
+    height: int
+    fps: float
+    time_base: Fraction
+    aspect: Fraction = Fraction(1)
+    tags: ColourTags = field(default_factory=ColourTags)
+    bits: int = 8
+    rotated: int = 0
+    transparent: bool = False
+    mastering: Mastering | None = None
+
+    @property
+    def deep(self) -> bool:
+        """More than 8 bits per component."""
+        return self.bits > 8
+
+
+def describe(stream: Any, frame: Any, *, tone_map: bool = False) -> VideoInfo:
+    """A stream by its first decoded frame. tone_map: HDR will be read as 8 bits of BT.709."""
+    rotated = int(frame.rotation) % 360
+    aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+    width, height = frame.width, frame.height
+    if rotated in (90, 270):
+        width, height, aspect = height, width, 1 / aspect
+    tags, bits = tags_of(frame), depth_of(frame.format)
+    if tone_map and tags.hdr:
+        tags, bits = ColourTags(), 8
+    return VideoInfo(
+        width,
+        height,
+        _rate(stream, frame),
+        Fraction(stream.time_base),
+        aspect,
+        tags,
+        bits,
+        rotated,
+        transparent=stream.metadata.get("alpha_mode") == "1" or any(c.is_alpha for c in frame.format.components),
+        mastering=_mastering(frame) if tags.hdr else None,
+    )
+
+
+def _rate(stream: Any, frame: Any) -> float:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= _FASTEST:
+            return float(rate)
+    return 1 / float(frame.duration * stream.time_base) if frame.duration else 25.0
+
+
+def _mastering(frame: Any) -> Mastering | None:
+    """From FFmpeg's structures: ten fractions and two flags, and two numbers."""
+    found = {item.type.name: bytes(item) for item in frame.side_data}
+    screen = found.get("MASTERING_DISPLAY_METADATA", b"")
+    if len(screen) < 88:
+        return None
+    numbers = struct.unpack("<22i", screen[:88])
+    values = [a / b if b else 0.0 for a, b in zip(numbers[0:20:2], numbers[1:20:2], strict=True)]
+    if not all(numbers[20:]):
+        return None
+    light = found.get("CONTENT_LIGHT_LEVEL", b"")
+    brightest = struct.unpack("<2I", light[:8]) if len(light) >= 8 else (0, 0)
+    return Mastering(tuple(values[:8]), (values[9], values[8]), (brightest[0], brightest[1]))

@@ -1,0 +1,173 @@
+"""What a video file holds beside its pictures: sound, subtitles, chapters, title, dates, languages, cover, fonts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from nitido.video.library import is_cover, main_video, open_input, reason
+from nitido.video.sound import recoded_sound
+from nitido.video.subtitles import TEXTS, converted_subtitles
+from nitido.video.timeline import Timeline
+
+_log = logging.getLogger(__name__)
+_BRANDS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_MATROSKA = (".mkv",)
+
+# Takes a packet of the source, ``None`` at the end, and gives those to write.
+Carrier = Callable[[Any], list[Any]]
+
+
+class CopiedStreams:
+    """The other streams of a file on their way into another, packet by packet, in step with its pictures.
+
+    Sound that the container cannot hold is encoded again, subtitles of text are converted, and the rest is left out;
+    each is logged in one line. For a ``with`` block.
+    """
+
+    def __init__(self, source: Path, output: Any, target: Path) -> None:
+        """output: PyAV's container, before its header is written. target: its name, for messages."""
+        self._output, self._source, self._target = output, source, target
+        self._stack = ExitStack()
+        container = self._stack.enter_context(open_input(source))
+        self._carriers: dict[int, Carrier] = {}
+        self._left: list[str] = []
+        self._changed: list[str] = []
+        main = main_video(container)
+        for stream in container.streams:
+            if stream is not main and not _is_described_elsewhere(stream, container):
+                self._add(stream)
+        self._copy_facts(container)
+        self.main_metadata: dict[str, str] = dict(main.metadata) if main is not None else {}
+        if self._changed:
+            _log.warning("%s: encoded again: %s", target, ", ".join(self._changed))
+        if self._left:
+            kind = target.suffix[1:].lower()
+            _log.warning("%s: left out, a %s file cannot hold it: %s", target, kind, ", ".join(self._left))
+        self._packets = self._read(container, main)
+        self._next: Any = None
+
+    def __enter__(self) -> CopiedStreams:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def copy_until(self, seconds: float) -> None:
+        """Writes the packets that belong before that moment of the file."""
+        while True:
+            packet = self._next or next(self._packets, None)
+            self._next = None
+            if packet is None:
+                return
+            moment = packet.dts if packet.dts is not None else packet.pts
+            if moment is not None and packet.time_base and float(moment * packet.time_base) > seconds:
+                self._next = packet
+                return
+            self._write(self._carriers[packet.stream.index](packet))
+
+    def finish(self) -> None:
+        """Writes what encoders still hold."""
+        for carrier in self._carriers.values():
+            self._write(carrier(None))
+
+    def _write(self, packets: list[Any]) -> None:
+        for packet in packets:
+            self._output.mux_one(packet)
+
+    def _add(self, stream: Any) -> None:
+        if stream.type == "attachment":
+            if not self._attach(stream.name or "attachment", stream.mimetype or "", stream.data):
+                self._left.append(_described(stream))
+            return
+        if is_cover(stream) and self._target.suffix.lower() in _MATROSKA:
+            if not self._attach_cover(stream):
+                self._left.append(_described(stream))
+            return
+        carrier = self._copied(stream) or self._converted(stream)
+        if carrier is None:
+            self._left.append(_described(stream))
+        else:
+            self._carriers[stream.index] = carrier
+
+    def _copied(self, stream: Any) -> Carrier | None:
+        if stream.type not in ("audio", "subtitle", "video") or stream.codec_context is None:
+            return None
+        if stream.codec_context.name not in self._output.supported_codecs:
+            return None
+        try:
+            copy = self._output.add_stream_from_template(stream)
+        except Exception:  # PyAV and FFmpeg raise various kinds
+            return None
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+
+        def carry(packet: Any) -> list[Any]:
+            if packet is None:
+                return []
+            packet.stream = copy
+            return [packet]
+
+        return carry
+
+    def _converted(self, stream: Any) -> Carrier | None:
+        suffix = self._target.suffix.lower()
+        try:
+            if stream.type == "audio" and stream.codec_context is not None:
+                carrier, name = recoded_sound(stream, self._output, suffix)
+                self._changed.append(f"{_described(stream)} as {name}")
+                return carrier
+            if stream.type == "subtitle" and getattr(stream.codec_context, "name", "") in TEXTS:
+                return converted_subtitles(stream, self._output, suffix)
+        except Exception as error:  # PyAV and FFmpeg raise various kinds
+            _log.debug("%s: %s", _described(stream), reason(error))
+        return None
+
+    def _attach(self, name: str, kind: str, data: bytes) -> bool:
+        if self._target.suffix.lower() not in _MATROSKA:
+            return False
+        self._output.add_attachment(name, kind, data)
+        return True
+
+    def _attach_cover(self, stream: Any) -> bool:
+        with open_input(self._source) as container:
+            packet = next((p for p in container.demux(container.streams[stream.index]) if p.size), None)
+        kind = {"png": "png", "mjpeg": "jpeg"}.get(stream.codec_context.name, "")
+        return packet is not None and self._attach(f"cover.{kind[:3]}", f"image/{kind}", bytes(packet))
+
+    def _copy_facts(self, container: Any) -> None:
+        facts = {key: value for key, value in container.metadata.items() if key.lower() not in _BRANDS}
+        self._output.metadata.update(facts)
+        try:
+            if chapters := container.chapters():
+                self._output.set_chapters(chapters)
+        except Exception as error:  # damaged chapters are no reason to lose a video
+            _log.warning("chapters left out: %s", reason(error))
+
+    def _read(self, container: Any, main: Any) -> Iterator[Any]:
+        if not self._carriers:
+            return
+        # All of it is read, because joints are found in whatever stream they show first.
+        timeline = Timeline(container, main)
+        for packet in container.demux():
+            timeline.place(packet)
+            if packet.size and packet.stream.index in self._carriers:
+                yield packet
+
+
+def _is_described_elsewhere(stream: Any, container: Any) -> bool:
+    """Whether a stream holds what the metadata say as well: a time code, or the names of chapters."""
+    if stream.type != "data":
+        return False
+    return "timecode" in stream.metadata or (bool(container.chapters()) and "mov" in container.format.name)
+
+
+def _described(stream: Any) -> str:
+    if stream.type == "attachment":
+        return f"attachment {stream.name or stream.index}"
+    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    language = f", {stream.language}" if stream.language else ""
+    return f"{'cover' if is_cover(stream) else stream.type} {stream.index} ({codec}{language})"

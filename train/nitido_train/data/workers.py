@@ -1,0 +1,44 @@
+"""Batches that processes prepare, with what goes wrong in those processes in one line."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from nitido.errors import NitidoError, TrainingError
+
+ADVICE = "--workers 0 prepares the patches without other processes"
+SMALLEST = 1 << 17  # bytes of shared memory without which not even the first process can be started
+_SHARED = Path("/dev/shm")
+_FULL = f"no room in {_SHARED}, through which processes hand over patches; enlarge it, or {ADVICE}"
+
+
+def from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
+    """The batches of a loader that has workers. Raises ``TrainingError`` when they fail, as with a small /dev/shm, and
+    what they raise on purpose."""
+    if _SHARED.is_dir() and shutil.disk_usage(_SHARED).free < SMALLEST:
+        # torch would leave a loader that is half made, whose end is a traceback.
+        raise TrainingError(_FULL)
+    try:
+        yield from loader
+    except NitidoError as error:
+        # The message is the worker's traceback, of which the last line is the error.
+        raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from error
+    except MemoryError as error:
+        raise TrainingError(f"a process that prepares patches ran out of memory; {ADVICE}") from error
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    small = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.ENOENT, errno.EACCES)
+    if small or "shared memory" in text or "/torch_" in text or "No space left" in text:
+        return _FULL
+    line = (text.strip().splitlines() or [type(error).__name__])[-1 if "Traceback" in text else 0]
+    return f"a process that prepares patches failed ({line}); {ADVICE}"

@@ -1,0 +1,21 @@
+"""How many threads a training computes with when it is not told."""
+
+from __future__ import annotations
+
+import os
+
+from nitido.system.machine import describe_machine
+
+
+def default_threads(workers: int, devices: int) -> int | None:
+    """The physical cores that this process may use, shared among ``devices`` processes, less one for each process that
+    prepares patches; at least one core is left to others, and one thread is used. ``None`` where the environment
+    decides (``OMP_NUM_THREADS``).
+
+    A thread without a core of its own holds up all others at the end of every operation.
+    """
+    if os.environ.get("OMP_NUM_THREADS"):
+        return None
+    machine = describe_machine()
+    cores = min(machine.usable_cpus, machine.physical_cores or machine.usable_cpus)
+    return max(1, cores // max(1, devices) - max(1, workers))
