@@ -65,15 +65,17 @@ class NoiseMeter:
         """Two noisy frames H×W×3, uint8 BGR, of one scene. near: the frame right after the first, which tells how much
         of the noise stays from frame to frame."""
         first, second = (frame.astype(np.float32) for frame in (one, other))
-        kept = self._add((first - second) / np.float32(math.sqrt(2)), np.asarray((first + second) / 2, np.float32))
+        kept = self._add(
+            (first - second) / np.float32(math.sqrt(2)), np.asarray((first + second) / 2, np.float32), _FLAT
+        )
         if near is not None and near is not other and kept.any():
             following = cv2.transform((first - near.astype(np.float32)) / np.float32(math.sqrt(2)), _COMPONENTS[:1])
             self._near += float(_in_blocks(np.square(following.reshape(first.shape[:2])))[kept].mean())
             self._far += self._last
 
     def add_pair(self, noisy: Frame, clean: Frame) -> None:
-        """A noisy frame and the same without noise, such as the mean of many."""
-        self._add(noisy.astype(np.float32) - clean.astype(np.float32), clean.astype(np.float32))
+        """A noisy frame and the same without noise, such as the mean of many. Edges count like flat parts."""
+        self._add(noisy.astype(np.float32) - clean.astype(np.float32), clean.astype(np.float32), 1.0)
 
     def result(self, source: str, frames: int) -> Calibration:
         """Raises ``SourceUnavailable`` where there was no noise, or nothing that stood still."""
@@ -119,8 +121,9 @@ class NoiseMeter:
                 ratio,
             )
 
-    def _add(self, difference: NDArray[np.float32], scene: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """difference: H×W×3 with the variance of one frame's noise. Returns the blocks h×w that count."""
+    def _add(self, difference: NDArray[np.float32], scene: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
+        """difference: H×W×3 with the variance of one frame's noise. share: of the still blocks of one brightness, the
+        flattest, which count. Returns them, h×w."""
         height, width = (side - side % BLOCK for side in difference.shape[:2])
         if not height or not width:
             raise SourceUnavailable(f"expected frames of at least {BLOCK}×{BLOCK} pixels")
@@ -131,7 +134,7 @@ class NoiseMeter:
         luma = np.asarray(cv2.transform(scene[:height, :width], _COMPONENTS[:1]), np.float32).reshape(height, width)
         blocks = _measured(parts, luma)
         bins = np.clip(blocks.bright * _BINS / 256, 0, _BINS - 1).astype(int)
-        still, flat = _chosen(blocks, bins)
+        still, flat = _chosen(blocks, bins, share)
         self.pairs += 1
         self._blocks += still.size
         self._still += int(still.sum())
@@ -162,7 +165,7 @@ def _measured(parts: NDArray[np.float32], luma: NDArray[np.float32]) -> _Blocks:
     return _Blocks(_in_blocks(parts[..., 0]), _in_blocks(np.square(parts)), _in_blocks(luma), steep)
 
 
-def _chosen(blocks: _Blocks, bins: NDArray[np.int_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _chosen(blocks: _Blocks, bins: NDArray[np.int_], share: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(blocks in which nothing moves, those of them that count for the curve)."""
     spread = 1.4826 * float(np.median(np.abs(blocks.mean))) + 0.05
     if spread > _ALL_MOVED * math.sqrt(float(np.median(blocks.variance[..., 0]))) + 0.1:
@@ -175,7 +178,7 @@ def _chosen(blocks: _Blocks, bins: NDArray[np.int_]) -> tuple[NDArray[np.bool_],
         here = still & (bins == value)
         ordinary = here & (luma <= _OUTLIER * np.median(luma[here]))
         still &= ~here | ordinary
-        flat |= ordinary & (blocks.slope <= np.quantile(blocks.slope[ordinary], _FLAT))
+        flat |= ordinary & (blocks.slope <= np.quantile(blocks.slope[ordinary], share))
     return still, flat
 
 
