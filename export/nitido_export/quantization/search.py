@@ -34,6 +34,7 @@ from nitido_train.quantization.tracing import layer_names
 
 log = logging.getLogger(__name__)
 
+EQUAL = 0.01  # dB: a difference that does not matter
 HELPS = 0.95  # of the loss: a layer's return to float that leaves more than this does not help
 
 
@@ -89,7 +90,9 @@ def quantize(
     losses = _LossMeasurement(plain, guard, measured)
 
     attempts = [losses.attempt(q) for q in tried]
-    best = min(range(len(tried)), key=lambda i: attempts[i].drop)
+    # The candidates clip more and more. Among equals, the one that clips least bears noise that was not measured.
+    least = min(attempt.drop for attempt in attempts)
+    best = next(i for i, attempt in enumerate(attempts) if attempt.drop <= least + EQUAL)
     chosen, last = tried[best], attempts[best]
     sensitivities = losses.sensitivities(chosen)
     layers = layer_names(plain.body)
@@ -98,10 +101,10 @@ def quantize(
         last = losses.attempt(chosen)
         attempts.append(last)
     if last.drop > guard.max_drop:
-        least = min(attempts, key=lambda a: a.drop)
+        nearest = min(attempts, key=lambda a: a.drop)
         raise ExportError(
-            f"--max-drop {guard.max_drop:g} dB cannot be met: the best int8 model loses {least.drop:.3f} dB with "
-            f"{len(least.float_layers)} of {count(len(layers), 'layer')} in float; fine-tune with "
+            f"--max-drop {guard.max_drop:g} dB cannot be met: the best int8 model loses {nearest.drop:.3f} dB with "
+            f"{len(nearest.float_layers)} of {count(len(layers), 'layer')} in float; fine-tune with "
             "'nitido train --qat', or allow more"
         )
     finished = draft(losses.quantized(chosen), checkpoint, name, info, "int8")

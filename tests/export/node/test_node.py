@@ -20,6 +20,7 @@ from nitido.inference.session import read_card
 from nitido.model_file import zoo
 from nitido.model_file.certificate import VECTORS, difference, vectors_from_text
 from nitido.model_file.properties import read_properties
+from nitido_export.pack.write import write_pack
 from support.npm import keep, npm
 
 pytestmark = pytest.mark.network
@@ -102,6 +103,26 @@ def packed(array: NDArray[Any]) -> dict[str, Any]:
 
 def unpacked(output: dict[str, Any]) -> NDArray[Any]:
     return np.frombuffer(b64decode(output["data"]), output["type"]).reshape(output["dims"])
+
+
+def test_strength_and_noise_can_be_set_in_a_file_with_plain_inputs(
+    example: Path, level_model: Path, frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    write_pack(str(level_model), "plain", tmp_path / "plain")
+    packed, model = tmp_path / "plain" / level_model.name, load(level_model, "cpu")
+    frame.tofile(tmp_path / "in.bgr")
+    size = f"{frame.shape[1]}x{frame.shape[0]}"
+    for path, numbers, settings in (
+        (level_model, (), {}),
+        (packed, (), {}),
+        (packed, ("0.5",), {"strength": 0.5}),
+        (packed, ("1", "30"), {"noise": 30.0}),
+    ):
+        done = run(example, path, tmp_path / "in.bgr", size, tmp_path / "out.bgr", *numbers)
+        assert (done.returncode, done.stderr) == (0, "")
+        found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(frame.shape).astype(int)
+        assert np.abs(found - model(frame, **settings)).max() <= 1
+    assert not np.array_equal(model(frame, noise=30.0), model(frame))
 
 
 def test_what_it_cannot_do_is_one_line_and_leaves_no_file(

@@ -137,6 +137,28 @@ def test_strength_and_ort_files_work_from_c(
     assert np.array_equal(model(frame, strength=0.0), frame)  # so the middle case showed that it was fed
 
 
+def test_noise_levels_and_plain_inputs_work_from_c(
+    program: Path, level_model: Path, tiny_models: dict[str, Path], frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "in.ppm"), frame)
+    model = load(level_model, "cpu")
+    write_pack(str(level_model), "plain", tmp_path / "plain")
+    write_pack(str(level_model), "ort", tmp_path / "ort")
+    files = level_model, tmp_path / "plain" / level_model.name, tmp_path / "ort" / f"{level_model.stem}.ort"
+    for path in files:
+        for options, settings in (
+            ((), {}),
+            (("--noise", 30), {"noise": 30.0}),
+            (("--strength", 0.5, "--noise", 3), {"strength": 0.5, "noise": 3.0}),
+        ):
+            done = run(program, path, tmp_path / "in.ppm", tmp_path / "out.ppm", *options)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert_equal(read_ppm(tmp_path / "out.ppm"), model(frame, **settings))
+    assert not np.array_equal(model(frame, noise=30.0), model(frame))  # so the second case showed that it was fed
+    refused = run(program, tiny_models["denoise"], tmp_path / "in.ppm", tmp_path / "out.ppm", "--noise", 3)
+    assert refused.returncode == 1 and "cannot be given a noise level" in refused.stderr
+
+
 @pytest.mark.parametrize("task", ["denoise", "upscale"])
 def test_ctest_compares_with_python(
     onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path: Path, task: str

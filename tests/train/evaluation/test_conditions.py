@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from nitido.errors import SourceUnavailable
 from nitido_train.data import degrade
 from nitido_train.data.pictures import find_pictures
-from nitido_train.evaluation.conditions import conditions, conditions_of, read_pairs, read_pictures
+from nitido_train.evaluation.conditions import (
+    conditions,
+    conditions_of,
+    read_pairs,
+    read_pictures,
+    validation_conditions,
+)
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.recipe.files import load_recipe
@@ -75,7 +81,8 @@ def test_a_part_of_a_condition_keeps_pairs_together(photos: Path, task: str, sca
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("denoise-camera-n", ["psnr_s15", "psnr_s25", "psnr_s50"]),
+        ("denoise-n", ["psnr_s15", "psnr_s25", "psnr_s50"]),
+        ("denoise-camera-n", [f"psnr_{key}" for key in ("low", "mid", "high", "soft", "medium", "strong")]),
         ("parts-n", ["psnr_blots"]),
         ("upscale-x3-n", ["psnr_y"]),
     ],
@@ -90,7 +97,7 @@ def test_a_training_is_validated_under_the_conditions_of_an_evaluation(
 
     pictures = [p for p in read_pictures(photos) if min(p.shape[:2]) >= 96]
     crops = [p[(top := (len(p) - 96) // 2) : top + 96, (left := (p.shape[1] - 96) // 2) : left + 96] for p in pictures]
-    measured = conditions(recipe.task, recipe.scale, crops, drawn=recipe.blots)
+    measured = validation_conditions(recipe, crops)
     scores = ValidationSet(find_pictures([photos]), recipe, side=96).score(_Function(repeated))
     expected = [c.measure(lambda p: np.repeat(np.repeat(p, recipe.scale, 0), recipe.scale, 1)) for c in measured]
     assert list(scores) == [*keys, "psnr", "ssim"]

@@ -39,9 +39,10 @@ def test_errors_between_tried_levels_are_interpolated() -> None:
 
 
 def test_the_estimator_learns_which_level_is_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FIRST_STEPS", 300)
     monkeypatch.setattr(fitting, "STEPS", 400)
     trials = pretended_trials()
-    estimator = fitted(NoiseEstimator(2), trials)
+    estimator = fitted(NoiseEstimator(2), trials, (trials.statistics, trials.true))
     with torch.no_grad():
         found = estimator.level(torch.relu(estimator.hidden(trials.statistics)))[:, 0]
     assert trials.lost(found) < 0.3 * trials.lost(trials.true.log())
@@ -49,15 +50,16 @@ def test_the_estimator_learns_which_level_is_best(monkeypatch: pytest.MonkeyPatc
 
 
 def test_only_the_estimator_changes(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FIRST_STEPS", 5)
     monkeypatch.setattr(fitting, "STEPS", 5)
     monkeypatch.setattr(fitting, "SIDES", (64, 96))
     before = random_level_checkpoint()
-    after = fit_estimator(before, PictureStore(find_pictures([photos]), smallest=100), 12)
+    after = fit_estimator(before, PictureStore(find_pictures([photos]), smallest=100), 12, 20)
     changed = {name for name, value in after.ema.items() if not torch.equal(value, before.ema[name])}
     assert changed == {f"estimator.{part}" for part in ("hidden.weight", "hidden.bias", "level.weight", "level.bias")}
     net = cast(LevelFrameNet, after.averaged_net())
     assert bool(torch.isfinite(net(torch.rand(1, 3, 32, 32) - 0.5)).all())
-    assert after.provenance["estimator"] == {"frames": 12}
+    assert after.provenance["estimator"] == {"frames": 12, "known": 20}
 
 
 def test_a_network_without_estimator_is_refused(photos: Path) -> None:

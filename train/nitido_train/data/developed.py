@@ -25,6 +25,8 @@ from nitido_train.data.degrade import blurred, compress_anywhere, to_bytes
 
 LEVELS = (0.7, 14.0)  # luma noise in 8-bit levels that is drawn
 SOFTNESS = (0.5, 2.5)  # pixels by which cameras blur colour
+UNEVEN_GRAIN = 12.0  # pixels
+DETAIL = 6.0  # 8-bit levels between a pixel and its neighbours where smoothing ends
 FIRST_QUALITY = (90, 98)  # of a camera's own JPEG, where the file was saved again
 
 
@@ -40,6 +42,8 @@ class DevelopedNoise:
     colour: levels of Cb and Cr noise as shares of ``level``.
     colour_grain: blur of Cb and Cr noise in pixels.
     qualities: JPEG qualities, in their order, each on a grid that begins anywhere.
+    uneven: standard deviation of ln(level) from place to place, over some 20 pixels.
+    flat: 0..1, how much weaker it is where the picture is flat, since cameras smooth that most.
     """
 
     level: float
@@ -51,6 +55,8 @@ class DevelopedNoise:
     colour: tuple[float, float] = (0.8, 0.6)
     colour_grain: tuple[float, float] = (1.2, 1.2)
     qualities: tuple[int, ...] = (85,)
+    uneven: float = 0.0
+    flat: float = 0.0
 
     @staticmethod
     def draw(
@@ -78,6 +84,8 @@ class DevelopedNoise:
             colour=(share * float(rng.uniform(1.0, 1.6)), share),
             colour_grain=(float(rng.uniform(0.3, 2.5)), float(rng.uniform(0.3, 2.5))),
             qualities=tuple(qualities),
+            uneven=float(rng.uniform(0.0, 0.5)) if rng.random() < 0.5 else 0.0,
+            flat=float(rng.uniform(0.0, 0.7)) if rng.random() < 0.5 else 0.0,
         )
 
 
@@ -92,6 +100,12 @@ def add_developed_noise(frame: Frame, noise: DevelopedNoise, rng: np.random.Gene
     curve = (0.05 + light) ** noise.slope * (1 - noise.shoulder * light * light)
     middle = 0.55**noise.slope * (1 - noise.shoulder * 0.25)
     curve *= np.float32(noise.level / middle)
+    if noise.uneven > 0:
+        places = blurred(rng.standard_normal(shape, dtype=np.float32), UNEVEN_GRAIN, keep_strength=True)
+        curve *= np.exp(np.float32(noise.uneven) * places)
+    if noise.flat > 0:
+        detail = cv2.blur(np.abs(cv2.Laplacian(255 * light, cv2.CV_32F)), (9, 9))
+        curve *= 1 - np.float32(noise.flat) * np.exp(-detail / np.float32(DETAIL))
 
     def grained(sigma: float) -> NDArray[np.float32]:
         return blurred(rng.standard_normal(shape, dtype=np.float32), sigma, keep_strength=True)

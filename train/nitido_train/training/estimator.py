@@ -3,7 +3,8 @@
 In a training, the estimator sees small patches and learns their true levels. What counts is the result: some errors
 cost nothing, others smear texture, and the level that gives the best result is not always the true one. Here the
 finished network restores frames of several sizes at several levels once, and the estimator learns to choose the level
-with the smallest error. The rest of the network stays as it is.
+with the smallest error. Many more frames are not restored; of them it learns the true level, in order to know noise of
+all kinds. The rest of the network stays as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -33,8 +35,10 @@ log = logging.getLogger(__name__)
 SIDES = (192, 256, 320)  # pixels of the frames
 LEVELS = 9  # that each frame is restored with
 RANGE = (0.7, 28.0)
-ZOOM, ZOOMED, EDGES = (0.7, 3.0), 0.6, 0.3  # of the recipe's data, for frames that are sharper and softer than patches
-STEPS, BATCH, RATE, DECAY = 1500, 128, 4e-3, 1e-3
+ZOOM, ZOOMED, EDGES = (0.7, 4.0), 0.7, 0.2  # of the recipe's data, for frames that are sharper and softer than patches
+FIRST_STEPS, FIRST_RATE = 4000, 4e-3  # on true levels alone
+STEPS, RATE = 500, 1e-3  # on what results are like
+BATCH, DECAY = 128, 1e-3
 TRUTH = 0.1  # weight of the true level, beside the error of the result
 _SEED = 77
 
@@ -72,16 +76,16 @@ class Trials:
         return Trials(self.levels, self.statistics[chosen], self.errors[chosen], self.true[chosen])
 
 
-def fit_estimator(checkpoint: Checkpoint, store: PictureStore, frames: int = 1500) -> Checkpoint:
-    """The checkpoint with an estimator that was fitted on ``frames`` frames of the store's pictures. Raises
-    ``CheckpointError`` for a network without one."""
+def fit_estimator(checkpoint: Checkpoint, store: PictureStore, frames: int = 800, known: int = 6000) -> Checkpoint:
+    """The checkpoint with an estimator that was fitted on ``frames`` restored frames of the store's pictures and on
+    ``known`` others. Raises ``CheckpointError`` for a network without one."""
     net = checkpoint.averaged_net()
     if not isinstance(net, LevelFrameNet):
         raise CheckpointError(f"recipe '{checkpoint.recipe.name}' trains a network that estimates no noise level")
     trials = try_levels(net, checkpoint.recipe, store, frames)
-    estimator = fitted(net.estimator, trials)
+    estimator = fitted(net.estimator, trials, true_levels(net, checkpoint.recipe, store, range(frames, frames + known)))
     ema = {**checkpoint.ema, **{f"estimator.{name}": value for name, value in estimator.state_dict().items()}}
-    provenance = {**checkpoint.provenance, "estimator": {"frames": frames}}
+    provenance = {**checkpoint.provenance, "estimator": {"frames": frames, "known": known}}
     return replace(checkpoint, net=ema, ema=ema, optimizer={}, provenance=provenance)
 
 
@@ -91,31 +95,34 @@ def try_levels(net: LevelFrameNet, recipe: Recipe, store: PictureStore, frames: 
     plain = cast(LevelFrameNet, collapse(net)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     low, high = (math.log(end) for end in RANGE)
     levels = torch.exp(torch.linspace(low, high, LEVELS))
-    streams = [PatchStream(store, _with_frames(recipe, side)) for side in SIDES]
-    rows: list[tuple[Tensor, list[Tensor], Tensor]] = []
-    for number in range(frames):
-        given, target = (
-            to_tensor(torch.from_numpy(part[None])) for part in streams[number % len(streams)][number]
-        )  # 1 3 H W each
+    rows: list[tuple[Tensor, Tensor, Tensor]] = []
+    for given, target in _pairs(recipe, store, range(frames)):
         with torch.autocast("cpu", torch.bfloat16):
             errors = [_error(plain(given, level[None]).float(), target) for level in levels]
-        rows.append((plain.estimator.statistics(plain.body_input(given))[0], errors, true_level(given, target)[0]))
-        if number % 100 == 99:
-            log.info("tried levels on %d of %d frames", number + 1, frames)
-    return Trials(
-        levels,
-        torch.stack([statistics for statistics, _, _ in rows]),
-        torch.stack([torch.stack(errors) for _, errors, _ in rows]),
-        torch.stack([level for _, _, level in rows]).clamp(LOWEST, HIGHEST),
-    )
+        rows.append((*_known(plain, given, target), torch.stack(errors)))
+        if len(rows) % 100 == 0:
+            log.info("tried levels on %d of %d frames", len(rows), frames)
+    statistics, true, errors = (torch.stack(column) for column in zip(*rows, strict=True))
+    return Trials(levels, statistics, errors, true)
 
 
-def fitted(estimator: NoiseEstimator, trials: Trials) -> NoiseEstimator:
-    """An estimator that chooses well for the trials. Every sixth frame is held out, to say how well."""
+@torch.no_grad()
+def true_levels(net: LevelFrameNet, recipe: Recipe, store: PictureStore, numbers: range) -> tuple[Tensor, Tensor]:
+    """(statistics N×S, true levels N) of degraded frames."""
+    rows = [_known(net, given, target) for given, target in _pairs(recipe, store, numbers)]
+    statistics, true = (torch.stack(column) for column in zip(*rows, strict=True))
+    return statistics, true
+
+
+def fitted(estimator: NoiseEstimator, trials: Trials, known: tuple[Tensor, Tensor]) -> NoiseEstimator:
+    """An estimator that chooses well for the trials. Every sixth of them is held out, to say how well.
+
+    known: statistics and true levels of other frames.
+    """
     held_out = torch.arange(len(trials.true)) % 6 == 5
     train, test = trials.part(~held_out), trials.part(held_out)
-    mean, spread = train.statistics.mean(0), train.statistics.std(0) + 0.05
-    middle = train.true.log().mean()
+    others, true = known
+    mean, spread, middle = others.mean(0), others.std(0) + 0.05, true.log().mean()
     torch.manual_seed(_SEED)
     hidden = nn.Linear(estimator.hidden.in_features, estimator.hidden.out_features)
     level = nn.Linear(estimator.level.in_features, 1)
@@ -123,31 +130,52 @@ def fitted(estimator: NoiseEstimator, trials: Trials) -> NoiseEstimator:
     def estimate(statistics: Tensor) -> Tensor:
         return level(torch.relu(hidden((statistics - mean) / spread)))[:, 0] + middle
 
-    optimizer = torch.optim.AdamW([*hidden.parameters(), *level.parameters()], RATE, weight_decay=DECAY)
-    for step in range(STEPS):
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS)) + 1e-5
-        batch = train.part(torch.randint(len(train.true), (BATCH,)))
-        found = estimate(batch.statistics)
-        off = batch.true.log() - found
-        truth = torch.maximum(QUANTILE * off, (QUANTILE - 1) * off).mean()
-        optimizer.zero_grad()
-        (batch.log_errors(found).mean() + TRUTH * truth).backward()
-        optimizer.step()
+    def miss(statistics: Tensor, true: Tensor) -> Tensor:
+        off = true.log() - estimate(statistics)
+        return torch.maximum(QUANTILE * off, (QUANTILE - 1) * off).mean()
+
+    for steps, rate, is_first in ((FIRST_STEPS, FIRST_RATE, True), (STEPS, RATE, False)):
+        optimizer = torch.optim.AdamW([*hidden.parameters(), *level.parameters()], rate, weight_decay=DECAY)
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps)) + 1e-5
+            batch = torch.randint(len(true), (2 * BATCH,))
+            loss = miss(others[batch], true[batch])
+            if not is_first:
+                tried = train.part(torch.randint(len(train.true), (BATCH,)))
+                truth = loss + miss(tried.statistics, tried.true)
+                loss = tried.log_errors(estimate(tried.statistics)).mean() + TRUTH * truth
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
     result = copy.deepcopy(estimator)
     result.hidden, result.level = hidden, level
     with torch.no_grad():
-        # What the statistics were scaled by becomes a part of the weights.
         log.info(
             "estimates cost %.3f dB on %d held-out frames, true levels %.3f dB",
             test.lost(estimate(test.statistics)),
             len(test.true),
             test.lost(test.true.log()),
         )
+        # What the statistics were scaled by becomes a part of the weights.
         hidden.weight.div_(spread)
         hidden.bias.sub_(hidden.weight @ mean)
         level.bias.add_(middle)
     return result
+
+
+def _pairs(recipe: Recipe, store: PictureStore, numbers: range) -> Iterator[tuple[Tensor, Tensor]]:
+    """Degraded and clean frames 1×3×H×W of several sizes."""
+    streams = [PatchStream(store, _with_frames(recipe, side)) for side in SIDES]
+    for number in numbers:
+        given, target = (to_tensor(torch.from_numpy(part[None])) for part in streams[number % len(streams)][number])
+        yield given, target
+
+
+def _known(net: LevelFrameNet, given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """(statistics S, true level) of one frame."""
+    level = true_level(given, target)[0].clamp(LOWEST, HIGHEST)
+    return net.estimator.statistics(net.body_input(given))[0], level
 
 
 def _with_frames(recipe: Recipe, side: int) -> Recipe:
