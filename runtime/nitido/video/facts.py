@@ -22,11 +22,11 @@ _PHONES = {
     "com.apple.quicktime.title": "title",
 }
 # Two codes stand for these languages, and QuickTime knows the second one.
-_PAIRS = """
+_CODES = """
 sqi alb hye arm eus baq mya bur zho chi cze ces nld dut kat geo deu ger ell gre isl ice mkd mac msa may fas per rum ron
 slo slk bod tib cym wel fre fra
-""".split()
-_QUICKTIME = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True))
+"""
+_QUICKTIME = dict(zip(_CODES.split()[::2], _CODES.split()[1::2], strict=True))
 
 
 def facts_of(container: Any) -> dict[str, str]:

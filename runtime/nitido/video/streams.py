@@ -31,7 +31,7 @@ class CopiedStreams:
     each is logged in one line. For a ``with`` block.
     """
 
-    def __init__(self, source: Path, output: Any, target: Path) -> None:
+    def __init__(self, source: Path | str, output: Any, target: Path) -> None:
         """output: PyAV's container, before its header is written. target: its name, for messages."""
         self._output, self._source, self._target = output, source, target
         self._suffix = target.suffix.lower()

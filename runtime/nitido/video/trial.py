@@ -15,7 +15,7 @@ _READ = 400  # packets of a file that are read to find the first ones of each st
 _ENOUGH = 8  # of a stream
 
 
-def first_packets(source: Path) -> dict[int, list[Any]]:
+def first_packets(source: Path | str) -> dict[int, list[Any]]:
     """The first packets of each stream of a file, by index, as far as they come early."""
     found: dict[int, list[Any]] = defaultdict(list)
     with open_input(source) as container:

@@ -61,12 +61,12 @@ class VideoSink:
         keep: bool = False,
         encoding: Encoding = DEFAULT,
         like: VideoInfo | None = None,
-        streams_of: Path | None = None,
+        streams_of: Path | str | None = None,
         whole: bool = True,
     ) -> None:
         """like: the pictures whose time base, pixel aspect, colours and depth these have.
-        streams_of: a file whose sound, subtitles, chapters and facts are copied; with ``whole`` to their end, else as
-        far as there are pictures."""
+        streams_of: a file, or as text the URL of a clip, whose sound, subtitles, chapters and facts are copied; with
+        ``whole`` to their end, else as far as there are pictures."""
         suffix = path.suffix.lower()
         if suffix not in WRITTEN:
             raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(WRITTEN))}")

@@ -17,7 +17,8 @@ from av.stream import Disposition
 from nitido.video.reader import VideoSource
 from nitido.video.subtitles import text_of
 from nitido.video.writer import VideoSink
-from support.clips import make_clip, ramp, times_of
+from support.clip_server import served
+from support.clips import make_clip, ramp, sound_of, times_of
 
 PICTURES = [ramp(i) for i in range(25)]
 
@@ -226,3 +227,15 @@ def test_a_movie_is_as_long_as_its_frames_say_not_as_its_b_frames(tmp_path: Path
         assert container.duration == pytest.approx(1_520_000, abs=2000)
         packets = [p for p in container.demux(video=0) if p.size]
     assert [p.duration for p in packets[:-1]] == [b.pts - a.pts for a, b in pairwise(packets)]
+
+
+def test_a_clip_behind_an_address_keeps_its_sound(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", PICTURES, sounds=["spa"], fast_start=True)
+    with (
+        served(clip, ranges=True) as url,
+        VideoSource(url) as given,
+        VideoSink(tmp_path / "b.mp4", given.fps, like=given.info, streams_of=url) as sink,
+    ):
+        for timed in given.frames():
+            sink.write_timed(timed.values, timed.pts, timed.duration)
+    assert sound_of(tmp_path / "b.mp4") == sound_of(clip)
