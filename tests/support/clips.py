@@ -37,6 +37,7 @@ def make_clip(
     sound_begins: float = 0.0,
     facts: dict[str, str] | None = None,
     fast_start: bool = False,
+    ticks: int = 90_000,
 ) -> Path:
     """Writes pictures of one size, uint8 H×W×3 BGR, at their times in seconds (default 25 a second).
 
@@ -44,6 +45,7 @@ def make_clip(
     sounds: a language for each track of a second of sound, which begins at ``sound_begins`` seconds.
     facts: metadata of the file.
     fast_start: an MP4's index comes first.
+    ticks: of a second, in which times are counted.
     """
     times = times if times is not None else [i / 25 for i in range(len(pictures))]
     table = {1: 1, 9: 9}.get(tags[2], 5)
@@ -53,7 +55,7 @@ def make_clip(
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixel_format
         context = stream.codec_context
-        context.time_base = stream.time_base = Fraction(1, 90_000)
+        context.time_base = stream.time_base = Fraction(1, ticks)
         context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
         if aspect:
             context.sample_aspect_ratio = aspect
@@ -68,7 +70,7 @@ def make_clip(
         for picture, time in zip(pictures, times, strict=True):
             given = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame = given.reformat(format=pixel_format, dst_colorspace=table, dst_color_range=tags[3] or 1)
-            frame.pts, frame.time_base = round(time * 90_000), Fraction(1, 90_000)
+            frame.pts, frame.time_base = round(time * ticks), Fraction(1, ticks)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         for track in tracks:

@@ -85,11 +85,20 @@ def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING,
                 target = output / entry.path
                 jobs.append(Job(given / entry.path, target if entry.problem else named(target, kind), entry.problem))
         else:
-            jobs.append(Job(given, output if into_file else named(output / given.name, kind)))
+            target = output if into_file else named(output / given.name, kind)
+            jobs.append(Job(given, target, _unnamed(given, target)))
     for job in jobs:
         if not job.problem and _place(job.source) == _place(job.target):
             raise PlanMismatch(f"{job.target} would replace its own source; choose another -o")
     return list(_without_clashes(jobs))
+
+
+def _unnamed(source: Path, target: Path) -> str:
+    """Why a file that was named gets no result: its name does not say as what."""
+    if target.suffix.lower() in WRITTEN or not source.exists():
+        return ""
+    kind = f"with the suffix {target.suffix}" if target.suffix else "without a suffix"
+    return f"files {kind} are not taken for pictures or videos; convert it first, or name its result: -o RESULT.png"
 
 
 def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:

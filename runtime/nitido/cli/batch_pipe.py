@@ -37,6 +37,8 @@ def check_piped(options: BatchOptions) -> None:
     if options.watch or options.dry_run or options.as_json or options.engine != "local":
         raise click.UsageError("--watch, --dry-run, --json and --engine do not go with -")
     if options.output == STANDARD_STREAM:
+        if sys.stdout is None:
+            raise click.UsageError("-o - writes a picture to standard output, which is closed; redirect it")
         if sys.stdout.isatty():
             raise click.UsageError("-o - writes a picture to standard output, which is a terminal; redirect it")
     elif options.output.suffix.lower() not in FORMAT_OF or is_folder(options.output):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -108,9 +109,22 @@ def _run() -> None:
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None
+    except BrokenPipeError as error:  # who reads the output has enough
+        _abandon_output()
+        raise SystemExit(1) from error
+    except OSError as error:  # such as a full disk under standard output; whatever reads or writes files says more
+        if error.filename is None:
+            _abandon_output()
+        _fail(error, f"{error.filename or 'standard output'}: {error.strerror or error}")
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: what was finished is kept, nothing is left half-written", err=True)
         raise SystemExit(130) from None
+
+
+def _abandon_output() -> None:
+    """Python would try to write once more at its end what could not be written, and complain."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
 
 
 def _fail(error: Exception, message: str) -> NoReturn:

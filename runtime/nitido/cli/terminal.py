@@ -65,7 +65,7 @@ def status_line(*, quiet: bool = False, verbose: bool = False) -> Callable[[Stat
     """Shows the status in one line of a terminal, about once a second; nothing when stderr is not a terminal.
 
     quiet: nothing in any case. verbose: each status on a line of its own, whatever stderr is."""
-    if quiet or not (verbose or sys.stderr.isatty()):
+    if quiet or not (verbose or (sys.stderr is not None and sys.stderr.isatty())):
         return lambda _status: None
     last = 0.0
 
@@ -84,5 +84,5 @@ def status_line(*, quiet: bool = False, verbose: bool = False) -> Callable[[Stat
 
 def clear() -> None:
     """Takes the status line away."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         click.echo("\r\x1b[K", nl=False, err=True)

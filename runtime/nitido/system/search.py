@@ -20,7 +20,7 @@ _SUFFIXES = """
 .jfif .jpe .mpo .jps .apng .mng .dib .tga .pcx .djvu .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .psd .psb .xcf .kra
 .qoi .dds .dpx .cin .sgi .rgb .ras .bpg .flif .fits .ico .icns .cur .xbm .xpm .wbmp
 .raw .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .orf .rw2 .raf .pef .srw .x3f .3fr .erf .kdc .dcr .mos .mrw .iiq
-.mpe .m1v .m2v .rm .rmvb .divx .qt .y4m
+.rm .rmvb .divx .qt .nut .obu .avc .swf .wtv .dvr-ms .amv .mlv .braw .r3d
 """
 _MEDIA = frozenset(_SUFFIXES.split())
 # Which package reads what is left out without it.

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 WRITTEN = frozenset(MUXERS)
 # What cameras, discs and older programs made is read; its result is an MP4.
-_READ_ONLY = ".ts .mts .m2ts .mpg .mpeg .vob .wmv .asf .flv .f4v .3gp .3g2 .ogv .dv .mxf"
-SUFFIXES = WRITTEN | set(_READ_ONLY.split())
+_READ_ONLY = ".ts .mts .m2ts .mpg .mpeg .mpe .vob .wmv .asf .flv .f4v .3gp .3g2 .ogv .dv .mxf"
+# Pictures without a container, as encoders and players of test material have them.
+_RAW = ".h264 .264 .h265 .265 .hevc .m1v .m2v .mjpeg .mjpg .ivf .y4m"
+SUFFIXES = WRITTEN | set(_READ_ONLY.split()) | set(_RAW.split())
 # What people call a codec, and the encoder that makes it on a CPU.
 ENCODERS = {
     "h264": "libx264",

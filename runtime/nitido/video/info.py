@@ -36,6 +36,7 @@ class VideoInfo:
     tags: how numbers stand for colours.
     bits: per component.
     rotated: degrees that the pixels of the file are turned by to be upright, counterclockwise.
+    mirrored: they are then mirrored, left and right.
     transparent: it has an alpha channel, which is not read.
     mastering: of HDR, where the file says.
     """
@@ -48,6 +49,7 @@ class VideoInfo:
     tags: ColourTags = field(default_factory=ColourTags)
     bits: int = 8
     rotated: int = 0
+    mirrored: bool = False
     transparent: bool = False
     mastering: Mastering | None = None
 
@@ -59,7 +61,7 @@ class VideoInfo:
 
 def describe(stream: Any, frame: Any, *, tone_map: bool = False) -> VideoInfo:
     """A stream by its first decoded frame. tone_map: HDR will be read as 8 bits of BT.709."""
-    rotated = int(frame.rotation) % 360
+    rotated, mirrored = _turn(frame)
     aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
     width, height = frame.width, frame.height
     if rotated in (90, 270):
@@ -76,6 +78,7 @@ def describe(stream: Any, frame: Any, *, tone_map: bool = False) -> VideoInfo:
         tags,
         bits,
         rotated,
+        mirrored,
         transparent=stream.metadata.get("alpha_mode") == "1" or any(c.is_alpha for c in frame.format.components),
         mastering=_mastering(frame) if tags.hdr else None,
     )
@@ -86,6 +89,21 @@ def _rate(stream: Any, frame: Any) -> float:
         if rate and 0 < rate <= _FASTEST:
             return float(rate)
     return 1 / float(frame.duration * stream.time_base) if frame.duration else 25.0
+
+
+def _turn(frame: Any) -> tuple[int, bool]:
+    """Degrees to turn a frame by, counterclockwise, and whether it is mirrored afterwards, by its display matrix."""
+    matrix = next((bytes(item) for item in frame.side_data if item.type.name == "DISPLAYMATRIX"), b"")
+    if len(matrix) < 36:
+        return 0, False
+    # Of a pixel at x, y: x' = a·x + c·y and y' = b·x + d·y.
+    a, b, _, c, d = struct.unpack("<5i", matrix[:20])
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, c = -a, -c
+    if abs(a) >= abs(c):
+        return (0 if a >= 0 else 180), mirrored
+    return (90 if c > 0 else 270), mirrored
 
 
 def _mastering(frame: Any) -> Mastering | None:

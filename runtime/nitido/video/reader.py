@@ -70,6 +70,7 @@ class VideoSource:
         self._start = self._end = 0.0  # seconds at which the file begins and the last packet of any stream ends
         try:
             self._container = self._stack.enter_context(open_input(path))
+            self._is_avi = "avi" in self._container.format.name.split(",")
             self._stream = self._choose_stream()
             self._undealt = self._decoded()
             self._first = next(self._undealt, None)
@@ -83,7 +84,7 @@ class VideoSource:
             self._stack.close()
             raise
         self.fps, self.time = self.info.fps, 0.0
-        self._promised = int(self._stream.frames or 0)
+        self._promised = self._count_promised()
         self.count = self._promised or self._count_by_duration()
 
     @property
@@ -122,6 +123,8 @@ class VideoSource:
             )
         length = (self._container.duration or 0) / self._av.time_base
         found, exact = self._end - self._start, self._container.format.name in _EXACT
+        if exact and self._start < length:
+            length -= self._start  # these count from 0, also when nothing is there yet
         if not self._promised and found < _COMPLETE * length - (0.2 if exact else 1.0):
             raise SourceUnavailable(f"{self.path} ends at {found:.1f} s of the {length:.1f} s it promises; {advice}")
 
@@ -145,6 +148,14 @@ class VideoSource:
         stream.codec_context.thread_count = codec_threads()
         return stream
 
+    def _count_promised(self) -> int:
+        """Frames that the file says it has and wants shown; 0 when it does not say."""
+        promised = int(self._stream.frames or 0)
+        if "mov" in self._container.format.name.split(","):
+            # An edit list, as trimming without encoding leaves it, hides frames that are only needed for decoding.
+            promised -= sum(entry.is_discard for entry in self._stream.index_entries)
+        return promised
+
     def _count_by_duration(self) -> int:
         stream = self._stream
         if stream.duration:
@@ -159,6 +170,7 @@ class VideoSource:
         packets, timeline = self._container.demux(), Timeline(self._container, stream)
         self._start = timeline.start
         last: int | None = None
+        counted: int | None = None  # the moment of decoding of the last frame of an AVI
         damaged = 0
         while True:
             try:
@@ -182,6 +194,11 @@ class VideoSource:
                 continue
             for frame in frames:
                 step = frame.duration or max(1, round(1 / (float(stream.average_rate or 25) * stream.time_base)))
+                if self._is_avi and frame.dts is not None:
+                    # It holds no times for showing, and FFmpeg's guesses are wrong for packed B-frames.
+                    if counted is not None and last is not None:
+                        frame.pts = last + max(1, frame.dts - counted)
+                    counted = frame.dts
                 if frame.pts is None:  # as in AVI and raw streams: by count
                     frame.pts = 0 if last is None else last + step
                 elif last is not None and frame.pts <= last:  # a clock that stands still or goes back
@@ -205,8 +222,9 @@ class VideoSource:
         tags, turns = tags_of(frame), self.info.rotated // 90
         mapped = self._tone_map and bool(tags.hdr)
         values = self._decoder.pixels(frame, tags, deep=deep and self.info.deep and not mapped, tone_map=mapped)
-        if turns:
-            values = np.ascontiguousarray(np.rot90(values, turns))
+        if turns or self.info.mirrored:
+            values = np.rot90(values, turns)
+            values = np.ascontiguousarray(values[:, ::-1] if self.info.mirrored else values)
         return TimedFrame(values, frame.pts, frame.duration or 0)
 
 

@@ -8,14 +8,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from nitido.video.facts import facts_of, language_for, lost_facts
+from nitido.video.formats import MUXERS
 from nitido.video.library import is_cover, main_video, open_input, reason
 from nitido.video.sound import recoded_sound
 from nitido.video.subtitles import TEXTS, converted_subtitles
 from nitido.video.timeline import Timeline
+from nitido.video.trial import can_hold, first_packets
 
 _log = logging.getLogger(__name__)
-_BRANDS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _MATROSKA = (".mkv",)
+_COVERS = (".mp4", ".m4v")  # where a cover is a stream of its own
 
 # Takes a packet of the source, ``None`` at the end, and gives those to write.
 Carrier = Callable[[Any], list[Any]]
@@ -28,12 +31,16 @@ class CopiedStreams:
     each is logged in one line. For a ``with`` block.
     """
 
-    def __init__(self, source: Path, output: Any, target: Path) -> None:
+    def __init__(self, source: Path | str, output: Any, target: Path) -> None:
         """output: PyAV's container, before its header is written. target: its name, for messages."""
         self._output, self._source, self._target = output, source, target
+        self._suffix = target.suffix.lower()
         self._stack = ExitStack()
         container = self._stack.enter_context(open_input(source))
+        self._first = first_packets(source)
         self._carriers: dict[int, Carrier] = {}
+        self._facts = facts_of(container)
+        self._languages: dict[int, str] = {}  # of the streams of the output, by index
         self._left: list[str] = []
         self._changed: list[str] = []
         main = main_video(container)
@@ -44,9 +51,7 @@ class CopiedStreams:
         self.main_metadata: dict[str, str] = dict(main.metadata) if main is not None else {}
         if self._changed:
             _log.warning("%s: encoded again: %s", target, ", ".join(self._changed))
-        if self._left:
-            kind = target.suffix[1:].lower()
-            _log.warning("%s: left out, a %s file cannot hold it: %s", target, kind, ", ".join(self._left))
+        self._report(self._left)
         self._packets = self._read(container, main)
         self._next: Any = None
 
@@ -74,6 +79,14 @@ class CopiedStreams:
         for carrier in self._carriers.values():
             self._write(carrier(None))
 
+    def report_lost(self, written: Path) -> None:
+        """Logs what the finished file does not say of itself, though the source does."""
+        self._report(lost_facts(written, self._facts, self._languages))
+
+    def _report(self, left: list[str]) -> None:
+        if left:
+            _log.warning("%s: left out, %s files cannot hold it: %s", self._target, self._suffix, ", ".join(left))
+
     def _write(self, packets: list[Any]) -> None:
         for packet in packets:
             self._output.mux_one(packet)
@@ -83,7 +96,7 @@ class CopiedStreams:
             if not self._attach(stream.name or "attachment", stream.mimetype or "", stream.data):
                 self._left.append(_described(stream))
             return
-        if is_cover(stream) and self._target.suffix.lower() in _MATROSKA:
+        if is_cover(stream) and self._suffix in _MATROSKA:
             if not self._attach_cover(stream):
                 self._left.append(_described(stream))
             return
@@ -92,29 +105,43 @@ class CopiedStreams:
             self._left.append(_described(stream))
         else:
             self._carriers[stream.index] = carrier
+            self._name_language(stream, self._output.streams[-1])
+
+    def _name_language(self, stream: Any, made: Any) -> None:
+        if stream.language:
+            made.metadata["language"] = self._languages[made.index] = language_for(self._suffix, stream.language)
 
     def _copied(self, stream: Any) -> Carrier | None:
         if stream.type not in ("audio", "subtitle", "video") or stream.codec_context is None:
             return None
+        if is_cover(stream) and self._suffix not in _COVERS:
+            return None
         if stream.codec_context.name not in self._output.supported_codecs:
             return None
-        try:
-            copy = self._output.add_stream_from_template(stream)
-        except Exception:  # PyAV and FFmpeg raise various kinds
+        if not can_hold(MUXERS[self._suffix], stream, self._first.pop(stream.index, ())):
             return None
+        copy = self._output.add_stream_from_template(stream)
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
 
+        newest: int | None = None
+
         def carry(packet: Any) -> list[Any]:
+            nonlocal newest
             if packet is None:
                 return []
+            if packet.dts is not None:
+                if newest is not None and packet.dts <= newest:  # a clock that stands still or goes back
+                    packet.dts = newest + 1
+                    packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+                newest = packet.dts
             packet.stream = copy
             return [packet]
 
         return carry
 
     def _converted(self, stream: Any) -> Carrier | None:
-        suffix = self._target.suffix.lower()
+        suffix = self._suffix
         try:
             if stream.type == "audio" and stream.codec_context is not None:
                 carrier, name = recoded_sound(stream, self._output, suffix)
@@ -127,7 +154,7 @@ class CopiedStreams:
         return None
 
     def _attach(self, name: str, kind: str, data: bytes) -> bool:
-        if self._target.suffix.lower() not in _MATROSKA:
+        if self._suffix not in _MATROSKA:
             return False
         self._output.add_attachment(name, kind, data)
         return True
@@ -139,10 +166,12 @@ class CopiedStreams:
         return packet is not None and self._attach(f"cover.{kind[:3]}", f"image/{kind}", bytes(packet))
 
     def _copy_facts(self, container: Any) -> None:
-        facts = {key: value for key, value in container.metadata.items() if key.lower() not in _BRANDS}
-        self._output.metadata.update(facts)
+        self._output.metadata.update(self._facts)
         try:
-            if chapters := container.chapters():
+            chapters = container.chapters()
+            if chapters and self._suffix == ".avi":
+                self._left.append("chapters")
+            elif chapters:
                 self._output.set_chapters(chapters)
         except Exception as error:  # damaged chapters are no reason to lose a video
             _log.warning("chapters left out: %s", reason(error))

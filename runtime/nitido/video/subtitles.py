@@ -40,6 +40,7 @@ def converted_subtitles(stream: Any, output: Any, suffix: str) -> Callable[[Any]
         return None
     made.time_base = _MILLISECONDS
     made.metadata.update({key: value for key, value in stream.metadata.items() if key in ("language", "title")})
+    made.disposition = stream.disposition
 
     def carry(packet: Any) -> list[Any]:
         if packet is None:

@@ -61,12 +61,12 @@ class VideoSink:
         keep: bool = False,
         encoding: Encoding = DEFAULT,
         like: VideoInfo | None = None,
-        streams_of: Path | None = None,
+        streams_of: Path | str | None = None,
         whole: bool = True,
     ) -> None:
         """like: the pictures whose time base, pixel aspect, colours and depth these have.
-        streams_of: a file whose sound, subtitles, chapters and facts are copied; with ``whole`` to their end, else as
-        far as there are pictures."""
+        streams_of: a file, or as text the URL of a clip, whose sound, subtitles, chapters and facts are copied; with
+        ``whole`` to their end, else as far as there are pictures."""
         suffix = path.suffix.lower()
         if suffix not in WRITTEN:
             raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(WRITTEN))}")
@@ -93,6 +93,7 @@ class VideoSink:
         self._last = -1
         self._durations: dict[int, int] = {}
         self._durations_end = 0  # of the last frame
+        self._held: Any = None  # the newest packet, until the next one shows how long it lasts
         self._reads = like is not None and like.deep
 
     @property
@@ -162,11 +163,14 @@ class VideoSink:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            # Encoders know no durations, and without one a player guesses how long the last frame is shown.
-            duration = self._durations.pop(packet.pts, 0)
-            if duration:
-                packet.duration = duration
-            self._container.mux_one(packet)
+            # Encoders know no durations, and without one a player guesses how long the last frame is shown. A frame is
+            # shown until the next one: what a source says of one is that of another where it has B-frames.
+            packet.duration = self._durations.pop(packet.pts, 0) or packet.duration
+            held, self._held = self._held, packet
+            if held is not None:
+                if held.pts is not None and packet.pts is not None and packet.pts > held.pts:
+                    held.duration = packet.pts - held.pts
+                self._container.mux_one(held)
 
     def _open(self, frame: NDArray[Any]) -> None:
         self._shape = frame.shape
@@ -224,6 +228,8 @@ class VideoSink:
         if not keep:
             return
         self._mux(self._stream.encode(None))
+        if self._held is not None:
+            self._container.mux_one(self._held)
         if self._copied is not None:
             end = float((self._last + self._durations_end) * self._time_base())
             self._copied.copy_until(float("inf") if self._whole else end)
@@ -233,6 +239,8 @@ class VideoSink:
             if self._file.failure is not None:
                 raise self._file.failure
             sync_to_disk(self._file.file.fileno(), self.path)
+        if self._copied is not None:
+            self._copied.report_lost(self._partial)
         put_in_place(self._partial, self.path, self.frames, keep=self._keep, failed=failed)
 
     def _fitted(self, frame: NDArray[Any]) -> NDArray[Any]:

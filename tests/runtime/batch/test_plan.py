@@ -45,3 +45,14 @@ def test_videos_that_can_only_be_read_get_another_ending(tmp_path: Path) -> None
     assert (job.target.name, job.problem) == ("clip.mp4", "")
     (tmp_path / "clip.mp4").write_text("")
     assert [bool(job.problem) for job in plan_jobs([tmp_path], tmp_path / "out")] == [False, True]  # one name for two
+
+
+def test_a_named_file_of_a_foreign_kind_needs_a_name_for_its_result(tmp_path: Path) -> None:
+    given = tmp_path / "a.gif"
+    given.touch()
+    (job,) = plan_jobs([given], tmp_path / "out")
+    assert "with the suffix .gif are not taken" in job.problem and "-o RESULT.png" in job.problem
+    (job,) = plan_jobs([given], tmp_path / "out.png")
+    assert job.problem == ""
+    (job,) = plan_jobs([given], tmp_path / "out", kind="png")
+    assert (job.target, job.problem) == (tmp_path / "out" / "a.png", "")

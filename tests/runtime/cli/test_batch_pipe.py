@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -97,3 +98,10 @@ def test_a_reader_that_has_gone_is_one_line(model: list[object], tmp_path: Path)
 def test_wrong_usage_is_said(model: list[object], tmp_path: Path, arguments: list[str], said: str) -> None:
     run = nitido("denoise", *[a.format(tmp=tmp_path) for a in arguments], *model)
     assert run.returncode == 2 and said in run.stderr
+
+
+def test_a_closed_standard_output_is_wrong_usage(tmp_path: Path, model: list[object]) -> None:
+    (tmp_path / "a.jpg").write_bytes(content())
+    line = f"{shlex.join(command('denoise', tmp_path / 'a.jpg', '-o', '-', *model))} >&-"
+    done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 2 and "standard output, which is closed" in done.stderr

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from support.commands import HANG
+from support.commands import HANG, command
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -64,3 +66,19 @@ def helped_by_old_click() -> dict[str, tuple[int, str]]:
 def test_the_oldest_click_will_do(command: str, helped_by_old_click: dict[str, tuple[int, str]]) -> None:
     code, said = helped_by_old_click[command]
     assert code == 0 and "Usage" in said, said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["--help"], ["info", "denoise-n"]])
+def test_a_full_disk_under_standard_output_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command(*arguments), stdout=full, stderr=subprocess.PIPE, text=True, timeout=HANG)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["Error: standard output: No space left on device"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shells of Windows close no streams")
+@pytest.mark.parametrize(("closed", "code"), [("2>&-", 0), (">&- 2>&-", 0), (">&-", 0)])
+def test_closed_streams_are_no_reason_to_fail(tmp_path: Path, closed: str, code: int) -> None:
+    line = f"{shlex.join(command('verify', 'denoise-n'))} {closed} </dev/null"
+    assert subprocess.run(["sh", "-c", line], cwd=tmp_path, timeout=HANG).returncode == code

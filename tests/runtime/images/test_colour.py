@@ -187,6 +187,9 @@ def test_inks_are_read_by_their_profile_and_without_one_as_pillow_does(kind: str
     broken = read_picture(inks(kind, profile[:400]))
     assert np.array_equal(broken.pixels, plain.pixels)
     assert len(broken.notes) == 1 and "CMYK profile cannot be used" in broken.notes[0]
+    foreign = read_picture(inks(kind, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()))
+    assert np.array_equal(foreign.pixels, plain.pixels)
+    assert len(foreign.notes) == 1 and "not one of CMYK" in foreign.notes[0]
 
 
 def test_a_tiff_of_lab_is_read_as_the_colours_it_means() -> None:

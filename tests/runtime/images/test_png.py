@@ -102,3 +102,10 @@ def test_chunks_that_say_what_colours_mean_are_kept_as_they_are(bits: int) -> No
         assert content.index(name) < content.index(b"IDAT")
     again = read_picture(content)
     assert np.array_equal(again.pixels, picture.pixels) and again.metadata.colour == picture.metadata.colour
+
+
+def test_many_texts_that_are_left_out_are_a_few_lines() -> None:
+    one = zlib.compress(bytes(2_000_000))
+    texts = b"".join(chunk(b"zTXt", b"text %d\0\0" % i + one) for i in range(9))
+    notes = read_picture(png(stored(8, 3), 8, 2, texts)).notes
+    assert len(notes) == 3 and "'text 0'" in notes[0] and notes[2] == "7 more texts left out"

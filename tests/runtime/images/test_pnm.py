@@ -84,3 +84,10 @@ def test_a_pgm_takes_no_colours() -> None:
 def test_what_is_broken_is_said(content: bytes, said: str) -> None:
     with pytest.raises(SourceUnavailable, match=said):
         read_picture(content)
+
+
+@pytest.mark.parametrize("between", [b"", b"\n"])
+def test_further_pictures_in_the_file_are_named(between: bytes) -> None:
+    one = b"P6\n3 2\n255\n" + bytes(18)
+    assert read_picture(one + between).notes == ()
+    assert read_picture(one + between + one).notes == ("more pictures in the file left out, the first is done",)

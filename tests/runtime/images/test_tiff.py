@@ -126,3 +126,16 @@ def test_orientation_of_planes_is_that_of_pixels(turn: int) -> None:
     more = [(274, 3, bytes([turn, 0]))]
     planes, pixels = (read_picture(tiff(values, 8, RGB, planar=planar, more=more)).pixels for planar in (True, False))
     assert np.array_equal(planes, pixels)
+
+
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_signed_values_are_not_taken_for_unsigned_ones(bits: int) -> None:
+    content = tiff(np.zeros((9, 16, 1), np.uint16), bits, GREY, sample_format=2)
+    with pytest.raises(SourceUnavailable, match="signed values"):
+        read_picture(content)
+
+
+@pytest.mark.parametrize("content", [b"II*\0\0\0\0\0", b"MM\0*\0\0\0\x08\0\0", b"II*\0\xff\0\0\0"])
+def test_a_tiff_whose_directory_was_not_written_yet_is_said(content: bytes) -> None:
+    with pytest.raises(SourceUnavailable, match="is the file complete"):
+        read_picture(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from fractions import Fraction
@@ -39,6 +40,27 @@ def test_a_turned_phone_is_upright(tmp_path: Path, degrees: int) -> None:
     assert frame.shape == expected.shape and psnr(expected, frame) > 38
     assert (info.width, info.height) == (frame.shape[1], frame.shape[0])
     assert info.aspect == (Fraction(3, 4) if degrees != 180 else Fraction(4, 3))
+
+
+def with_matrix(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """The MP4 with another display matrix in the header of its first track."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    for place, value in zip((0, 4, 12, 16), (a, b, c, d), strict=True):
+        struct.pack_into(">i", data, at + place, value << 16)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_mirrored_picture_is_not_turned_instead(tmp_path: Path, turns: int) -> None:
+    # Mirrored after turning: x' = -x of what turning by 0, 90, 180 and 270 degrees counterclockwise gives.
+    matrix = [(-1, 0, 0, 1), (0, -1, -1, 0), (1, 0, 0, -1), (0, 1, 1, 0)][turns]
+    path = with_matrix(make_clip(tmp_path / "a.mp4", PICTURES), *matrix)
+    with VideoSource(path) as source:
+        frame = next(iter(source))
+    expected = np.rot90(PICTURES[0], turns)[:, ::-1]
+    assert frame.shape == expected.shape and psnr(expected, frame) > 38
 
 
 @pytest.mark.parametrize("tags", [(1, 1, 1, 1), (6, 6, 6, 1), (1, 1, 1, 2), (2, 2, 2, 0), (9, 14, 9, 1)])
@@ -99,6 +121,52 @@ def test_a_file_that_was_cut_is_noticed(tmp_path: Path, suffix: str) -> None:
     cut.write_bytes(data[: len(data) // 2])
     with VideoSource(cut) as source, pytest.raises(SourceUnavailable, match="it promises"):
         source.require_complete(len(list(source)))
+
+
+def test_frames_that_an_edit_list_hides_are_not_missing(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", [ramp(i) for i in range(25)])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 12  # length and beginning, in units of the movie and of the track
+    struct.pack_into(">I", data, at, 400)
+    (first,) = struct.unpack_from(">i", data, at + 4)
+    with VideoSource(path) as source:
+        per_frame = round(1 / source.info.time_base / 25)
+    struct.pack_into(">i", data, at + 4, first + 10 * per_frame)
+    path.write_bytes(data)
+    with VideoSource(path) as source:
+        frames = list(source)
+        source.require_complete(len(frames))
+    assert 10 <= len(frames) <= 11 and psnr(ramp(10), frames[0]) > 38
+
+
+def test_a_file_that_begins_late_is_complete(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", PICTURES, [100 + i / 25 for i in range(len(PICTURES))])
+    with VideoSource(path) as source:
+        source.require_complete(len(list(source)))
+
+
+def test_an_avi_with_b_frames_has_even_times(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.avi", PICTURES, codec="mpeg4", options={"bf": "2"}, ticks=25)
+    found: list[float] = []
+    with VideoSource(path) as source:
+        found.extend(source.time for _ in source)
+    assert np.allclose(np.diff(found), 1 / 25)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixel_format"),
+    [(".h264", "libx264", "yuv420p"), (".mjpeg", "mjpeg", "yuvj420p"), (".m2v", "mpeg2video", "yuv420p")],
+)
+def test_pictures_without_a_container_are_read(tmp_path: Path, suffix: str, codec: str, pixel_format: str) -> None:
+    options = {"qmin": "1"} if suffix != ".h264" else {"crf": "1", "bf": "2"}
+    path = make_clip(
+        tmp_path / f"a{suffix}", PICTURES, codec=codec, pixel_format=pixel_format, options=options, ticks=25
+    )
+    found: list[tuple[float, float]] = []
+    with VideoSource(path) as source:
+        found.extend((source.time, psnr(PICTURES[i], frame)) for i, frame in enumerate(source))
+    assert np.allclose(np.diff([time for time, _ in found]), 1 / 25)
+    assert len(found) == len(PICTURES) and min(level for _, level in found) > 25
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all", bytes(4096)])

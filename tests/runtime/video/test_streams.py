@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from av.stream import Disposition
 from nitido.video.reader import VideoSource
 from nitido.video.subtitles import text_of
 from nitido.video.writer import VideoSink
-from support.clips import make_clip, ramp, times_of
+from support.clip_server import served
+from support.clips import make_clip, ramp, sound_of, times_of
 
 PICTURES = [ramp(i) for i in range(25)]
 
@@ -103,7 +105,7 @@ def test_subtitles_of_text_are_carried_between_containers(tmp_path: Path, caplog
     assert [at for at, _ in words_of(tmp_path / "d.webm")] == [0.1, 0.7]
     assert caplog.text == ""
     copy(source, tmp_path / "f.avi")
-    assert "f.avi: left out, a avi file cannot hold it: subtitle 1 (srt, spa)" in caplog.text
+    assert "f.avi: left out, .avi files cannot hold it: subtitle 1 (srt, spa)" in caplog.text
 
 
 def test_words_are_taken_out_of_every_form() -> None:
@@ -131,7 +133,7 @@ def test_fonts_are_kept_in_matroska_and_else_named(tmp_path: Path, caplog: pytes
         assert (found.name, found.data) == ("some.ttf", b"a font")
     assert caplog.text == ""
     copy(source, tmp_path / "out.mp4")
-    assert "out.mp4: left out, a mp4 file cannot hold it: attachment some.ttf" in caplog.text
+    assert "out.mp4: left out, .mp4 files cannot hold it: attachment some.ttf" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -166,3 +168,74 @@ def test_sound_that_fits_nowhere_is_encoded_again(tmp_path: Path, caplog: pytest
         samples = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
         assert container.streams.audio[0].language == "spa"
     assert len(samples) / 48_000 == pytest.approx(1.0, abs=0.15) and np.abs(samples[4000:-4000]).mean() > 0.3
+
+
+def test_sound_that_a_muxer_only_claims_to_hold_is_encoded_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(make_clip(tmp_path / "a.mkv", PICTURES))) as given, av.open(str(source), "w") as made:
+        pictures = made.add_stream_from_template(given.streams.video[0])
+        track: Any = made.add_stream("libopus", rate=48_000)
+        track.codec_context.layout = "mono"
+        track.metadata["language"] = "deu"
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = pictures
+                made.mux_one(packet)
+        tone = np.sin(np.arange(48_000) / 20).astype(np.float32)[None]
+        for start in range(0, 48_000, 960):
+            sound = av.AudioFrame.from_ndarray(tone[:, start : start + 960], format="flt", layout="mono")
+            sound.sample_rate, sound.pts = 48_000, start
+            made.mux(track.encode(sound))
+        made.mux(track.encode(None))
+    copy(source, tmp_path / "out.mov")
+    with av.open(str(tmp_path / "out.mov")) as container:
+        (found,) = container.streams.audio
+        assert (found.codec_context.name, found.language) == ("aac", "ger")
+    assert "encoded again: audio 1 (opus, deu) as aac" in caplog.text
+    assert "left out" not in caplog.text
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".avi"])
+def test_a_cover_that_does_not_fit_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str) -> None:
+    source = add(make_clip(tmp_path / "a.mp4", PICTURES), tmp_path / "in.mp4", cover=True)
+    copy(source, tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert len(container.streams.video) == 1
+    assert "cover 1 (png)" in caplog.text
+
+
+def test_what_an_avi_cannot_say_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = make_clip(tmp_path / "a.mkv", PICTURES, sounds=["deu"], facts={"title": "Holiday", "mood": "good"})
+    source = add(clip, tmp_path / "in.mkv", chapters=True)
+    with av.open(str(source)) as container:
+        assert container.chapters()
+    copy(clip, tmp_path / "b.avi")
+    copy(source, tmp_path / "c.avi")
+    assert "b.avi: left out, .avi files cannot hold it: MOOD, language deu" in caplog.text
+    assert "c.avi: left out, .avi files cannot hold it: chapters" in caplog.text
+    with av.open(str(tmp_path / "b.avi")) as container:
+        assert container.metadata["title"] == "Holiday"
+
+
+def test_a_movie_is_as_long_as_its_frames_say_not_as_its_b_frames(tmp_path: Path) -> None:
+    times = [i / 25 for i in range(12)] + [1 + i / 25 for i in range(13)]
+    source = make_clip(tmp_path / "a.mp4", PICTURES, times, options={"crf": "20", "bf": "3"})
+    copy(source, tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        assert container.duration == pytest.approx(1_520_000, abs=2000)
+        packets = [p for p in container.demux(video=0) if p.size]
+    assert [p.duration for p in packets[:-1]] == [b.pts - a.pts for a, b in pairwise(packets)]
+
+
+def test_a_clip_behind_an_address_keeps_its_sound(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", PICTURES, sounds=["spa"], fast_start=True)
+    with (
+        served(clip, ranges=True) as url,
+        VideoSource(url) as given,
+        VideoSink(tmp_path / "b.mp4", given.fps, like=given.info, streams_of=url) as sink,
+    ):
+        for timed in given.frames():
+            sink.write_timed(timed.values, timed.pts, timed.duration)
+    assert sound_of(tmp_path / "b.mp4") == sound_of(clip)

@@ -22,7 +22,7 @@ class Progress:
     def __init__(self, steps: int, *, shown: bool) -> None:
         """steps: of the whole training."""
         self._steps, self._shown = steps, shown
-        self._terminal = shown and sys.stderr.isatty()
+        self._terminal = shown and sys.stderr is not None and sys.stderr.isatty()
         self._bar: tqdm | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._speak, daemon=True)

@@ -100,6 +100,8 @@ class PillowDecoder:
 
     def _to_rgb(self, mode: str, metadata: Metadata) -> Callable[[Image.Image], Image.Image]:
         profile = metadata.icc if metadata.icc and icc.space_of(metadata.icc) == mode.ljust(4).encode() else None
+        if metadata.icc and not profile:
+            self.notes.append(f"its colour profile is not one of {mode}; left out, colours are approximate")
         if profile or mode == "LAB":
             try:
                 # LAB needs none; CMYK without one is converted as Pillow does.

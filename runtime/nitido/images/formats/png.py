@@ -19,9 +19,11 @@ from nitido.images.colour import CHUNKS, Colour
 from nitido.images.formats.decoder import PillowDecoder, deep_picture
 from nitido.images.metadata import Metadata, orientation
 from nitido.images.picture import Picture
+from nitido.wording import count
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EXPANSION = 1032  # of deflate, at most: what is shorter by this factor needs no look
+_LINES = 3  # about what is left out of one file
 _NAMES = {b"iCCP": "colour profile", b"iTXt": "text", b"zTXt": "text", b"tEXt": "text"}
 
 
@@ -50,7 +52,7 @@ class PngDecoder(PillowDecoder):
         if contents.refused:
             opened = io.BytesIO(_joined(stream, contents, lambda _, start: start not in contents.refused))
         super().__init__(PngImagePlugin.PngImageFile(opened, name), name)
-        self.notes += contents.refused.values()
+        self.notes += _grouped(list(contents.refused.values()))
         self.deep = contents.depth == 16
         self._single = self.image.mode.startswith("I")
         _set_key(self.image, contents)
@@ -83,6 +85,13 @@ class PngDecoder(PillowDecoder):
             key = struct.unpack(">3H", contents.key[:6])[::-1]
             alpha = np.where((colours == key).all(axis=2), 0, 65535).astype(np.uint16)
         return colours, alpha
+
+
+def _grouped(lines: list[str]) -> list[str]:
+    """A few lines as they are; of many, the first and how many more there are."""
+    if len(lines) <= _LINES:
+        return lines
+    return [*lines[: _LINES - 1], f"{count(len(lines) - _LINES + 1, 'more text')} left out"]
 
 
 def _set_key(image: Image.Image, contents: _Contents) -> None:

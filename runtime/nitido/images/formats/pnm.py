@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -59,11 +60,16 @@ class PnmDecoder:
         values = self._values(self.width * self.height * channels)
         values = self._scaled(values).reshape(self.height, self.width, channels)
         values = values[:, :, 0] if channels == 1 else np.ascontiguousarray(values[:, :, ::-1])
+        notes = ("more pictures in the file left out, the first is done",) if self._goes_on() else ()
         if self.deep:
-            return deep_picture(values, None, 1, Metadata())
+            return replace(deep_picture(values, None, 1, Metadata()), notes=notes)
         if channels == 3:
-            return Picture(values)
-        return Picture(np.repeat(values[:, :, None], 3, axis=2), grey=True)
+            return Picture(values, notes=notes)
+        return Picture(np.repeat(values[:, :, None], 3, axis=2), grey=True, notes=notes)
+
+    def _goes_on(self) -> bool:
+        """Whether another picture follows, as the binary kinds allow."""
+        return self._kind in b"456" and MAGIC.match(self._stream.read(16).lstrip()) is not None
 
     def _values(self, count: int) -> NDArray[Any]:
         self._stream.seek(self._start)

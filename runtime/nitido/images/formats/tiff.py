@@ -39,6 +39,8 @@ class TiffDecoder:
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name, self._stream = name, stream
         self._directories = list(_directories(stream))
+        if not self._directories or not len(self._directories[0]):
+            raise ValueError("no picture in it")
         self._tags = tags = self._directories[0]
         self._layout = layout = Layout.of(tags)
         self.width, self.height = layout.width, layout.height
@@ -62,7 +64,7 @@ class TiffDecoder:
             found = "floating-point values"
         elif layout.bits > 16:
             found = f"{layout.bits} bits per channel"
-        elif layout.bits > 8 and layout.sample_format == _SIGNED:
+        elif layout.sample_format == _SIGNED:
             found = "signed values"
         elif not layout.bits:
             found = "channels of different depths"

@@ -116,9 +116,8 @@ def open_sink(
     refuse_existing([path], overwrite=overwrite)
     if clip is None:
         return VideoSink(path, fps or 30.0, keep=True, encoding=encoding)
-    beside = clip.path if isinstance(clip.path, Path) else None
     return VideoSink(
-        path, fps or clip.fps, keep=True, encoding=encoding, like=clip.info, streams_of=beside, whole=False
+        path, fps or clip.fps, keep=True, encoding=encoding, like=clip.info, streams_of=clip.path, whole=False
     )
 
 
