@@ -42,6 +42,8 @@ def originals() -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for picture in kinds:
         for kind, suffix in SUFFIX_OF.items():
+            if kind == "pgm" and not picture.grey:
+                continue  # it holds no colours
             stream = io.BytesIO()
             encode_picture(picture, kind, stream)
             found.append((suffix, stream.getvalue()))

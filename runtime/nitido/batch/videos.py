@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from nitido.batch.engine import Settings
@@ -33,6 +34,8 @@ def restore_video(
     with (
         VideoSource(source, deinterlace=settings.deinterlace, tone_map=settings.tone_map) as frames,
         VideoSink(target, frames.fps, encoding=settings.video, like=frames.info, streams_of=source) as sink,
+        ThreadPoolExecutor(1, "read") as reading,
+        ThreadPoolExecutor(1, "write") as writing,
     ):
         if frames.info.tags.hdr and not sink.deep:
             raise SinkUnavailable(
@@ -53,15 +56,33 @@ def restore_video(
                 waiting.append(timed)
                 yield to_8_bits(timed.values) if sink.deep else timed.values
 
-        average = LevelAverage()
-        for image in model.stream(images(), strength=settings.strength, noise=settings.noise, average=average):
-            timed = waiting.popleft()
+        def write(timed: TimedFrame, image: Frame) -> None:
             values = with_depth(timed.values, image) if sink.deep else image
             sink.write_timed(values, timed.pts, timed.duration)
+
+        # While the model has a frame, the one before is encoded and the next one decoded.
+        written: Future[None] | None = None
+        average = LevelAverage()
+        frames_ahead = _ahead(images(), reading)
+        results = model.stream(frames_ahead, strength=settings.strength, noise=settings.noise, average=average)
+        for image in results:
+            if written is not None:
+                written.result()
+            written = writing.submit(write, waiting.popleft(), image)
             if not frame_done():
                 raise Abandoned
+        if written is not None:
+            written.result()
         frames.require_complete(sink.frames)
         return average.level
+
+
+def _ahead(frames: Iterator[Frame], thread: ThreadPoolExecutor) -> Iterator[Frame]:
+    """The same frames; each is fetched in that thread while the one before is in use."""
+    coming = thread.submit(next, frames, None)
+    while (frame := coming.result()) is not None:
+        coming = thread.submit(next, frames, None)
+        yield frame
 
 
 def _size(shape: tuple[int, ...]) -> str:

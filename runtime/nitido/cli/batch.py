@@ -12,6 +12,7 @@ from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength
 from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
 from nitido.cli.options import FRAME_MODEL, model_for, noise_option
 from nitido.cli.terminal import messages
+from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import Stop, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         check_piped(options)
     if options.watch and (options.dry_run or is_file_name(options.output)):
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
+    leave_cores_to_models()
     # Waiting threads that do not spin leave the cores to decoding and encoding.
     model = Model(zoo.find(options.model, scale), options.device, threads=options.threads, spinning=False)
     if task:

@@ -69,7 +69,7 @@ batch_options = together(
     click.option(
         "--quality",
         type=click.IntRange(1, 100),
-        help="JPEG, WebP, AVIF, HEIC, JPEG XL, video.  [default: 95 for JPEG and WebP, else 90]",
+        help="JPEG, WebP, AVIF, HEIC, JPEG XL, video.  [default: 95 JPEG and WebP, 85 video, else 90]",
     ),
     codec_option,
     click.option("--deinterlace/--no-deinterlace", default=True, help="Interlaced videos.  [default: on]"),

@@ -24,6 +24,7 @@ from nitido.cli.streams import (
     snapshots_option,
 )
 from nitido.cli.terminal import clear, messages, status_line
+from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import stop_on_signal
 from nitido.video.formats import QUALITY, Encoding
 
@@ -89,6 +90,7 @@ def live(
         from nitido.video.reader import VideoSource
 
         refuse_own_source(source, sink)
+        leave_cores_to_models()
         models = open_variants(model, device, threads=threads, faster=fps is not None and not every_frame)
         if noise is not None and not models[0].has_noise:
             raise click.UsageError(

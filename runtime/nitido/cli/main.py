@@ -11,6 +11,7 @@ import click
 from nitido import __version__
 from nitido.cli.help import SuggestingGroup
 from nitido.errors import NitidoError
+from nitido.system.process import end_despite_threads
 
 # The runtime's commands: where each one lives.
 _OWN = {
@@ -86,6 +87,15 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: one line for every expected error. Exit codes: 1 failed, 2 usage, 130 interrupted."""
+    try:
+        _run()
+    except SystemExit as ended:
+        end_despite_threads(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+    end_despite_threads(0)
+
+
+def _run() -> None:
     try:
         cli(standalone_mode=False)
     except NitidoError as error:

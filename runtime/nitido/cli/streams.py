@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nitido.cli.options import together
-from nitido.system.process import quiet_stderr
+from nitido.system.process import leave_behind, quiet_stderr
 
 if TYPE_CHECKING:
     from nitido.live.sources import Source
@@ -95,12 +95,14 @@ def _opened_unless(controls: Controls, open_it: Callable[[], Source]) -> Source:
         except BaseException as error:  # raised again in the thread that waits
             result.put(error)
 
-    threading.Thread(target=work, name="open", daemon=True).start()
+    thread = threading.Thread(target=work, name="open", daemon=True)
+    thread.start()
     while True:
         try:
             found = result.get(timeout=0.05)
         except Empty:
             if controls.stopping:
+                leave_behind(thread)
                 click.echo("stopped before the first frame", err=True)
                 raise SystemExit(0) from None
             continue

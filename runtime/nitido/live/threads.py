@@ -17,6 +17,7 @@ from nitido.live.sources import Measured, Source, Timed
 from nitido.live.stage import Stage
 from nitido.live.state import Captured, Controls, Shot, Status
 from nitido.live.statistics import LiveReport, LiveStatistics
+from nitido.system.process import leave_behind
 
 _log = logging.getLogger(__name__)
 _IDLE = 0.05  # seconds between two looks at the controls while no frame comes
@@ -86,7 +87,9 @@ class LiveThreads:
             self.inbox.close()
             self.outbox.close()
             for thread in threads:
-                thread.join(_GRACE)  # one that hangs in a driver is a daemon and ends with the process
+                thread.join(_GRACE)
+                if thread.is_alive():  # in a driver or a library
+                    leave_behind(thread)
         if self.failure is not None:
             raise self.failure
         return self._report(ended)

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,27 @@ def stop_on_signal(
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+
+
+_left_behind: list[threading.Thread] = []
+
+
+def leave_behind(thread: threading.Thread) -> None:
+    """Notes a daemon thread that hangs in a library and is not waited for, see :func:`end_despite_threads`."""
+    _left_behind.append(thread)
+
+
+def end_despite_threads(code: int) -> None:
+    """Ends the process at once, with that exit code, if a thread that was left behind still runs.
+
+    The usual end of Python takes the interpreter and the globals of libraries away from under such a thread, which now
+    and then crashes in that moment. Without such a thread nothing happens.
+    """
+    if any(thread.is_alive() for thread in _left_behind):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
 
 
 @contextmanager

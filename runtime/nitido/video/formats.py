@@ -20,7 +20,7 @@ ENCODERS = {
     "mjpeg": "mjpeg",
 }
 DEFAULT_CODECS = {".webm": "vp9", ".avi": "mjpeg"}
-QUALITY = 90  # of 1..100
+QUALITY = 85  # of 1..100
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def encoder_options(encoder: str, quality: int) -> dict[str, str]:
     if encoder == "libx265":
         return {"crf": f"{crf:.1f}", "preset": "veryfast", "x265-params": "log-level=none:bframes=0"}
     if encoder == "libsvtav1":
-        return {"crf": str(max(1, round(crf * 63 / 51))), "preset": "9", "svtav1-params": "lp=2"}
+        return {"crf": str(max(1, round(crf * 1.1))), "preset": "9", "svtav1-params": "lp=2"}
     if encoder == "libvpx-vp9":
         return {"crf": str(round(crf * 63 / 51)), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1"}
     if encoder == "mjpeg":

@@ -14,12 +14,18 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from nitido.errors import NitidoError
+from nitido.system.cpus import usable_cpus
 
 _OLDEST = 18  # older ones convert neither matrices nor HDR as asked
 
 
 class VideoLibraryMissing(NitidoError):
     """The extra ``video`` is not installed."""
+
+
+def codec_threads() -> int:
+    """For a decoder or an encoder: most cores belong to the model, which is slowed down by whatever shares them."""
+    return max(1, usable_cpus() // 4)
 
 
 def load_av() -> ModuleType:

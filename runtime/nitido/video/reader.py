@@ -18,7 +18,7 @@ from nitido.frames import Frame
 from nitido.video.colour import Decoder, tags_of
 from nitido.video.fields import Deinterlacer
 from nitido.video.info import describe
-from nitido.video.library import load_av, main_video, open_input, reason
+from nitido.video.library import codec_threads, load_av, main_video, open_input, reason
 from nitido.video.timeline import Timeline
 from nitido.wording import count
 
@@ -142,6 +142,7 @@ class VideoSource:
         if stream is None:
             raise SourceUnavailable(f"{self.path} holds no video")
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = codec_threads()
         return stream
 
     def _count_by_duration(self) -> int:

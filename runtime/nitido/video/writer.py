@@ -27,7 +27,7 @@ from nitido.video.encoders import (
 )
 from nitido.video.formats import DEFAULT, MUXERS, QUALITY, WRITTEN, Encoding
 from nitido.video.info import VideoInfo
-from nitido.video.library import OpenFile, load_av, reason
+from nitido.video.library import OpenFile, codec_threads, load_av, reason
 from nitido.video.readback import put_in_place
 from nitido.video.room import require_room
 from nitido.video.shapes import even, with_square_pixels
@@ -188,6 +188,7 @@ class VideoSink:
             context = stream.codec_context
             context.time_base = stream.time_base = self._time_base()
             context.options = options_of(self.encoder, self._quality, self._mastering)
+            context.thread_count = codec_threads()
             context.colorspace, context.color_range = self._tags.matrix, self._tags.range
             context.color_primaries, context.color_trc = self._tags.primaries, self._tags.transfer
             if self._like is not None and self._like.aspect != 1 and not self._stretched:

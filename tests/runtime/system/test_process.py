@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from nitido.system.process import stop_on_signal
+from nitido.system.process import end_despite_threads, leave_behind, stop_on_signal
 from support.commands import HANG, running
 from support.waiting import until
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this
 _STOPPABLE = """
 import signal, sys, time
 from pathlib import Path
-from nitido.system.process import stop_on_signal
+from nitido.system.process import end_despite_threads, leave_behind, stop_on_signal
 
 folder, ignored, hangup, second = Path(sys.argv[1]), sys.argv[2].split(), sys.argv[3] == "hangup", sys.argv[4]
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -95,3 +96,29 @@ def test_handlers_are_put_back() -> None:
     with stop_on_signal():
         pass
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+_STUCK = """
+import sys, threading
+from nitido.system.process import end_despite_threads, leave_behind
+
+thread = threading.Thread(target=threading.Event().wait, daemon=sys.argv[1] == "daemon")
+thread.start()
+leave_behind(thread)
+print("said", end="")
+end_despite_threads(3)
+"""
+
+
+@pytest.mark.parametrize("kind", ["daemon", "waited for"])
+def test_a_process_ends_with_its_code_though_a_thread_hangs(kind: str) -> None:
+    done = subprocess.run([sys.executable, "-c", _STUCK, kind], capture_output=True, timeout=HANG, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"said", b"")
+
+
+def test_a_process_whose_threads_have_ended_goes_on() -> None:
+    thread = threading.Thread(target=str)
+    thread.start()
+    leave_behind(thread)
+    thread.join()
+    end_despite_threads(3)

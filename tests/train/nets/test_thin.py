@@ -70,5 +70,5 @@ def test_parts_of_a_thin_network_are_exported(part: str) -> None:
 
 @pytest.mark.parametrize("rank", [-1, 16, 300])
 def test_a_rank_that_makes_nothing_thinner_is_refused(rank: int) -> None:
-    with pytest.raises(TypeError, match="rank must be below hidden"):
+    with pytest.raises(ValueError, match="rank must be below hidden"):
         LatentNet("vae", SIDE, SIDE, 1, 3, [4, 8], hidden=16, rank=rank)

@@ -148,7 +148,7 @@ class LatentNet(nn.Module):
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 (grey) or 3; found {channels}")
         features = widths[-1] * (height // cell) * (width // cell)
-        if rank >= min(hidden, features):
+        if not 0 <= rank < min(hidden, features):
             raise ValueError(
                 f"rank must be below hidden, {hidden}, and the number of features, {features}; found {rank}"
             )

@@ -23,7 +23,7 @@ class StreamCapture:
     def __init__(self, url: str) -> None:
         self._av = load_av()
         self._stack = ExitStack()
-        self._decoder = Decoder(fast=True)
+        self._decoder = Decoder()
         self._frames: Iterator[Any] = iter(())
         self._stream: Any = None
         try:
