@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -47,3 +48,12 @@ def test_what_no_model_is_called_is_not_looked_for_elsewhere(as_from_a_wheel: Pa
 def test_folders_of_models_may_bring_checkpoints(as_from_a_wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(zoo.ENVIRONMENT, str(MODELS))
     assert load_checkpoint(Path("denoise-n")).recipe.name == "denoise-n"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("content", [b"hello", pickle.dumps({"x": 1}), b"\x80\x02."])
+def test_a_foreign_file_is_one_line_without_advice_of_torch(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(CheckpointError) as raised:
+        load_checkpoint(tmp_path / "a.pt")
+    assert "not a checkpoint of 'nitido train'" in str(raised.value) and "weights_only" not in str(raised.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -150,10 +151,10 @@ def _loaded(path: Path) -> Any:
         raise CheckpointError(f"{path} is cut short after {len(content):,} bytes; copy it again or choose another one")
     try:
         # weights_only: a checkpoint from somebody else must not run code.
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its reader stumbles over in a damaged file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path} is not a checkpoint of 'nitido train': {reason}") from error
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its reader stumbles over, and advises to switch safety off
+        raise CheckpointError(f"{path} is not a checkpoint of 'nitido train', or damaged") from error
 
 
 def _of_model(path: Path) -> Path | None:

@@ -26,7 +26,7 @@ _CODES = """
 sqi alb hye arm eus baq mya bur zho chi cze ces nld dut kat geo deu ger ell gre isl ice mkd mac msa may fas per rum ron
 slo slk bod tib cym wel fre fra
 """
-_QUICKTIME = dict(zip(_CODES.split()[::2], _CODES.split()[1::2], strict=True))
+_QUICKTIME: dict[str, str] = dict(zip(_CODES.split()[::2], _CODES.split()[1::2], strict=True))
 
 
 def facts_of(container: Any) -> dict[str, str]:

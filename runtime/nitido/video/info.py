@@ -39,6 +39,7 @@ class VideoInfo:
     mirrored: they are then mirrored, left and right.
     transparent: it has an alpha channel, which is not read.
     mastering: of HDR, where the file says.
+    end: time stamp at which the last frame stops being shown; 0 where that is not known.
     """
 
     width: int
@@ -52,6 +53,7 @@ class VideoInfo:
     mirrored: bool = False
     transparent: bool = False
     mastering: Mastering | None = None
+    end: int = 0
 
     @property
     def deep(self) -> bool:
@@ -81,6 +83,7 @@ def describe(stream: Any, frame: Any, *, tone_map: bool = False) -> VideoInfo:
         mirrored,
         transparent=stream.metadata.get("alpha_mode") == "1" or any(c.is_alpha for c in frame.format.components),
         mastering=_mastering(frame) if tags.hdr else None,
+        end=_end(stream),
     )
 
 
@@ -89,6 +92,12 @@ def _rate(stream: Any, frame: Any) -> float:
         if rate and 0 < rate <= _FASTEST:
             return float(rate)
     return 1 / float(frame.duration * stream.time_base) if frame.duration else 25.0
+
+
+def _end(stream: Any) -> int:
+    """Of MP4 and its kin only, which say it exactly, and in which a last frame may have the duration of another."""
+    exact = "mov" in stream.container.format.name.split(",")
+    return (stream.start_time or 0) + stream.duration if exact and stream.duration else 0
 
 
 def _turn(frame: Any) -> tuple[int, bool]:

@@ -37,7 +37,7 @@ class CopiedStreams:
         self._suffix = target.suffix.lower()
         self._stack = ExitStack()
         container = self._stack.enter_context(open_input(source))
-        self._first = first_packets(source)
+        self._first = first_packets(source) if len(container.streams) > 1 else {}
         self._carriers: dict[int, Carrier] = {}
         self._facts = facts_of(container)
         self._languages: dict[int, str] = {}  # of the streams of the output, by index

@@ -229,6 +229,9 @@ class VideoSink:
             return
         self._mux(self._stream.encode(None))
         if self._held is not None:
+            end = round(self._like.end * self._like.time_base / self._time_base()) if self._like and self._whole else 0
+            if end > self._last == self._held.pts:
+                self._held.duration = end - self._last
             self._container.mux_one(self._held)
         if self._copied is not None:
             end = float((self._last + self._durations_end) * self._time_base())

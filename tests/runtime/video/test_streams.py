@@ -229,6 +229,16 @@ def test_a_movie_is_as_long_as_its_frames_say_not_as_its_b_frames(tmp_path: Path
     assert [p.duration for p in packets[:-1]] == [b.pts - a.pts for a, b in pairwise(packets)]
 
 
+@pytest.mark.parametrize("pause", [9, 20])
+def test_a_last_frame_is_shown_as_long_as_in_its_source(tmp_path: Path, pause: int) -> None:
+    times = [i / 25 + (1 if i > pause else 0) for i in range(25)]
+    source = make_clip(tmp_path / "a.mp4", PICTURES, times, options={"crf": "20", "bf": "3", "b_strategy": "0"})
+    copy(source, tmp_path / "b.mp4")
+    with av.open(str(source)) as given, av.open(str(tmp_path / "b.mp4")) as made:
+        ends = [float(c.streams.video[0].duration * c.streams.video[0].time_base) for c in (given, made)]
+    assert ends[1] == pytest.approx(ends[0], abs=0.002)
+
+
 def test_a_clip_behind_an_address_keeps_its_sound(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", PICTURES, sounds=["spa"], fast_start=True)
     with (

@@ -27,6 +27,7 @@ from nitido_train.training import progress as progress_module
 from nitido_train.training import threads
 from nitido_train.training.loop import train
 from nitido_train.training.progress import Progress
+from support.commands import HANG
 from support.tiny_models import tiny_recipe
 
 
@@ -115,18 +116,17 @@ def test_two_processes_speak_with_one_voice(photos: Path, tmp_path: Path) -> Non
     from nitido_train.recipe.files import as_toml
 
     recipe.write_text(as_toml(recipe_from_dict(tiny_recipe())))
-    command = [sys.executable, "-m", "nitido.cli.main"]
     if not (Path(sys.executable).parent / "nitido").exists():
         pytest.skip("the command is not installed")
-    command = [str(Path(sys.executable).parent / "nitido"), "train", str(recipe), "--data", str(photos)]
-    command += ["--workers", "0", "--threads", "1", "--devices", "2", "--accelerator", "cpu"]
-    done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=600)
+    whole = [str(Path(sys.executable).parent / "nitido"), "train", str(recipe), "--data", str(photos)]
+    whole += ["--workers", "0", "--threads", "1", "--devices", "2", "--accelerator", "cpu"]
+    done = subprocess.run([*whole, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("6 of 6 steps") == 1
     assert done.stderr.count("for validation") == done.stderr.count("validation on ") == 1
     assert "MEMBER" not in done.stderr
     failed = subprocess.run(
-        [*command, "--out", str(tmp_path / "nan"), "--set", "schedule.lr=1e39", "--set", "schedule.warmup=0"],
+        [*whole, "--out", str(tmp_path / "nan"), "--set", "schedule.lr=1e39", "--set", "schedule.warmup=0"],
         capture_output=True,
         text=True,
         timeout=600,
@@ -134,6 +134,28 @@ def test_two_processes_speak_with_one_voice(photos: Path, tmp_path: Path) -> Non
     assert failed.returncode == 1
     assert failed.stderr.count("Error: ") == failed.stderr.count("has diverged") == 1
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups of this kind")
+@pytest.mark.parametrize("split", [["--workers", "2"], ["--workers", "0", "--devices", "2"]])
+def test_a_signal_to_all_processes_of_a_run_ends_it_well(photos: Path, tmp_path: Path, split: list[str]) -> None:
+    from nitido_train.recipe.files import as_toml
+
+    recipe, out = tmp_path / "tiny.toml", tmp_path / "run"
+    recipe.write_text(as_toml(recipe_from_dict(tiny_recipe(steps=10**6, validate_every=10**6))))
+    installed = Path(sys.executable).parent / "nitido"
+    if not installed.exists():
+        pytest.skip("the command is not installed")
+    whole = [installed, "train", recipe, "--data", photos, "--out", out, "--threads", "1", "--accelerator", "cpu"]
+    with subprocess.Popen([*whole, *split], stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
+        assert running.stderr is not None
+        said = ""
+        for line in running.stderr:
+            said += line
+            if "steps left" in line:
+                os.killpg(running.pid, signal.SIGTERM)
+        assert running.wait(HANG) == 0, said
+    assert "Traceback" not in said and (out / "last.pt").is_file()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
         raise TrainingError(f"a process that prepares patches ran out of memory; {ADVICE}") from error
     except (OSError, RuntimeError) as error:
         raise TrainingError(_reason(error)) from error
+
+
+def begin_worker(_index: int) -> None:
+    """Called in each process of a loader. Service managers and ``timeout`` send SIGTERM to a whole group of processes;
+    it is for the training, which then finishes its step, needs its batch for that, and ends the others itself."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _reason(error: Exception) -> str:

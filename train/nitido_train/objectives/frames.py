@@ -18,7 +18,7 @@ from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.data.patches import PatchStream, ProcessSampler
 from nitido_train.data.pictures import PictureStore, find_pictures
-from nitido_train.data.workers import from_workers
+from nitido_train.data.workers import begin_worker, from_workers
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.planes import in_planes
@@ -93,6 +93,7 @@ class FrameObjective:
             sampler=share,
             num_workers=workers,
             prefetch_factor=8 if workers else None,
+            worker_init_fn=begin_worker if workers else None,
             # Forked workers share the decoded pictures; spawned ones would each get a copy.
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )

@@ -256,6 +256,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise RecipeError(f"task expects one of {', '.join(TASKS)}; found '{self.task}'")
+        if not 0 <= self.seed < 1 << 32:
+            raise RecipeError(f"seed expects a whole number of 0 to 2^32 - 1; found {self.seed}")
+        if not self.name.strip() or any(sign in self.name for sign in "/\\\0"):
+            raise RecipeError(f"name expects what a file may be called; found {self.name!r}")
         for table, task in (("noise", "denoise"), ("blots", "reconstruct"), ("latent", "autoencode")):
             if (self.task == task) != (getattr(self, table) is not None):
                 raise RecipeError(f"a recipe has a [{table}] table exactly when its task is '{task}'")

@@ -16,6 +16,8 @@ from nitido_train.recipe.schema import Recipe
 
 _OTHER_NAMES = {"defects": "blots"}  # tables that may have another name than in checkpoints and cards
 
+_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
 
 def recipe_from_dict(raw: dict[str, Any]) -> Recipe:
     """Raises ``RecipeError``."""
@@ -73,4 +75,14 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return float(value)
     elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    raise RecipeError(f"'{where}' expects {hint}; found {value!r}")
+    raise RecipeError(f"'{where}' expects {_words(hint)}; found {value!r}")
+
+
+def _words(hint: Any) -> str:
+    """A type as people say it."""
+    if hint in _WORDS:
+        return _WORDS[hint]
+    inner = typing.get_args(hint)
+    return (
+        f"a list of {len(inner)} values" if typing.get_origin(hint) is tuple else f"a {getattr(hint, '__name__', hint)}"
+    )
