@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 @strength_option
 @noise_options
 @click.option(
-    "--model", type=model_for("denoise"), default="denoise", show_default=True, help="Model name or .onnx file."
+    "--model",
+    type=model_for("denoise"),
+    default="denoise",
+    show_default=True,
+    help="For photos and video denoise-camera-n, -s or -m; for white noise denoise-n, -s or -m; or an .onnx file.",
 )
 def denoise(**given: Any) -> None:
     _carry_out(BatchOptions(**given), "denoise")

@@ -12,6 +12,7 @@ import click
 from nitido.wording import count
 
 if TYPE_CHECKING:
+    from nitido.doctor.checks import Recommendation
     from nitido.doctor.report import DoctorReport
 
 _GOOD, _NOTE, _BAD, _PLAIN = "✓", "!", "✗", " "
@@ -145,9 +146,14 @@ def _speeds(report: DoctorReport) -> Iterator[_Row]:
             f"{size}  {speed.ms:7.1f} ms  {speed.fps:5.1f} fps on {speed.device}{quality}",
         )
     for choice in report.recommendations:
-        task = choice.task if choice.scale == 1 else f"{choice.task} ×{choice.scale}"
         on = f" (by {choice.measured_on})" if choice.measured_on else ""
-        yield _Row("→", f"for {task}", f"{choice.model}: {choice.reason}{on}")
+        yield _Row("→", f"for {_purpose(choice)}", f"{choice.model}: {choice.reason}{on}")
+
+
+def _purpose(choice: Recommendation) -> str:
+    if choice.task != "denoise" or not choice.measured_on:
+        return choice.task if choice.scale == 1 else f"{choice.task} ×{choice.scale}"
+    return "photos and video" if "real" in choice.measured_on else "white noise"
 
 
 def _showable(line: str, encoding: str) -> str:

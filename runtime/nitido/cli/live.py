@@ -31,7 +31,13 @@ from nitido.video.formats import QUALITY, Encoding
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
 @ends_options
-@click.option("--model", type=FRAME_MODEL, default="denoise", show_default=True, help="Model name or .onnx file.")
+@click.option(
+    "--model",
+    type=FRAME_MODEL,
+    default="denoise",
+    show_default=True,
+    help="Model name or .onnx file; for cameras denoise-camera-n or -s.",
+)
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
