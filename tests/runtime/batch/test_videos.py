@@ -105,7 +105,7 @@ def test_a_last_line_of_the_journal_that_finds_no_room_is_no_failure(
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".avi", ".webm"])
 def test_hdr_goes_where_it_is_kept_or_is_mapped(tiny_models: dict[str, Path], tmp_path: Path, suffix: str) -> None:
-    options = {"crf": "10", "x265-params": "log-level=none"}
+    options = {"crf": "10", "x265-params": "log-level=none:bframes=0"}
     pictures = [ramp(i) for i in range(3)]
     source = make_clip(
         tmp_path / "in.mp4", pictures, codec="libx265", pixel_format="yuv420p10le", tags=(9, 16, 9, 1), options=options

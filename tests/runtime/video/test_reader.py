@@ -86,7 +86,7 @@ def test_interlaced_frames_are_made_whole_or_left(tmp_path: Path) -> None:
 
 
 def test_ten_bits_are_there_for_who_asks(tmp_path: Path) -> None:
-    options = {"crf": "1", "x265-params": "log-level=none"}
+    options = {"crf": "1", "x265-params": "log-level=none:bframes=0"}
     hdr = (9, PQ, 9, 1)
     path = make_clip(
         tmp_path / "a.mkv", PICTURES[:2], pixel_format="yuv420p10le", codec="libx265", tags=hdr, options=options

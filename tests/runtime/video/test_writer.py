@@ -209,7 +209,7 @@ def test_a_source_is_written_as_it_is(tmp_path: Path, tags: tuple[int, int, int,
 
 
 def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
-    options = {"crf": "1", "x265-params": "log-level=none"}
+    options = {"crf": "1", "x265-params": "log-level=none:bframes=0"}
     pictures = [ramp(i) for i in range(3)]
     source = make_clip(
         tmp_path / "in.mkv", pictures, pixel_format="yuv420p10le", codec="libx265", tags=(9, 16, 9, 1), options=options
