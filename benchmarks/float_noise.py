@@ -16,26 +16,21 @@ import click
 import numpy as np
 import torch
 
-from nitido.frames import Frame
 from nitido_train.checkpoint import load_checkpoint
 from nitido_train.data.degrade import SIGMAS
 from nitido_train.data.pictures import find_pictures, read_frame
+from nitido_train.evaluation.metrics import psnr
 from nitido_train.nets.frame import FrameNet
-
-
-def psnr(clean: Frame, values: np.ndarray) -> float:
-    """In dB, over all colours. values: 0..255."""
-    return float(10 * np.log10(255**2 / np.mean(np.square(np.clip(values, 0, 255) - clean))))
 
 
 @torch.inference_mode()
 def restored(net: FrameNet, values: np.ndarray) -> np.ndarray:
-    """Any values H×W×3 through a network, 0 for black and 255 for white."""
+    """Any values H×W×3 through a network, 0 for black and 255 for white; the result is clipped to these."""
     height, width = values.shape[:2]
     down, right = (-side % net.multiple for side in (height, width))
     padded = np.pad(values, ((0, down), (0, right), (0, 0)), mode="edge")
     given = torch.from_numpy(((padded - 128) / 255).astype(np.float32)).permute(2, 0, 1)[None]
-    return (net(given)[0].permute(1, 2, 0).numpy() * 255 + 128)[:height, :width]
+    return np.clip((net(given)[0].permute(1, 2, 0).numpy() * 255 + 128)[:height, :width], 0, 255)
 
 
 @click.command()

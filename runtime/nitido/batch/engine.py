@@ -49,6 +49,10 @@ class Settings:
     noise: Noise | None = None
 
 
+class Abandoned(Exception):
+    """The run ends and the video in work is given up; nothing is left of it."""
+
+
 @dataclass(frozen=True)
 class Findings:
     """What is known of a result beside its file.

@@ -9,7 +9,6 @@ from nitido.batch.engine import Engine, LocalEngine, Settings
 from nitido.batch.journal import Journal, Producer, State
 from nitido.batch.plan import Job
 from nitido.batch.report import BatchReport
-from nitido.batch.videos import count_frames
 from nitido.batch.workers import Workers
 from nitido.inference.levels import Noise
 from nitido.inference.model import Model
@@ -117,6 +116,10 @@ def units(jobs: Sequence[Job]) -> int:
     """How many progress units the jobs will take: pictures plus the frames that videos promise."""
     total = 0
     for job in jobs:
-        is_there = job.is_video and not job.problem and exists(job.source)
-        total += (count_frames(job.source) if is_there else 0) or 1
+        frames = 0
+        if job.is_video and not job.problem and exists(job.source):
+            from nitido.batch.videos import count_frames  # not loaded for pictures alone
+
+            frames = count_frames(job.source)
+        total += frames or 1
     return total

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from nitido.batch.engine import Settings
+from nitido.batch.engine import Abandoned, Settings
 from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
 from nitido.images.depth import to_8_bits
@@ -16,10 +16,6 @@ from nitido.inference.levels import LevelAverage
 from nitido.inference.model import Model
 from nitido.video.reader import TimedFrame, VideoSource
 from nitido.video.writer import VideoSink
-
-
-class Abandoned(Exception):
-    """The run ends and the video in work is given up; nothing is left of it."""
 
 
 def restore_video(

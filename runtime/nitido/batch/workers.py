@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from nitido.batch.engine import Engine, Findings, Settings
+from nitido.batch.engine import Abandoned, Engine, Findings, Settings
 from nitido.batch.journal import FileVersion, Journal, Producer, State, version_of
 from nitido.batch.plan import Job
 from nitido.batch.report import BatchReport
-from nitido.batch.videos import Abandoned, restore_video
 from nitido.errors import NitidoError, SinkUnavailable, SourceUnavailable
 from nitido.inference.model import Model
 from nitido.system.files import copy_mode, replacing
@@ -167,6 +166,8 @@ class Workers:
         if version is None:
             raise SourceUnavailable(problem_of(job.source) or f"no such file: {job.source}")
         if job.is_video:
+            from nitido.batch.videos import restore_video  # not loaded for pictures alone
+
             level = restore_video(self._model, job.source, job.target, self._settings, self._frame_done)
             findings = Findings(noise=level)
             with _as_sink_error(job.target):

@@ -58,20 +58,20 @@ class NoiseMeter:
         self._seen = np.zeros(_BINS)  # blocks of the scene, still or not
         self._steep, self._steep_count = np.zeros(_BINS), np.zeros(_BINS)
         self._blocks = self._still = 0
-        self._near = self._far = self._last = 0.0
+        self._near = self._far = 0.0
         self._correlation = Autocorrelation()
 
     def add(self, one: Frame, other: Frame, near: Frame | None = None) -> None:
         """Two noisy frames H×W×3, uint8 BGR, of one scene. near: the frame right after the first, which tells how much
         of the noise stays from frame to frame."""
         first, second = (frame.astype(np.float32) for frame in (one, other))
-        kept = self._add(
+        variance, kept = self._add(
             (first - second) / np.float32(math.sqrt(2)), np.asarray((first + second) / 2, np.float32), _FLAT
         )
         if near is not None and near is not other and kept.any():
             following = cv2.transform((first - near.astype(np.float32)) / np.float32(math.sqrt(2)), _COMPONENTS[:1])
             self._near += float(_in_blocks(np.square(following.reshape(first.shape[:2])))[kept].mean())
-            self._far += self._last
+            self._far += float(variance[kept].mean())
 
     def add_pair(self, noisy: Frame, clean: Frame) -> None:
         """A noisy frame and the same without noise, such as the mean of many. Edges count like flat parts."""
@@ -121,9 +121,11 @@ class NoiseMeter:
                 ratio,
             )
 
-    def _add(self, difference: NDArray[np.float32], scene: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
+    def _add(
+        self, difference: NDArray[np.float32], scene: NDArray[np.float32], share: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """difference: H×W×3 with the variance of one frame's noise. share: of the still blocks of one brightness, the
-        flattest, which count. Returns them, h×w."""
+        flattest, which count. Returns the variance of luma in each block, h×w, and which blocks count."""
         height, width = (side - side % BLOCK for side in difference.shape[:2])
         if not height or not width:
             raise SourceUnavailable(f"expected frames of at least {BLOCK}×{BLOCK} pixels")
@@ -147,9 +149,8 @@ class NoiseMeter:
         self._steep += np.bincount(bins[steep], blocks.variance[..., 0][steep], _BINS)
         self._steep_count += np.bincount(bins[steep], minlength=_BINS)
         if flat.any():
-            self._last = float(blocks.variance[..., 0][flat].mean())
             self._correlation.add(parts, blocks.variance, still, BLOCK)
-        return flat
+        return blocks.variance[..., 0], flat
 
 
 def _in_blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -55,8 +55,6 @@ noise_options = together(
 def told_noise(level: float | None, calibration: Path | None, model: Model) -> Noise | None:
     """What the options say. Raises ``click.UsageError`` for both at once, or a model that cannot be told a level, and
     ``NitidoError`` for a file that is no calibration."""
-    from nitido.calibration.calibration import load_calibration
-
     if level is not None and calibration is not None:
         raise click.UsageError("--noise and --calibration both say how noisy the input is; leave one out")
     if level is None and calibration is None:
@@ -66,4 +64,8 @@ def told_noise(level: float | None, calibration: Path | None, model: Model) -> N
             ("--noise", "use --strength") if calibration is None else ("--calibration", "take another model")
         )
         raise click.UsageError(f"{model.card.name} cannot be given a noise level; leave out {option} or {other}")
-    return level if calibration is None else load_calibration(calibration)
+    if calibration is None:
+        return level
+    from nitido.calibration.calibration import load_calibration
+
+    return load_calibration(calibration)

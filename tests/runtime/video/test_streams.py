@@ -55,11 +55,16 @@ def add(source: Path, target: Path, *, cover: bool = False, font: bytes = b"", c
             packet = av.Packet(cv2.imencode(".png", np.full((32, 32, 3), 99, np.uint8))[1].tobytes())
             packet.stream, packet.pts, packet.dts = track, 0, 0
             made.mux_one(packet)
-        for packet in given.demux():
-            if packet.size:
-                packet.stream = copies[packet.stream.index]
-                made.mux_one(packet)
+        copy_packets(given, made, copies)
     return target
+
+
+def copy_packets(given: Any, made: Any, copies: dict[int, Any]) -> None:
+    """All packets of a file into another. copies: the streams there, by their index here."""
+    for packet in given.demux():
+        if packet.size:
+            packet.stream = copies[packet.stream.index]
+            made.mux_one(packet)
 
 
 def words_of(path: Path) -> list[tuple[float, str]]:
@@ -84,10 +89,7 @@ def with_subtitles(clip: Path, target: Path, codec: str) -> Path:
             packet.pts = packet.dts = at
             packet.duration, packet.time_base, packet.stream = 200, Fraction(1, 1000), track
             made.mux_one(packet)
-        for packet in given.demux():
-            if packet.size:
-                packet.stream = copies[packet.stream.index]
-                made.mux_one(packet)
+        copy_packets(given, made, copies)
     return target
 
 

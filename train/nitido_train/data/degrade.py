@@ -117,6 +117,13 @@ def add_camera_noise(frame: Frame, camera: CameraNoise, rng: np.random.Generator
     return to_bytes(frame + (grey[..., None] + blurred(colours, camera.colour)))
 
 
+def in_colours(
+    luma: NDArray[np.floating], blue: NDArray[np.floating], red: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Y, Cb and Cr, H×W each, as H×W×3 BGR: full-range BT.601, as in JPEG."""
+    return np.stack([luma + 1.772 * blue, luma - 0.344136 * blue - 0.714136 * red, luma + 1.402 * red], axis=-1)
+
+
 def blurred(noise: NDArray[np.float32], sigma: float, *, keep_strength: bool = False) -> NDArray[np.float32]:
     """Noise, blurred. keep_strength: white noise keeps its standard deviation."""
     kernel = cv2.getGaussianKernel(2 * max(1, round(3 * sigma)) + 1, sigma)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.frames import Frame
-from nitido_train.data.degrade import blurred, compress_anywhere, to_bytes
+from nitido_train.data.degrade import blurred, compress_anywhere, in_colours, to_bytes
 
 LEVELS = (0.7, 14.0)  # luma noise in 8-bit levels that is drawn
 SOFTNESS = (0.5, 2.5)  # pixels by which cameras blur colour
@@ -116,9 +116,7 @@ def add_developed_noise(frame: Frame, noise: DevelopedNoise, rng: np.random.Gene
         luma = np.sqrt(1 - noise.coarse**2) * luma + noise.coarse * grained(noise.coarse_grain)
     luma *= curve
     blue, red = (share * curve * grained(sigma) for share, sigma in zip(noise.colour, noise.colour_grain, strict=True))
-    # Full-range BT.601, as in JPEG.
-    added = np.stack([luma + 1.772 * blue, luma - 0.344136 * blue - 0.714136 * red, luma + 1.402 * red], axis=-1)
-    noisy = to_bytes(frame + added)
+    noisy = to_bytes(frame + in_colours(luma, blue, red))
     for quality in noise.qualities:
         noisy = compress_anywhere(noisy, quality, rng)
     return noisy

@@ -13,7 +13,7 @@ from nitido.calibration.calibration import Calibration, load_calibration
 from nitido.calibration.pairs import find_pairs
 from nitido.errors import NitidoError
 from nitido.frames import Frame
-from nitido_train.data.degrade import to_bytes
+from nitido_train.data.degrade import in_colours, to_bytes
 from nitido_train.data.pictures import find_pictures, read_frame
 from nitido_train.recipe.schema import Recipe
 
@@ -31,8 +31,7 @@ class MeasuredNoise:
         strength = self._calibration.deviation_at(np.arange(256))[grey]  # H W
         luma, blue, red = (self._drawn(component, frame.shape[:2], rng) for component in range(3))
         blue, red = (share * part for share, part in zip(self._calibration.colour, (blue, red), strict=True))
-        added = np.stack([luma + 1.772 * blue, luma - 0.344136 * blue - 0.714136 * red, luma + 1.402 * red], axis=-1)
-        return to_bytes(frame + strength[..., None] * added)
+        return to_bytes(frame + strength[..., None] * in_colours(luma, blue, red))
 
     def _drawn(self, component: int, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
         """Noise of standard deviation 1 with the correlation of a component."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nitido.calibration.pairs import CLEAN, NOISY
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 from nitido_train.data import defects, degrade, developed
@@ -160,10 +161,10 @@ def read_pairs(folder: Path) -> tuple[list[str], list[Frame], list[Frame]] | Non
     (2018). ``None`` for another folder. Raises ``SourceUnavailable``.
     """
     found = {path.stem: path for path in find_pictures([folder])}
-    names = sorted({stem.removesuffix("_real").removesuffix("_mean") for stem in found})
-    if sorted(found) != sorted(f"{name}_{kind}" for name in names for kind in ("mean", "real")):
+    names = sorted({stem.removesuffix(NOISY).removesuffix(CLEAN) for stem in found})
+    if sorted(found) != sorted(f"{name}{end}" for name in names for end in (CLEAN, NOISY)):
         return None
-    noisy, clean = ([_read(found[f"{name}_{kind}"]) for name in names] for kind in ("real", "mean"))
+    noisy, clean = ([_read(found[f"{name}{end}"]) for name in names] for end in (NOISY, CLEAN))
     return names, noisy, clean
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nitido.frames import Frame
 
 
-def psnr(a: Frame, b: Frame) -> float:
-    """Peak signal-to-noise ratio in dB over all channels. ``inf`` for equal frames."""
+def psnr(a: NDArray[np.number], b: NDArray[np.number]) -> float:
+    """Peak signal-to-noise ratio in dB over all channels, of values 0..255. ``inf`` for equal ones."""
     return _psnr(a.astype(np.float64) - b.astype(np.float64))
 
 
