@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nitido.errors import CardMismatch
 
-IN, OUT = "state_in_", "state_out_"  # before a state's name, in the names of the graph's inputs and outputs
+IN, OUT = "state_in", "state_out"  # begin the names of the graph's inputs and outputs for states
 WARPS = ("linear", "nearest", "none")
 
 WEIGHT = "weight"  # the state that says how much past is in each place of the picture
@@ -33,19 +33,19 @@ class StateSpec:
     @property
     def taken(self) -> str:
         """Name of the graph's input."""
-        return IN + self.name
+        return f"{IN}_{self.name}"
 
     @property
     def given(self) -> str:
         """Name of the graph's output."""
-        return OUT + self.name
+        return f"{OUT}_{self.name}"
 
     def size(self, height: int, width: int, multiple: int) -> tuple[int, int]:
         """(h, w) of the tensor for a frame of that size in pixels. multiple: of the network."""
-        return tuple(-(-side // multiple) * multiple // self.grid for side in (height, width))  # pyright: ignore[reportReturnType]
+        return -(-height // multiple) * multiple // self.grid, -(-width // multiple) * multiple // self.grid
 
 
-def read_states(rows: list[Mapping[str, Any]], multiple: int, origin: str) -> tuple[StateSpec, ...]:
+def read_states(rows: Sequence[Mapping[str, Any]], multiple: int, origin: str) -> tuple[StateSpec, ...]:
     """The card's ``states``. Raises ``CardMismatch`` naming ``origin`` for rows that mean nothing."""
     states: list[StateSpec] = []
     for row in rows:
