@@ -13,7 +13,6 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch
-from nitido.frames import Frame
 from nitido.inference.alignment import flow_between, warp_state
 from nitido.model_file.card import Card
 from nitido.model_file.states import IN, OUT, WEIGHT, read_states
@@ -61,10 +60,10 @@ class RecurrentState:
         """The states to feed with the next frame, from the outputs of this one by name."""
         return {taken: outputs[given] for taken, given in zip(self.inputs, self.outputs, strict=True)}
 
-    def aligned(self, states: States, last: Sequence[Frame], frames: Sequence[Frame]) -> States:
+    def aligned(self, states: States, last: NDArray[np.uint8], frames: NDArray[np.uint8]) -> States:
         """States moved to where the picture is in the next frames.
 
-        last: what the states belong to, N frames. frames: the N frames that they are used for.
+        last: what the states belong to, uint8 N×H×W×3. frames: those that they are used for, of the same shape.
         Where nothing moves, and for a state that may not be warped, they are the same objects as before. Others come
         to the host's memory.
         """
