@@ -107,10 +107,17 @@ class CollapsibleConv2d(nn.Module):
         return conv
 
 
+def shift_of(condition: Tensor, shift: Tensor) -> Tensor:
+    """What a condition N×K or N×K×H×W adds to O channels: N×O×1×1 or N×O×H×W. shift: O×K."""
+    if condition.ndim == 4:
+        return F.conv2d(condition, shift[:, :, None, None])
+    return (condition @ shift.T)[:, :, None, None]
+
+
 class LevelConv2d(nn.Conv2d):
     """A plain convolution whose bias depends on a condition: ``bias + shift · condition``.
 
-    forward: N×I×H×W, condition N×K → N×O×H×W.
+    forward: N×I×H×W, condition N×K or, one for each place, N×K×H×W → N×O×H×W.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, conditions: int) -> None:
@@ -118,7 +125,7 @@ class LevelConv2d(nn.Conv2d):
         self.shift = nn.Parameter(torch.zeros(outputs, conditions))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._conv_forward(x, self.weight, self.bias) + (condition @ self.shift.T)[:, :, None, None]
+        return self._conv_forward(x, self.weight, self.bias) + shift_of(condition, self.shift)
 
 
 class CollapsibleLevelConv2d(CollapsibleConv2d):
@@ -132,7 +139,7 @@ class CollapsibleLevelConv2d(CollapsibleConv2d):
         self.shift = nn.Parameter(torch.zeros(outputs, conditions))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return super().forward(x) + (condition @ self.shift.T)[:, :, None, None]
+        return super().forward(x) + shift_of(condition, self.shift)
 
     def collapse(self) -> LevelConv2d:
         plain = super().collapse()

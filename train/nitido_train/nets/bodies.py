@@ -50,7 +50,7 @@ class LevelStack(nn.Module):
         )
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """x: N×C×h×w. condition: N×conditions."""
+        """x: N×C×h×w. condition: N×conditions, or N×conditions×h×w."""
         first = x = torch.relu(self.convs[0](x, condition))
         for conv in self.convs[1:-1]:
             x = torch.relu(conv(x, condition))

@@ -78,9 +78,9 @@ class LevelFrameNet(FrameNet):
 
 
 def condition(log_level: Tensor) -> Tensor:
-    """ln(level) N → what bodies are given, N×2."""
+    """ln(level) N, or N×1×h×w where it differs from place to place → what bodies are given, N×2 or N×2×h×w."""
     away = log_level - math.log(MIDDLE)
-    return torch.stack([away, away * away], 1)
+    return torch.stack([away, away * away], 1) if away.ndim == 1 else torch.cat([away, away * away], 1)
 
 
 class RecurrentFrameNet(FrameNet):

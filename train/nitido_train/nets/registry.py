@@ -13,6 +13,7 @@ from nitido.errors import RecipeError
 from nitido_train.nets.bodies import ConvStack, LevelStack, Pyramid
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.nets.latent import KINDS, LatentNet
+from nitido_train.nets.live import BODY_INPUTS, BODY_OUTPUTS, Gate, LiveFrameNet
 from nitido_train.nets.melody import MelodyNet
 
 
@@ -27,6 +28,12 @@ def level_denoiser(channels: int = 24, layers: int = 6, grid: int = 2, expansion
     depth = 3 * grid * grid
     body = LevelStack([depth, *[channels] * (layers - 1), depth], conditions=2, expansion=expansion)
     return LevelFrameNet(body, cell=grid)
+
+
+def live_denoiser(channels: int = 24, layers: int = 7, gate: int = 24) -> LiveFrameNet:
+    """A recurrent denoiser whose body has the layers of a :func:`level_denoiser`. gate: channels of its gate."""
+    widths = [BODY_INPUTS, *[channels] * (layers - 1), BODY_OUTPUTS]
+    return LiveFrameNet(LevelStack(widths, conditions=2, expansion=0), Gate(gate))
 
 
 def superres(scale: int = 2, channels: int = 32, layers: int = 6, grid: int = 2, expansion: int = 2) -> FrameNet:
@@ -48,6 +55,7 @@ def pyramid_denoiser(
 NETS: dict[str, Callable[..., nn.Module]] = {
     "denoiser": denoiser,
     "level-denoiser": level_denoiser,
+    "live-denoiser": live_denoiser,
     "superres": superres,
     "pyramid-denoiser": pyramid_denoiser,
     "melody-vae": MelodyNet,
