@@ -32,7 +32,8 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     optional scalar input ``strength`` (float32, 0..1, default 1) that blends from the frame to the restored one. A net
     that can be given the noise level has an optional scalar input ``noise`` (float32, 8-bit levels, default -1:
     estimate it) and a scalar output ``noise_level`` (float32, the estimate). A recurrent net also takes
-    ``state_in_NAME`` and returns ``state_out_NAME``, float32 N×C×h×w on grids of the padded frame; zeros mean "no past".
+    ``state_in_NAME`` and returns ``state_out_NAME``, float32 N×C×h×w on grids of the padded frame; zeros mean "no
+    past".
 
     half: the body computes in float16. A quantized body computes in 8 bits. Contains no metadata yet.
     """

@@ -15,14 +15,16 @@ from onnx import TensorProto, helper
 
 from nitido_export.graph.layers import write_layers
 from nitido_export.graph.levels import ESTIMATE, write_level
-from nitido_export.graph.pixels import as_pixels, dequantize, quantize, write_cells
+from nitido_export.graph.pixels import as_pixels, cells_last, dequantize, quantize, write_padded
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.estimator import HIGHEST, LOWEST, MIDDLE
-from nitido_train.nets.live import CELL, DEPTH, MOST_PAST
+from nitido_train.nets.live import CELL, MOST_PAST
 from nitido_train.nets.live_planes import BODY_WIDTH, GATE_WIDTH, PlaneLiveNet
 from nitido_train.nets.planes import COPIES, HIGHEST_AWAY, LOWEST_AWAY, MOST
 from nitido_train.quantization.layers import ActivationQuantizer
 from nitido_train.tensors import ZERO_POINT
+
+FIRST, LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # permutations: channels first, channels last
 
 
 def live_graph(net: PlaneLiveNet, *, half: bool = False) -> onnx.ModelProto:
@@ -43,13 +45,15 @@ class _LiveWriter:
         frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
         states = {s.name: w.input(s.taken, TensorProto.FLOAT, ["N", s.channels, *_sides(s.name)]) for s in net.states}
         size = w.op("Shape", [frame], "size", start=1, end=3)  # H W
-        cells = write_cells(w, frame, size, cell=net.cell, multiple=net.multiple)
-        level = write_level(w, net.estimator, dequantize(w, cells, "levels"), net.cell)
-        now = dequantize(w, w.op("Transpose", ["padded"], "now_bytes", perm=[0, 3, 1, 2]), "now")
+        padded = write_padded(w, frame, size, cell=CELL, multiple=net.multiple)
+        levels = dequantize(w, w.op("Transpose", [padded], "now_bytes", perm=FIRST), "levels")
+        # A no-op: ONNX Runtime computes a DequantizeLinear once for each of its users, with transpositions around it.
+        now = w.op("Max", [levels, w.constant("lowest", np.finfo(np.float32).min, np.float32)], "now")
+        level = write_level(w, net.estimator, now, 1)
 
         picture, weight, mean = states["picture"], states["weight"], states["mean"]
         off_mean = w.op("Sub", [mean, now], "off_mean")
-        gated = self._stack(net.gate, self._gate_input(picture, off_mean, weight, level, now), "gate_")
+        gated = self._stack(net.gate, self._gate_input(now, picture, off_mean, weight, level), "gate_")
         logits = w.op("Slice", [gated, w.shape("from_0", 0), w.shape("to_4", 4), w.shape("channels", 1)], "hold_logits")
         holds = w.op("Sigmoid", [w.op("DepthToSpace", [logits], "hold_cells", blocksize=2)], "holds")
         kept = w.op("Mul", [weight, holds], "kept")
@@ -62,15 +66,16 @@ class _LiveWriter:
         new_weight = w.op("Min", [strongest, w.constant("most_past", MOST_PAST, np.float32)], "state_out_weight")
 
         past = w.op("Min", [w.op("Mul", [weight, two], "twice_weight"), one], "past")
-        old = w.op("Mul", [w.op("Sub", [picture, new_mean], "off_picture"), self._fine(past)], "old")
+        fine_past = self._fine(past)
+        old = w.op("Mul", [w.op("Sub", [picture, new_mean], "off_picture"), fine_past], "old")
         found = self._stack(net.body, self._body_input(new_mean, old, new_weight, level, variance), "body_")
         correction, share = self._outputs(found)
         alone = w.op("Add", [new_mean, correction], "alone")
-        mixed_in = w.op("DepthToSpace", [w.op("Mul", [share, past], "share_of_past")], "mixed_in", blocksize=CELL)
+        mixed_in = w.op("Mul", [share, fine_past], "mixed_in")
         change = w.op("Mul", [mixed_in, w.op("Sub", [picture, alone], "off_alone")], "change")
         restored = w.op("Add", [alone, change], "state_out_picture")
 
-        frames = w.op("Transpose", [quantize(w, restored, "bytes")], "frames", perm=[0, 2, 3, 1])
+        frames = w.op("Transpose", [quantize(w, restored, "bytes")], "image_padded", perm=LAST)
         w.op("Slice", [frames, w.shape("start", 0, 0), size, w.shape("axes", 1, 2)], "whole")
         self._write_strength(frame, "whole")
         for state in net.states:
@@ -78,17 +83,17 @@ class _LiveWriter:
         w.output(ESTIMATE, TensorProto.FLOAT, [])
         return w.model()
 
-    def _gate_input(self, picture: str, off_mean: str, weight: str, level: str, now: str) -> str:
+    def _gate_input(self, now: str, picture: str, off_mean: str, weight: str, level: str) -> str:
         w = self.w
-        differences = [w.op("Sub", [picture, now], "off_old"), off_mean]
+        pixels = [now, w.op("Sub", [picture, now], "off_old"), off_mean]
         share = w.op("Div", [level, w.constant("level_highest", HIGHEST, np.float32)], "level_of_highest")
         log = w.op("Log", [level], "level_log")
         log_share = w.op("Div", [log, w.constant("level_log_range", math.log(HIGHEST), np.float32)], "log_of_highest")
         shape = w.op("Shape", [weight], "weight_shape")
-        planes = [
-            w.op("Expand", [self._halved(n, f"{n}_half"), shape], f"{n}_plane") for n in (share, log_share)
-        ] + [self._halved(weight, "weight_half")]
-        return self._together("gate", ["levels"], differences, planes, GATE_WIDTH)
+        planes = [w.op("Expand", [self._halved(n, f"{n}_half"), shape], f"{n}_plane") for n in (share, log_share)] + [
+            self._halved(weight, "weight_half")
+        ]
+        return self._together("gate", pixels, planes, GATE_WIDTH)
 
     def _body_input(self, mean: str, old: str, weight: str, level: str, variance: str) -> str:
         w = self.w
@@ -101,44 +106,39 @@ class _LiveWriter:
         slope = 1 / (HIGHEST_AWAY - LOWEST_AWAY)
         first = w.op("Mul", [away, w.constant("plane_slope", slope, np.float32)], "plane_1_scaled")
         start = w.constant("plane_start", -LOWEST_AWAY * slope - middle, np.float32)
-        square = w.op("Mul", [w.op("Mul", [away, away], "away_2"), w.constant("plane_slope_2", 1 / MOST, np.float32)], "p2")
+        square = w.op(
+            "Mul", [w.op("Mul", [away, away], "away_2"), w.constant("plane_slope_2", 1 / MOST, np.float32)], "p2"
+        )
         second = w.op("Sub", [square, w.constant("plane_middle", middle, np.float32)], "plane_2")
         parts = [w.op("Add", [first, start], "plane_1"), second]
         planes = [w.op("Sub", [weight, half], "weight_centred"), *(p for p in parts for _ in range(COPIES))]
-        return self._together("body", [], [mean, old], planes, BODY_WIDTH)
+        return self._together("body", [mean, old], planes, BODY_WIDTH)
 
     def _halved(self, name: str, made: str) -> str:
         return self.w.op("Mul", [name, self.w.constant("half", 0.5, np.float32)], made)
 
-    def _together(self, name: str, cells: list[str], pixels: list[str], planes: list[str], width: int) -> str:
-        """The input of a stack, N×width×h×w: cells, then pixels as cells, then planes of one channel.
+    def _together(self, name: str, pixels: list[str], planes: list[str], width: int) -> str:
+        """The input of a stack, N×width×h×w: pixels as cells, then planes of one channel.
 
         What is missing to the width is repeated: its weights are zero.
         """
         w = self.w
-        depth = DEPTH * (len(cells) + len(pixels)) + len(planes)
-        planes = [*planes, *planes[-1:] * (width - depth)]
+        depth = 3 * len(pixels)
+        planes = [*planes, *planes[-1:] * (width - CELL * CELL * depth - len(planes))]
         if not self.integer:
             joined = w.op("Concat", pixels, f"{name}_pixels", axis=1)
             fine = w.op("SpaceToDepth", [joined], f"{name}_cells", blocksize=CELL)
-            return w.op("Concat", [*cells, fine, *planes], f"{name}_input", axis=1)
-        known: dict[str, str] = {}
+            return w.op("Concat", [fine, *planes], f"{name}_input", axis=1)
+        known = {"now": "now_bytes"}
         for tensor in (*pixels, *planes):
             known[tensor] = known.get(tensor) or quantize(w, tensor, f"{tensor}_bytes")
-        joined = w.op("Concat", [known[p] for p in pixels], f"{name}_pixels", axis=1)
-        flat = self._cells_last(w.op("Transpose", [joined], f"{name}_last", perm=[0, 2, 3, 1]), name, 3 * len(pixels))
-        levels = w.op("Concat", [known[p] for p in planes], f"{name}_planes", axis=1)
-        last = w.op("Transpose", [levels], f"{name}_planes_last", perm=[0, 2, 3, 1])
-        bytes_ = w.op("Concat", [*(["flat"] if cells else []), flat, last], f"{name}_bytes_last", axis=3)
-        return dequantize(w, w.op("Transpose", [bytes_], f"{name}_bytes", perm=[0, 3, 1, 2]), f"{name}_input")
-
-    def _cells_last(self, pixels: str, name: str, channels: int) -> str:
-        """N×(2h)×(2w)×c → N×h×w×4c."""
-        w = self.w
-        parts = [w.shape("same", 0), "h", w.shape("cell_rows", CELL), "w", w.shape(f"{name}_row", CELL * channels)]
-        split = w.op("Reshape", [pixels, w.op("Concat", parts, f"{name}_split_shape", axis=0)], f"{name}_split")
-        together = w.op("Transpose", [split], f"{name}_together", perm=[0, 1, 3, 2, 4])
-        return w.op("Reshape", [together, w.shape(f"{name}_flat_shape", 0, 0, 0, CELL * CELL * channels)], f"{name}_flat")
+        flat, levels = (
+            w.op("Transpose", [w.op("Concat", [known[t] for t in tensors], part, axis=1)], f"{part}_last", perm=LAST)
+            for tensors, part in ((pixels, f"{name}_pixels"), (planes, f"{name}_planes"))
+        )
+        flat = cells_last(w, flat, name, cell=CELL, depth=depth)
+        bytes_ = w.op("Concat", [flat, levels], f"{name}_bytes_last", axis=3)
+        return dequantize(w, w.op("Transpose", [bytes_], f"{name}_bytes", perm=FIRST), f"{name}_input")
 
     def _stack(self, stack: object, given: str, prefix: str) -> str:
         w = self.w
@@ -148,21 +148,26 @@ class _LiveWriter:
         return w.op("Cast", [found], f"{found}_float", to=TensorProto.FLOAT) if self.half else found
 
     def _outputs(self, found: str) -> tuple[str, str]:
-        """(the correction N×3×H×W, shares of the last result N×4×h×w) of what the body returns."""
+        """(the correction N×3×H×W, share of the last result N×1×H×W) of what the body returns."""
         w = self.w
-        ends = {n: w.shape(n, v) for n, v in (("from_0", 0), ("to_12", DEPTH), ("to_16", DEPTH + CELL * CELL))}
-        axis = w.shape("channels", 1)
-        logits = w.op("Slice", [found, ends["to_12"], ends["to_16"], axis], "share_logits")
-        scaled = w.op("Mul", [logits, w.constant("logit_scale", self.net.logit_scale, np.float32)], "share_scaled")
-        share = w.op("Sigmoid", [scaled], "share")
+        scale = w.constant("logit_scale", self.net.logit_scale, np.float32)
         last = next(node for node in w.nodes if found in node.output)
         if last.op_type != "DequantizeLinear":
-            cells = w.op("Slice", [found, ends["from_0"], ends["to_12"], axis], "correction_cells")
-            return w.op("DepthToSpace", [cells], "correction", blocksize=CELL, mode="DCR"), share
-        bytes_, scale, zero = last.input
-        cells = w.op("Slice", [bytes_, ends["from_0"], ends["to_12"], axis], "correction_cells")
-        pixels = w.op("Transpose", [as_pixels(w, cells, cell=CELL)], "correction_bytes", perm=[0, 3, 1, 2])
-        return w.op("DequantizeLinear", [pixels, scale, zero], "correction"), share
+            correction, logits = self._split(w.op("DepthToSpace", [found], "found", blocksize=CELL, mode="DCR"))
+            return correction, w.op("Sigmoid", [w.op("Mul", [logits, scale], "logits")], "share")
+        w.nodes.remove(last)
+        bytes_, step, zero = last.input
+        pixels = w.op("Transpose", [as_pixels(w, bytes_, cell=CELL, depth=4)], "found", perm=FIRST)
+        correction, logits = self._split(pixels)
+        wide = w.op("Mul", [step, scale], "logit_step")
+        share = w.op("Sigmoid", [w.op("DequantizeLinear", [logits, wide, zero], "logits")], "share")
+        return w.op("DequantizeLinear", [correction, step, zero], "correction"), share
+
+    def _split(self, found: str) -> tuple[str, str]:
+        # Not Slice: ONNX Runtime moves the transposition before it behind it, where it takes eight times as long.
+        w = self.w
+        indices = w.shape("colours", 0, 1, 2), w.shape("fourth", 3)
+        return tuple(w.op("Gather", [found, n], f"{found}_{n}", axis=1) for n in indices)
 
     def _fine(self, cells: str) -> str:
         """N×1×h×w → N×1×(2h)×(2w), each value four times."""
@@ -190,7 +195,9 @@ class _LiveWriter:
         c = GraphWriter()
         c.op("Identity", [whole], "image_whole")
         branches = [
-            helper.make_graph(writer.nodes, name, [], [helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", "H", "W", 3])])
+            helper.make_graph(
+                writer.nodes, name, [], [helper.make_tensor_value_info(name, TensorProto.UINT8, ["N", "H", "W", 3])]
+            )
             for writer, name in ((b, "image_blended"), (c, "image_whole"))
         ]
         w.op("If", ["is_blended"], "image", then_branch=branches[0], else_branch=branches[1])

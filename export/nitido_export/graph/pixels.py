@@ -11,10 +11,16 @@ LEVEL = 1 / 255
 
 
 def write_cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
-    """Padded frames as N×(3·cell²)×h×w bytes, in the order of :func:`blocks.space_to_depth`.
+    """Padded frames as N×(3·cell²)×h×w bytes, in the order of :func:`nitido_train.nets.blocks.space_to_depth`."""
+    padded = write_padded(w, frame, size, cell=cell, multiple=multiple)
+    return w.op(
+        "Transpose", [cells_last(w, padded, "", cell=cell, depth=3)], "cells", perm=[0, 3, 1, 2]
+    )  # N 3·cell² h w
 
-    By reshaping and transposing bytes: SpaceToDepth takes only floats in older runtimes, and this is no slower.
-    """
+
+def write_padded(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
+    """Frames whose height and width are multiples, by repeating their edges. The tensors ``h`` and ``w`` hold how many
+    cells they have in each direction."""
     whole = w.shape("multiple", multiple, multiple)
     beyond = w.op("Mod", [size, whole], "beyond")
     missing = w.op("Mod", [w.op("Sub", [whole, beyond], "short"), whole], "missing")
@@ -22,22 +28,32 @@ def write_cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: i
     pads = w.op("Concat", [w.shape("no_pads", 0, 0, 0, 0, 0), missing, w.shape("no_pad", 0)], "pads", axis=0)
     padded = w.op("Pad", [frame, pads], "padded", mode="edge")
     grid = w.op("Div", [w.op("Add", [size, missing], "padded_size"), w.shape("cell", cell, cell)], "grid")  # h w
-    rows, columns = (w.op("Gather", [grid, w.shape(f"axis_{i}", i)], name) for i, name in enumerate(("h", "w")))
-    parts = [w.shape("same", 0), rows, w.shape("cell_rows", cell), columns, w.shape("cell_row", 3 * cell)]
-    split = w.op("Reshape", [padded, w.op("Concat", parts, "split_shape", axis=0)], "split")  # N h cell w cell·3
-    together = w.op("Transpose", [split], "together", perm=[0, 1, 3, 2, 4])  # N h w cell cell·3
-    flat = w.op("Reshape", [together, w.shape("flat_shape", 0, 0, 0, 3 * cell * cell)], "flat")  # N h w 3·cell²
-    return w.op("Transpose", [flat], "cells", perm=[0, 3, 1, 2])  # N 3·cell² h w
+    for i, name in enumerate(("h", "w")):
+        w.op("Gather", [grid, w.shape(f"axis_{i}", i)], name)
+    return padded
 
 
-def as_pixels(w: GraphWriter, cells: str, *, cell: int) -> str:
-    """Bytes N×(3·cell²)×h×w as frames N×(h·cell)×(w·cell)×3."""
-    flat = w.op("Transpose", [cells], "fine_flat", perm=[0, 2, 3, 1])  # N h w 3·cell²
-    together = w.op("Reshape", [flat, w.shape("fine_shape", 0, 0, 0, cell, 3 * cell)], "fine_together")
-    split = w.op("Transpose", [together], "fine_split", perm=[0, 1, 3, 2, 4])  # N h cell w cell·3
+def cells_last(w: GraphWriter, pixels: str, name: str, *, cell: int, depth: int) -> str:
+    """Bytes N×(h·cell)×(w·cell)×depth as N×h×w×(depth·cell²).
+
+    By reshaping and transposing: SpaceToDepth takes only floats in older runtimes, and this is no slower. name: before
+    the names of tensors.
+    """
+    begin = f"{name}_" if name else ""
+    parts = [w.shape("same", 0), "h", w.shape("cell_rows", cell), "w", w.shape(f"{begin}cell_row", depth * cell)]
+    split = w.op("Reshape", [pixels, w.op("Concat", parts, f"{begin}split_shape", axis=0)], f"{begin}split")
+    together = w.op("Transpose", [split], f"{begin}together", perm=[0, 1, 3, 2, 4])  # N h w cell cell·depth
+    return w.op("Reshape", [together, w.shape(f"{begin}flat_shape", 0, 0, 0, depth * cell * cell)], f"{begin}flat")
+
+
+def as_pixels(w: GraphWriter, cells: str, *, cell: int, depth: int = 3) -> str:
+    """Bytes N×(depth·cell²)×h×w as N×(h·cell)×(w·cell)×depth."""
+    flat = w.op("Transpose", [cells], "fine_flat", perm=[0, 2, 3, 1])  # N h w depth·cell²
+    together = w.op("Reshape", [flat, w.shape("fine_shape", 0, 0, 0, cell, depth * cell)], "fine_together")
+    split = w.op("Transpose", [together], "fine_split", perm=[0, 1, 3, 2, 4])  # N h cell w cell·depth
     wide = w.op("Mul", ["w", w.shape("fine_cell", cell)], "fine_w")
-    shape = w.op("Concat", [w.shape("same", 0), w.shape("rest", -1), wide, w.shape("three", 3)], "frame_shape", axis=0)
-    return w.op("Reshape", [split, shape], "frames")  # N h·cell w·cell 3
+    parts = [w.shape("same", 0), w.shape("rest", -1), wide, w.shape("depth", depth)]
+    return w.op("Reshape", [split, w.op("Concat", parts, "frame_shape", axis=0)], "frames")  # N h·cell w·cell depth
 
 
 def _level(w: GraphWriter) -> list[str]:

@@ -47,7 +47,8 @@ class PlaneLiveNet(FrameNet):
     """Computes what the network that it is made of computes, and is written into a file.
 
     gate: N×40×h×w → N×16×(h/2)×(w/2), of which four channels count.
-    body: N×32×h×w → N×16×h×w: a correction of the mean and, divided by ``logit_scale``, logits.
+    body: N×32×h×w → N×16×h×w, cells of four channels: a correction of the mean and, divided by ``logit_scale``, the
+    logit of how much of the last result is mixed in.
     """
 
     states = LiveFrameNet.states
@@ -64,7 +65,7 @@ class PlaneLiveNet(FrameNet):
         """What :attr:`gate` is given."""
         level = torch.stack([log_level.exp() / HIGHEST, log_level / math.log(HIGHEST)], 1)
         planes = torch.cat([level[:, :, None, None].expand(-1, -1, *weight.shape[2:]), weight], 1)
-        parts = [_cells(frames), _cells(torch.cat([picture - frames, mean - frames], 1)), HALVED * planes]
+        parts = [_cells(torch.cat([frames, picture - frames, mean - frames], 1)), HALVED * planes]
         return F.pad(torch.cat(parts, 1), (0, 0, 0, 0, 0, GATE_WIDTH - GATE_INPUTS))
 
     def body_input(self, mean: Tensor, old: Tensor, weight: Tensor, log_level: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -92,10 +93,9 @@ class PlaneLiveNet(FrameNet):
         new_weight = (1 / (1 + variance)).clamp(max=MOST_PAST)
         lower = (log_level[:, None, None, None] + 0.5 * torch.log(variance)).clamp(min=math.log(LOWEST))
         old = (picture - new_mean) * _fine(past)
-        found = self.body(self.body_input(new_mean, old, new_weight, lower))
-        alone = new_mean + depth_to_space(found[:, :DEPTH], CELL)
-        share = torch.sigmoid(self.logit_scale * found[:, DEPTH : DEPTH + PIXELS])
-        mixed_in = depth_to_space(share * past, CELL)
+        found = depth_to_space(self.body(self.body_input(new_mean, old, new_weight, lower)), CELL)  # N 4 H W
+        alone = new_mean + found[:, :3]
+        mixed_in = torch.sigmoid(self.logit_scale * found[:, 3:]) * _fine(past)
         restored = alone + mixed_in * (picture - alone)
         return restored, (restored, new_weight, new_mean)
 
@@ -106,15 +106,16 @@ def _body(body: nn.Module, logit_scale: float) -> PlaneStack:
     first, last = cast(nn.Conv2d, stack.convs[0]), cast(nn.Conv2d, stack.convs[-1])
     pair = _joined(2)
     stack.convs[0] = _rewired(first, [*pair, *range(2 * DEPTH, BODY_INPUTS + PLANES)], BODY_WIDTH)
-    last.weight[DEPTH:] /= logit_scale
-    cast(Tensor, last.bias)[DEPTH:] /= logit_scale
+    order = [channel for place in range(PIXELS) for channel in (*range(3 * place, 3 * place + 3), DEPTH + place)]
+    for values in (last.weight, cast(Tensor, last.bias)):
+        values[DEPTH:] /= logit_scale
+        values.copy_(values[order])
     return stack
 
 
 @torch.no_grad()
 def _gate(convs: Sequence[nn.Conv2d]) -> Stack:
-    differences = [DEPTH + i for i in _joined(2)]
-    first = _rewired(convs[0], [*range(DEPTH), *differences, *range(3 * DEPTH, GATE_INPUTS)], GATE_WIDTH)
+    first = _rewired(convs[0], [*_joined(3), *range(3 * DEPTH, GATE_INPUTS)], GATE_WIDTH)
     first.weight[:, 3 * DEPTH :] /= HALVED
     last = convs[-1]
     wide = nn.Conv2d(last.in_channels, OUTPUTS, cast(tuple[int, int], last.kernel_size), padding=1)
@@ -125,7 +126,9 @@ def _gate(convs: Sequence[nn.Conv2d]) -> Stack:
 
 def _joined(parts: int) -> list[int]:
     """Channels of pictures as cells one after the other, in the order that they have as cells of one picture."""
-    return [part * DEPTH + 3 * place + colour for place in range(PIXELS) for part in range(parts) for colour in range(3)]
+    return [
+        part * DEPTH + 3 * place + colour for place in range(PIXELS) for part in range(parts) for colour in range(3)
+    ]
 
 
 def _rewired(conv: nn.Conv2d, order: Sequence[int], width: int) -> nn.Conv2d:
