@@ -19,7 +19,8 @@ WEIGHT = StateSpec("weight", 1, 2, "linear")
 def write_averaging_model(
     path: Path, *, noise: bool = False, states: tuple[StateSpec, ...] = (PICTURE, WEIGHT)
 ) -> Path:
-    """A model that returns weight · past + (1 - weight) · frame. The weight is 0 for the first frame, then 1/2, 3/4, 7/8, 7/8, ….
+    """A model that returns weight · past + (1 - weight) · frame. The weight is 0 for the first frame, then 1/2, 3/4,
+    7/8, 7/8, ….
 
     noise: it takes the input ``noise``, which changes nothing, and returns ``noise_level``: 8-bit levels of mean
     difference between neighbours.

@@ -77,7 +77,7 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     end = w.op("Mul", [size, w.shape("scale", net.scale, net.scale)], "end")
     w.op("Slice", [frames, w.shape("start", 0, 0), end, w.shape("axes", 1, 2)], "image")
     w.output("image", TensorProto.UINT8, ["N", "sH", "sW", 3])
-    if isinstance(net, (LevelFrameNet, PlaneFrameNet)):
+    if net.takes_level:
         w.output(ESTIMATE, TensorProto.FLOAT, [])
     return w.model()
 

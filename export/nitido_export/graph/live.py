@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from nitido_export.graph.layers import write_layers
 from nitido_export.graph.levels import ESTIMATE, write_level
-from nitido_export.graph.pixels import as_pixels, cells_last, dequantize, quantize, write_padded
+from nitido_export.graph.pixels import FINE, as_pixels, cells_last, dequantize, quantize, write_padded
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.estimator import HIGHEST, LOWEST, MIDDLE
 from nitido_train.nets.live import CELL, MOST_PAST
@@ -150,7 +150,7 @@ class _LiveWriter:
     def _outputs(self, found: str) -> tuple[str, str]:
         """(the correction N×3×H×W, share of the last result N×1×H×W) of what the body returns."""
         w = self.w
-        scale = w.constant("logit_scale", self.net.logit_scale, np.float32)
+        scale = w.constant("logit_scale", float(self.net.logit_scale), np.float32)
         last = next(node for node in w.nodes if found in node.output)
         if last.op_type != "DequantizeLinear":
             correction, logits = self._split(w.op("DepthToSpace", [found], "found", blocksize=CELL, mode="DCR"))
@@ -166,13 +166,13 @@ class _LiveWriter:
     def _split(self, found: str) -> tuple[str, str]:
         # Not Slice: ONNX Runtime moves the transposition before it behind it, where it takes eight times as long.
         w = self.w
-        indices = w.shape("colours", 0, 1, 2), w.shape("fourth", 3)
-        return tuple(w.op("Gather", [found, n], f"{found}_{n}", axis=1) for n in indices)
+        correction = w.op("Gather", [found, w.shape("colours", 0, 1, 2)], f"{found}_correction", axis=1)
+        return correction, w.op("Gather", [found, w.shape("fourth", 3)], f"{found}_logits", axis=1)
 
     def _fine(self, cells: str) -> str:
         """N×1×h×w → N×1×(2h)×(2w), each value four times."""
         w = self.w
-        scales = w.constant("fine_scales", [1, 1, CELL, CELL], np.float32)
+        scales = w.constant(FINE, [1, 1, CELL, CELL], np.float32)
         return w.op(
             "Resize",
             [cells, "", scales],

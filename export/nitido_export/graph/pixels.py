@@ -8,6 +8,9 @@ from nitido_export.graph.writer import GraphWriter
 from nitido_train.tensors import ZERO_POINT
 
 LEVEL = 1 / 255
+CELLS = "flat"  # ends the names of pixels that are rearranged as cells
+PIXELS = "frames"  # cells that are rearranged as pixels
+FINE = "fine_scales"  # of the constant by which a grid is enlarged
 
 
 def write_cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
@@ -43,7 +46,7 @@ def cells_last(w: GraphWriter, pixels: str, name: str, *, cell: int, depth: int)
     parts = [w.shape("same", 0), "h", w.shape("cell_rows", cell), "w", w.shape(f"{begin}cell_row", depth * cell)]
     split = w.op("Reshape", [pixels, w.op("Concat", parts, f"{begin}split_shape", axis=0)], f"{begin}split")
     together = w.op("Transpose", [split], f"{begin}together", perm=[0, 1, 3, 2, 4])  # N h w cell cell·depth
-    return w.op("Reshape", [together, w.shape(f"{begin}flat_shape", 0, 0, 0, depth * cell * cell)], f"{begin}flat")
+    return w.op("Reshape", [together, w.shape(f"{begin}flat_shape", 0, 0, 0, depth * cell * cell)], f"{begin}{CELLS}")
 
 
 def as_pixels(w: GraphWriter, cells: str, *, cell: int, depth: int = 3) -> str:
@@ -53,7 +56,7 @@ def as_pixels(w: GraphWriter, cells: str, *, cell: int, depth: int = 3) -> str:
     split = w.op("Transpose", [together], "fine_split", perm=[0, 1, 3, 2, 4])  # N h cell w cell·depth
     wide = w.op("Mul", ["w", w.shape("fine_cell", cell)], "fine_w")
     parts = [w.shape("same", 0), w.shape("rest", -1), wide, w.shape("depth", depth)]
-    return w.op("Reshape", [split, w.op("Concat", parts, "frame_shape", axis=0)], "frames")  # N h·cell w·cell depth
+    return w.op("Reshape", [split, w.op("Concat", parts, "frame_shape", axis=0)], PIXELS)  # N h·cell w·cell depth
 
 
 def _level(w: GraphWriter) -> list[str]:

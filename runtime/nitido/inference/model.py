@@ -94,7 +94,7 @@ class Model:
         self.has_strength, self.has_noise = STRENGTH in settable, NOISE in settable
         # A file for bindings that cannot set optional inputs has them as plain ones.
         self._always = {name: np.array(value, np.float32) for name, value in DEFAULTS.items() if name in required}
-        self.state = RecurrentState(session, self.card, str(path))
+        self.state = RecurrentState.of(session, self.card, str(path))
         self._binding = BOUND.get(self.device)
         self._session: ort.InferenceSession | None = session
 

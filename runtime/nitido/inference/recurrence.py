@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nitido.errors import CardMismatch
 from nitido.inference.alignment import flow_between, warp_state
 from nitido.model_file.card import Card
-from nitido.model_file.states import IN, OUT, WEIGHT, read_states
+from nitido.model_file.states import IN, OUT, WEIGHT, StateSpec, read_states
 
 # States by input name: arrays, or tensors that stay on the device.
 States = dict[str, Any]
@@ -27,23 +27,28 @@ class RecurrentState:
     inputs, outputs: names that belong together, in the same order; empty for a model without memory.
     """
 
-    def __init__(self, session: ort.InferenceSession, card: Card, origin: str) -> None:
+    def __init__(self, specs: Sequence[StateSpec], multiple: int) -> None:
+        """multiple: of the network, in pixels."""
+        self._specs, self._multiple = tuple(specs), multiple
+        self.inputs = [spec.taken for spec in specs]
+        self.outputs = [spec.given for spec in specs]
+
+    @classmethod
+    def of(cls, session: ort.InferenceSession, card: Card, origin: str) -> RecurrentState:
         """Raises ``CardMismatch`` unless the card describes the states that the graph has."""
-        self._specs = read_states(card.states, card.multiple, origin)
-        self._multiple = card.multiple
-        self.inputs = [spec.taken for spec in self._specs]
-        self.outputs = [spec.given for spec in self._specs]
-        for side, names, prefix in (
-            (session.get_inputs(), self.inputs, IN),
-            (session.get_outputs(), self.outputs, OUT),
+        specs = read_states(card.states, card.multiple, origin)
+        for values, prefix, names in (
+            (session.get_inputs(), IN, [spec.taken for spec in specs]),
+            (session.get_outputs(), OUT, [spec.given for spec in specs]),
         ):
-            found = {value.name: value.shape for value in side if value.name.startswith(prefix)}
-            wanted = {name: spec.channels for name, spec in zip(names, self._specs, strict=True)}
+            found = {value.name: value.shape for value in values if value.name.startswith(prefix)}
+            wanted = {name: spec.channels for name, spec in zip(names, specs, strict=True)}
             if {name: shape[1] if len(shape) == 4 else None for name, shape in found.items()} != wanted:
                 raise CardMismatch(
                     f"{origin}: its card describes the states {list(wanted) or 'of no recurrent model'}, the graph has "
                     f"{list(found) or 'none'}, N×C×h×w with these channels expected; export the model again"
                 )
+        return cls(specs, card.multiple)
 
     def __bool__(self) -> bool:
         return bool(self.inputs)

@@ -74,6 +74,8 @@ class LiveFrameNet(FrameNet):
         StateSpec("mean", 3, 1, "nearest"),
     )
 
+    takes_level = True
+
     def __init__(self, body: LevelStack, gate: Gate) -> None:
         """body: 25 channels (mean, the last result's difference from it, weight) → 16: a correction of the mean, and a
         logit for each pixel of the cell of how much of the last result is mixed in."""

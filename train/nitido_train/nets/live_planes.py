@@ -52,6 +52,8 @@ class PlaneLiveNet(FrameNet):
     """
 
     states = LiveFrameNet.states
+    takes_level = True
+    logit_scale: Tensor
 
     def __init__(self, net: LiveFrameNet, logit_scale: float = 1.0) -> None:
         """net: of any kind; it is collapsed."""
@@ -59,7 +61,7 @@ class PlaneLiveNet(FrameNet):
         super().__init__(_body(plain.body, logit_scale), cell=CELL, coarsest=2)
         self.gate: nn.Module = _gate(cast(list[nn.Conv2d], list(plain.gate.convs)))
         self.estimator = plain.estimator
-        self.logit_scale = logit_scale
+        self.register_buffer("logit_scale", torch.tensor(logit_scale))
 
     def gate_input(self, frames: Tensor, picture: Tensor, mean: Tensor, weight: Tensor, log_level: Tensor) -> Tensor:
         """What :attr:`gate` is given."""

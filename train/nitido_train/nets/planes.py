@@ -47,6 +47,8 @@ class PlaneStack(nn.Module):
 class PlaneFrameNet(FrameNet):
     """A collapsed :class:`LevelFrameNet` whose body gets the level as channels."""
 
+    takes_level = True
+
     def __init__(self, net: LevelFrameNet) -> None:
         """net: collapsed."""
         super().__init__(plane_stack(net.body, spare=PLANES), cell=net.cell)
