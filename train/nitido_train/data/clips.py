@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -35,7 +35,10 @@ def find_sources(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if not folder.exists():
             raise SourceUnavailable(f"no such folder: {folder}; --data expects folders of pictures or videos")
         here = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
-        found = [p for p in here if p.suffix.lower() in SUFFIXES], [p for p in here if p.suffix.lower() in VIDEO_SUFFIXES]
+        found = (
+            [p for p in here if p.suffix.lower() in SUFFIXES],
+            [p for p in here if p.suffix.lower() in VIDEO_SUFFIXES],
+        )
         if not any(found):
             raise SourceUnavailable(f"neither pictures nor videos in {folder}")
         pictures += found[0]
@@ -57,7 +60,9 @@ class ClipStore:
             clip = _read(path)
             if clip is None or min(clip.shape[1:3]) < smallest or len(clip) < shortest:
                 self.skipped += 1
-                log.warning("left out %s: unreadable, under %d px at half size or under %d frames", path, smallest, shortest)
+                log.warning(
+                    "left out %s: unreadable, under %d px at half size or under %d frames", path, smallest, shortest
+                )
                 continue
             self._clips.append(clip)
 
@@ -107,6 +112,10 @@ class ClipStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         noise = ClipNoise.draw(recipe.noise, rng)
         given = np.stack([noise.add(frame, rng) for frame in target])
         return given, np.ascontiguousarray(target)
+
+
+def _with(paths: Sequence[Path], suffixes: Collection[str]) -> list[Path]:
+    return [path for path in paths if path.suffix.lower() in suffixes]
 
 
 def _turned(clip: Clip, rng: np.random.Generator) -> Clip:

@@ -48,7 +48,8 @@ class Path:
         if kind < STATIC:
             return Path(still, still, still, still)
         if kind < STATIC + SHAKE:
-            return Path(*(_shaking(length, rng, float(rng.uniform(0.1, 1.5))) for _ in range(2)), still, still)
+            size = float(np.exp(rng.uniform(np.log(0.1), np.log(1.5))))
+            return Path(_shaking(length, rng, size), _shaking(length, rng, size), still, still)
         speed, course = np.exp(rng.uniform(np.log(0.15), np.log(FASTEST))), rng.uniform(0, 2 * np.pi)
         shake = rng.uniform(0, 0.5) if rng.random() < 0.5 else 0.0
         across = speed * np.cos(course) * time + _shaking(length, rng, shake)
