@@ -10,6 +10,7 @@ Search", ECCV 2016) between the last result and the new, noisy frame.
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -21,9 +22,12 @@ Flow = NDArray[np.float32]
 State = NDArray[np.float32]
 
 BLUR = 1.2  # pixels: the new frame is noisy, and both have to be equally sharp
-# Motion below this is noise of the estimate more often than motion, and moving by parts of a pixel blurs.
-LEAST = 0.25  # pixels
 SMALLEST = 32  # pixels: below this width or height DIS has too few scales
+# The flow of a noisy frame is never zero. It is used where it lessens the squared differences between the two frames to
+# this share, over so many blocks around: near by, or in a wider surrounding, so that flat places move with the others.
+BLOCK = 4  # pixels, on which DIS computes
+NEAR, NEAR_SHARE = 5, 0.8
+WIDE, WIDE_SHARE = 16, 0.9
 
 _thread = threading.local()
 
@@ -35,15 +39,34 @@ def flow_between(last: Frame, frame: Frame) -> Flow:
     frame: uint8 H×W×3, BGR, the new frame, noisy.
 
     Returns float32 H×W×2 (dx, dy) in pixels: what is at (x, y) of ``frame`` was at (x+dx, y+dy) of ``last``. It is
-    exactly zero where the motion is too small to matter.
+    exactly zero where nothing shows that anything moved.
     """
-    blank = np.zeros((*frame.shape[:2], 2), np.float32)
     if min(frame.shape[:2]) < SMALLEST:
-        return blank
-    flow = np.asarray(_search().calc(_soft_luma(frame), _soft_luma(last), blank), np.float32)
-    square = flow[..., 0] * flow[..., 0] + flow[..., 1] * flow[..., 1]
-    flow[square < LEAST * LEAST] = 0.0
-    return flow
+        return np.zeros((*frame.shape[:2], 2), np.float32)
+    before, now = _soft_luma(last), _soft_luma(frame)
+    flow = np.asarray(_search().calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return np.asarray(cv2.copyTo(flow, _is_better(flow, before, now)), np.float32)
+
+
+def _is_better(flow: Flow, before: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Where the flow explains the new frame better than standing still does: H×W, not 0."""
+    height, width = now.shape
+    places = flow + _places(height, width)
+    moved = cv2.remap(before, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    size = width // BLOCK, height // BLOCK
+    still, moving = (_squares(now, other, size) for other in (before, moved))
+    better = np.zeros(still.shape, np.bool_)
+    for window, share in ((NEAR, NEAR_SHARE), (WIDE, WIDE_SHARE)):
+        better |= cv2.blur(moving, (window, window)) < share * cv2.blur(still, (window, window))
+    return np.asarray(cv2.resize(better.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _squares(a: cv2.typing.MatLike, b: cv2.typing.MatLike, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Mean squared differences of blocks. size: width and height in blocks."""
+    off = cv2.absdiff(a, b)
+    return np.asarray(
+        cv2.resize(cv2.multiply(off, off, dtype=cv2.CV_32F), size, interpolation=cv2.INTER_AREA), np.float32
+    )
 
 
 def warp_state(state: State, flow: Flow, grid: int, how: str) -> State:
@@ -59,28 +82,36 @@ def warp_state(state: State, flow: Flow, grid: int, how: str) -> State:
     if not flow.any():
         return state
     height, width = state.shape[1:]
-    across, down = _maps(flow, grid, (height, width))
+    sources = _sources(flow, grid, (height, width))
     if how == "nearest":
-        across, down = np.rint(across).astype(np.float32), np.rint(down).astype(np.float32)
+        sources = np.rint(sources, out=sources)
     way = {"linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}[how]
     moved = np.empty_like(state)
     for plane, target in zip(state, moved, strict=True):
-        cv2.remap(plane, across, down, way, dst=target, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        cv2.remap(plane, sources, None, way, dst=target, borderMode=cv2.BORDER_CONSTANT, borderValue=0)  # pyright: ignore[reportArgumentType, reportCallIssue]
     return moved
 
 
-def _maps(flow: Flow, grid: int, size: tuple[int, int]) -> tuple[Flow, Flow]:
-    """(x, y) of where each position of a state of that size (h, w) comes from, in positions."""
+def _sources(flow: Flow, grid: int, size: tuple[int, int]) -> Flow:
+    """(x, y) of where each position of a state of that size (h, w) comes from, in positions: h×w×2."""
     height, width = size
     below, beside = height * grid - flow.shape[0], width * grid - flow.shape[1]
     if below or beside:
         flow = np.asarray(cv2.copyMakeBorder(flow, 0, below, 0, beside, cv2.BORDER_REPLICATE), np.float32)
     if grid > 1:
-        flow = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-    flow = flow / np.float32(grid)
-    across = flow[..., 0] + np.arange(width, dtype=np.float32)
-    down = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return across.astype(np.float32), down.astype(np.float32)
+        small = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        flow = small / np.float32(grid)
+    return flow + _places(height, width)
+
+
+@lru_cache(maxsize=8)
+def _places(height: int, width: int) -> Flow:
+    """(x, y) of each position, h×w×2."""
+    places = np.empty((height, width, 2), np.float32)
+    places[..., 0] = np.arange(width)
+    places[..., 1] = np.arange(height)[:, None]
+    places.flags.writeable = False
+    return places
 
 
 def _soft_luma(frame: Frame) -> NDArray[np.uint8]:

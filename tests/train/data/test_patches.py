@@ -11,7 +11,8 @@ import pytest
 
 from nitido.errors import RecipeError
 from nitido_train.data import degrade
-from nitido_train.data.patches import PatchStream, ProcessSampler
+from nitido_train.data.loading import ProcessSampler
+from nitido_train.data.patches import PatchStream
 from nitido_train.data.pictures import PictureStore, find_pictures
 from nitido_train.evaluation.metrics import psnr
 from nitido_train.recipe.tables import recipe_from_dict

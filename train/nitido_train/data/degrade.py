@@ -141,6 +141,11 @@ def compress(frame: Frame, quality: int) -> Frame:
 def compress_anywhere(frame: Frame, quality: int, rng: np.random.Generator) -> Frame:
     """:func:`compress` with a grid of blocks that begins at a random place, as in a frame that was cut from another."""
     top, left = (int(n) for n in rng.integers(0, 16, 2))
+    return compress_at(frame, quality, top, left)
+
+
+def compress_at(frame: Frame, quality: int, top: int, left: int) -> Frame:
+    """:func:`compress` with a grid of blocks that begins ``top`` and ``left`` pixels outside the frame."""
     wider = cv2.copyMakeBorder(frame, top, 0, left, 0, cv2.BORDER_REFLECT_101)
     return np.ascontiguousarray(compress(np.asarray(wider, np.uint8), quality)[top:, left:])
 

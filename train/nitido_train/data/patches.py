@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from nitido.frames import Frame
 from nitido_train.data import defects, degrade, developed
@@ -69,26 +67,6 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     def _margin(self) -> int:
         """Pixels that are cut away after shrinking, so that no patch shows how the kernel behaves at an edge."""
         return 4 * self.recipe.scale if self.recipe.scale > 1 else 0
-
-
-class ProcessSampler(Sampler[int]):
-    """The patches of one process among several. Together all processes see what a single one would see.
-
-    first: the step to begin with.
-    steps: the step to end before.
-    batch: patches of one step, over all processes.
-    rank, world: this process, and how many there are.
-    """
-
-    def __init__(self, first: int, steps: int, batch: int, rank: int = 0, world: int = 1) -> None:
-        self._steps, self._batch = range(first, steps), batch
-        self._own = range(rank * (batch // world), (rank + 1) * (batch // world))
-
-    def __iter__(self) -> Iterator[int]:
-        return (step * self._batch + i for step in self._steps for i in self._own)
-
-    def __len__(self) -> int:
-        return len(self._steps) * len(self._own)
 
 
 def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) -> tuple[Frame, Frame]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from nitido.model_file.states import StateSpec
 from nitido_train.nets.blocks import depth_to_space, space_to_depth
 from nitido_train.nets.bodies import LevelStack
 from nitido_train.nets.estimator import HIGHEST, LOWEST, NoiseEstimator
-from nitido_train.nets.frame import FrameNet, condition
+from nitido_train.nets.frame import FrameNet, LevelFrameNet, condition
 
 CELL = 2  # pixels of a cell on each side
 PIXELS = CELL * CELL
@@ -26,6 +27,7 @@ DEPTH = 3 * PIXELS
 MOST_PAST = 0.97  # of a weight: a mean of 32 frames
 BODY_INPUTS, BODY_OUTPUTS = 2 * DEPTH + 1, DEPTH + PIXELS
 GATE_INPUTS = 3 * DEPTH + 3
+HOLDS, MIXED_IN = 1.0, -1.0  # logits at the start: of the past, and of the last result
 
 
 class Gate(nn.Module):
@@ -43,6 +45,7 @@ class Gate(nn.Module):
                 nn.Conv2d(channels, 4, 3, padding=1),
             ]
         )
+        nn.init.constant_(cast(Tensor, self.convs[-1].bias), HOLDS)
 
     def forward(self, x: Tensor) -> Tensor:
         for conv in self.convs[:-1]:
@@ -117,8 +120,14 @@ class LiveFrameNet(FrameNet):
         restored = alone + mixed_in * (picture - alone)
         return restored, (restored, new_weight, depth_to_space(new_mean, CELL))
 
+    def estimate(self, frames: Tensor) -> Tensor:
+        """ln(noise level) of frames as the estimator finds it, N."""
+        return self.estimator(space_to_depth(frames, CELL))
+
     def log_level(self, cells: Tensor, level: Tensor | None) -> Tensor:
         """ln(noise level) of frames as cells: what was given of ``level``, the others estimated. N."""
+        if level is not None and bool((level >= 0).all()):  # nothing to estimate, which takes time in training
+            return level.clamp(LOWEST, HIGHEST).log()
         found = self.estimator(cells).detach()
         if level is None:
             return found
@@ -129,3 +138,20 @@ def levels(log_level: Tensor, weight: Tensor) -> Tensor:
     """What the gate is told besides cells, N×3×h×w: noise level, its logarithm and the weight, each of about 0..1."""
     both = torch.stack([log_level.exp() / HIGHEST, log_level / math.log(HIGHEST)], 1)
     return torch.cat([both[:, :, None, None].expand(-1, -1, *weight.shape[2:]), weight], 1)
+
+
+@torch.no_grad()
+def begin_with(net: LiveFrameNet, single: LevelFrameNet) -> None:
+    """Gives a network the weights of one that sees single frames, so that it returns the same until it is trained.
+
+    Raises ``ValueError`` when their bodies have other layers.
+    """
+    own, given = net.body.state_dict(), single.body.state_dict()
+    if own.keys() != given.keys():
+        raise ValueError(f"the bodies have {len(own)} and {len(given)} tensors")
+    for name, value in given.items():
+        own[name].zero_()
+        own[name][tuple(slice(n) for n in value.shape)] = value
+    last = f"convs.{len(cast(nn.ModuleList, net.body.convs)) - 1}.bias"
+    own[last][DEPTH:] = MIXED_IN
+    net.estimator.load_state_dict(single.estimator.state_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -10,15 +9,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from nitido.errors import CheckpointError, RecipeError, SourceUnavailable
 from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.patches import PatchStream, ProcessSampler
+from nitido_train.data.loading import load_batches
+from nitido_train.data.patches import PatchStream
 from nitido_train.data.pictures import PictureStore, find_pictures
-from nitido_train.data.workers import begin_worker, from_workers
 from nitido_train.evaluation.validation import ValidationSet
 from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.planes import in_planes
@@ -85,19 +83,7 @@ class FrameObjective:
         return quantize_net(net, state.quantization).requires_grad_(True).train()
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:
-        stream = PatchStream(self._store, self.recipe)
-        share = ProcessSampler(first, self.recipe.schedule.steps, self.recipe.data.batch, rank, world)
-        loader = DataLoader(
-            stream,
-            batch_size=self.recipe.data.batch // world,
-            sampler=share,
-            num_workers=workers,
-            prefetch_factor=8 if workers else None,
-            worker_init_fn=begin_worker if workers else None,
-            # Forked workers share the decoded pictures; spawned ones would each get a copy.
-            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
-        )
-        return from_workers(loader) if workers else iter(loader)
+        return load_batches(PatchStream(self._store, self.recipe), self.recipe, first, rank, world, workers)
 
     def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
         given, target = (to_tensor(part).to(device) for part in batch)  # N 3 H W

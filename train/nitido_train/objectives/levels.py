@@ -30,7 +30,7 @@ class LevelObjective(FrameObjective):
         given, target = (to_tensor(part).to(device) for part in batch)  # N 3 H W
         level = true_level(given, target)
         noise = cast(NoiseRecipe, self.recipe.noise)
-        told = _told(level, noise, torch.Generator().manual_seed(1_000_003 * self.recipe.seed + step))
+        told = told_levels(level, noise, torch.Generator().manual_seed(1_000_003 * self.recipe.seed + step))
         restored, found = net(given, told, estimates=True)
         off = level.clamp(LOWEST, HIGHEST).log() - found
         pinball = torch.maximum(QUANTILE * off, (QUANTILE - 1) * off).mean()
@@ -43,7 +43,7 @@ def true_level(given: Tensor, target: Tensor) -> Tensor:
     return 255 * luma.flatten(1).std(1, correction=0)
 
 
-def _told(level: Tensor, noise: NoiseRecipe, rng: torch.Generator) -> Tensor:
+def told_levels(level: Tensor, noise: NoiseRecipe, rng: torch.Generator) -> Tensor:
     """What the network is given as the level of each frame; -1 where it has to estimate."""
     chance = torch.rand(len(level), generator=rng).to(level)
     error = 1 + noise.told_error * torch.randn(len(level), generator=rng).to(level)

@@ -13,7 +13,9 @@ from nitido.frames import Frame
 from nitido_train.charts.figures import Figure
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
+from nitido_train.nets.live import LiveFrameNet
 from nitido_train.nets.registry import build
+from nitido_train.objectives.clips import ClipObjective
 from nitido_train.objectives.frames import FrameObjective
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.levels import LevelObjective
@@ -83,6 +85,8 @@ def open_objective(recipe: Recipe, options: RunOptions) -> Objective:
         return MelodyObjective(recipe, options)
     if recipe.task == "autoencode":
         return LatentObjective(recipe, options)
+    if isinstance(net, LiveFrameNet):
+        return ClipObjective(recipe, options)
     if isinstance(net, LevelFrameNet):
         return LevelObjective(recipe, options)
     return FrameObjective(recipe, options)
@@ -96,7 +100,7 @@ def _checked_net(recipe: Recipe) -> nn.Module:
         raise RecipeError(f"[net] kind '{recipe.net.kind}' is not a network for the task '{recipe.task}'")
     if isinstance(net, FrameNet) and (net.scale != recipe.scale or (net.scale > 1) != (recipe.task == "upscale")):
         raise RecipeError(f"[net] '{recipe.net.kind}' enlarges by {net.scale}, the task is '{recipe.task}'")
-    if isinstance(net, LevelFrameNet) and recipe.task != "denoise":
+    if isinstance(net, (LevelFrameNet, LiveFrameNet)) and recipe.task != "denoise":
         raise RecipeError(
             f"[net] '{recipe.net.kind}' estimates noise; expected the task 'denoise', found '{recipe.task}'"
         )

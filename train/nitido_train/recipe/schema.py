@@ -124,6 +124,31 @@ class NoiseRecipe:
 
 
 @dataclass(frozen=True)
+class ClipRecipe:
+    """How a recurrent network is trained on clips.
+
+    length: frames of a clip.
+    back: frames over which gradients go back in time. The state goes on, cut off from the past, every ``back`` frames.
+    real: share of clips, 0..1, that are cut from videos. The others are made from pictures.
+    flicker: weight of the error of the change from frame to frame.
+    first: weight of the first frame, which has no past. The others have 1.
+    """
+
+    length: int = 8
+    back: int = 8
+    real: float = 0.5
+    flicker: float = 0.3
+    first: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.length < 2 or self.back < 1 or not 0 <= self.real <= 1 or min(self.flicker, self.first) < 0:
+            raise RecipeError(
+                "[clips] expects length >= 2, back >= 1, 0 <= real <= 1, flicker and first >= 0; found "
+                f"length={self.length}, back={self.back}, real={self.real}, flicker={self.flicker}, first={self.first}"
+            )
+
+
+@dataclass(frozen=True)
 class DefectRecipe:
     """The defects that a network for finding anomalies learns to remove, see :mod:`nitido_train.data.defects`.
 
@@ -238,6 +263,7 @@ class Recipe:
     task: ``denoise``, ``upscale``, ``reconstruct``, or ``autoencode`` for everything with a latent space.
     blots: the defects of ``reconstruct``. A file may call the table ``[defects]``; cards and older files call it
     ``[blots]``.
+    clips: the clips of a recurrent denoiser.
     qat: the schedule of quantization-aware fine-tuning (``nitido train --qat``).
     """
 
@@ -251,6 +277,7 @@ class Recipe:
     noise: NoiseRecipe | None = None
     blots: DefectRecipe | None = None
     latent: LatentRecipe | None = None
+    clips: ClipRecipe | None = None
     qat: Schedule | None = None
 
     def __post_init__(self) -> None:
@@ -263,6 +290,8 @@ class Recipe:
         for table, task in (("noise", "denoise"), ("blots", "reconstruct"), ("latent", "autoencode")):
             if (self.task == task) != (getattr(self, table) is not None):
                 raise RecipeError(f"a recipe has a [{table}] table exactly when its task is '{task}'")
+        if self.clips is not None and self.task != "denoise":
+            raise RecipeError("a recipe has a [clips] table only when its task is 'denoise'")
 
     @property
     def scale(self) -> int:
