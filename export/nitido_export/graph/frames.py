@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 import onnx
+import torch.nn.functional as F
 from onnx import TensorProto
 from torch import Tensor, nn
 
@@ -17,12 +18,13 @@ from nitido_export.graph.layers import write_layers
 from nitido_export.graph.levels import ESTIMATE, write_condition, write_level, write_planes
 from nitido_export.graph.live import live_graph
 from nitido_export.graph.pixels import as_pixels, dequantize, quantize, write_cells
+from nitido_export.graph.wide import widened
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.nets.live import LiveFrameNet
 from nitido_train.nets.live_planes import PlaneLiveNet
-from nitido_train.nets.planes import PlaneFrameNet
+from nitido_train.nets.planes import PLANES, PlaneFrameNet
 
 
 def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
@@ -56,7 +58,11 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
         body_inputs = [anchor]
     if half:
         body_inputs = [_to_half(w, name, f"{name}_half") for name in body_inputs]
-    (correction,) = write_layers(w, cast(nn.Module, collapse(net.body)), body_inputs, half=half)
+    depth = 3 * (net.cell * net.scale) ** 2
+    body, wide = cast(nn.Module, collapse(net.body)), depth + PLANES
+    if not isinstance(net, PlaneFrameNet):
+        body, wide = widened(body, depth)
+    (correction,) = write_layers(w, body, body_inputs, half=half)
     if half:
         correction = w.op("Cast", [correction], "correction", to=TensorProto.FLOAT)
 
@@ -64,14 +70,14 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
         # An initializer that is also an input: callers may set it, and need not.
         w.input(w.constant("strength", 1.0, np.float32), TensorProto.FLOAT, [])
         correction = _scaled_by_strength(w, correction)
-    else:
-        # On bytes, a quarter of the traffic of floats.
-        index = w.constant("anchor_index", cast(Tensor, net.anchor).numpy())
+    if not isinstance(net, PlaneFrameNet) and (net.scale > 1 or wide > depth):
+        # On bytes, a quarter of the traffic of floats. What stands in channels that are cut off does not matter.
+        index = w.constant("anchor_index", F.pad(cast(Tensor, net.anchor), (0, wide - depth)).numpy())
         anchor = dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
     restored = w.op("Add", [anchor, correction], "restored")
     bytes_ = quantize(w, restored, "bytes")
-    if isinstance(net, PlaneFrameNet):
-        kept = [w.shape("first", 0), w.shape("cell_depth", 3 * net.cell**2), w.shape("channels", 1)]
+    if wide > depth:
+        kept = [w.shape("first", 0), w.shape("cell_depth", depth), w.shape("channels", 1)]
         bytes_ = w.op("Slice", [bytes_, *kept], "cell_bytes")
     frames = as_pixels(w, bytes_, cell=net.cell * net.scale)
     end = w.op("Mul", [size, w.shape("scale", net.scale, net.scale)], "end")

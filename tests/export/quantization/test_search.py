@@ -99,7 +99,7 @@ def test_weights_are_signed_integers_whose_neighbours_cannot_overflow_16_bits(ou
         row = values.astype(int).transpose(0, 2, 3, 1).reshape(len(values), -1, 2)  # channels last, two by two
         assert 255 * np.abs(row.sum(axis=2)).max() < 2**15
     scales = {i.name: i.dims for i in outcome.draft.graph.graph.initializer if i.name.endswith("weight_scale")}
-    assert {name: list(dims) for name, dims in scales.items()}["convs_6.weight_scale"] == [12]
+    assert {name: list(dims) for name, dims in scales.items()}["convs_6.weight_scale"] == [16]
 
 
 def unbalanced(checkpoint: Checkpoint) -> Checkpoint:
