@@ -18,7 +18,7 @@ from nitido_export.graph.layers import write_layers
 from nitido_export.graph.levels import ESTIMATE, write_condition, write_level, write_planes
 from nitido_export.graph.live import live_graph
 from nitido_export.graph.pixels import as_pixels, dequantize, quantize, write_cells
-from nitido_export.graph.wide import widened
+from nitido_export.graph.wide import widened, widened_first
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
@@ -48,6 +48,12 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     size = w.op("Shape", [frame], "size", start=1, end=3)  # H W
     cells = write_cells(w, frame, size, cell=net.cell, multiple=net.multiple)
     levels = dequantize(w, cells, "levels")
+    depth = 3 * (net.cell * net.scale) ** 2
+    body, wide = cast(nn.Module, collapse(net.body)), depth + PLANES
+    taken = 0  # channels that the body takes instead of those that there are
+    if not isinstance(net, PlaneFrameNet):
+        body, wide = widened(body, depth)
+        body, taken = widened_first(body)
 
     body_inputs, anchor = [levels], levels
     if isinstance(net, LevelFrameNet):
@@ -56,12 +62,11 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
         planes = write_planes(w, write_level(w, net.estimator, levels, net.cell), frame)
         anchor = dequantize(w, w.op("Concat", [cells, planes], "cells_and_planes", axis=1), "levels_and_planes")
         body_inputs = [anchor]
+    if taken:
+        more = w.constant("taken_index", [*range(3), *[0] * (taken - 3)], np.int64)
+        body_inputs = [dequantize(w, w.op("Gather", [cells, more], "taken_cells", axis=1), "taken_levels")]
     if half:
         body_inputs = [_to_half(w, name, f"{name}_half") for name in body_inputs]
-    depth = 3 * (net.cell * net.scale) ** 2
-    body, wide = cast(nn.Module, collapse(net.body)), depth + PLANES
-    if not isinstance(net, PlaneFrameNet):
-        body, wide = widened(body, depth)
     (correction,) = write_layers(w, body, body_inputs, half=half)
     if half:
         correction = w.op("Cast", [correction], "correction", to=TensorProto.FLOAT)
@@ -76,10 +81,7 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
         anchor = dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
     restored = w.op("Add", [anchor, correction], "restored")
     bytes_ = quantize(w, restored, "bytes")
-    if wide > depth:
-        kept = [w.shape("first", 0), w.shape("cell_depth", depth), w.shape("channels", 1)]
-        bytes_ = w.op("Slice", [bytes_, *kept], "cell_bytes")
-    frames = as_pixels(w, bytes_, cell=net.cell * net.scale)
+    frames = as_pixels(w, bytes_, cell=net.cell * net.scale)  # leaves out what was added
     end = w.op("Mul", [size, w.shape("scale", net.scale, net.scale)], "end")
     w.op("Slice", [frames, w.shape("start", 0, 0), end, w.shape("axes", 1, 2)], "image")
     w.output("image", TensorProto.UINT8, ["N", "sH", "sW", 3])

@@ -16,9 +16,8 @@ FINE = "fine_scales"  # of the constant by which a grid is enlarged
 def write_cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
     """Padded frames as N×(3·cell²)×h×w bytes, in the order of :func:`nitido_train.nets.blocks.space_to_depth`."""
     padded = write_padded(w, frame, size, cell=cell, multiple=multiple)
-    return w.op(
-        "Transpose", [cells_last(w, padded, "", cell=cell, depth=3)], "cells", perm=[0, 3, 1, 2]
-    )  # N 3·cell² h w
+    rows = [w.op("Transpose", [row], f"{row}_{CELLS}", perm=[0, 3, 1, 2]) for row in _rows(w, padded, "", cell, 3)]
+    return w.op("Concat", rows, "cells", axis=1)
 
 
 def write_padded(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
@@ -37,26 +36,46 @@ def write_padded(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: 
 
 
 def cells_last(w: GraphWriter, pixels: str, name: str, *, cell: int, depth: int) -> str:
-    """Bytes N×(h·cell)×(w·cell)×depth as N×h×w×(depth·cell²).
+    """Bytes N×(h·cell)×(w·cell)×depth as N×h×w×(depth·cell²). name: before the names of tensors."""
+    return w.op("Concat", _rows(w, pixels, name, cell, depth), f"{name}_{CELLS}" if name else CELLS, axis=3)
 
-    By reshaping and transposing: SpaceToDepth takes only floats in older runtimes, and this is no slower. name: before
-    the names of tensors.
+
+def _rows(w: GraphWriter, pixels: str, name: str, cell: int, depth: int) -> list[str]:
+    """Of each row of the cells their pixels side by side, N×h×w×(cell·depth).
+
+    Row by row, because transposing all five axes at once moves a few bytes at a time: that takes three times as long.
+    SpaceToDepth takes only floats in older runtimes.
     """
     begin = f"{name}_" if name else ""
-    parts = [w.shape("same", 0), "h", w.shape("cell_rows", cell), "w", w.shape(f"{begin}cell_row", depth * cell)]
-    split = w.op("Reshape", [pixels, w.op("Concat", parts, f"{begin}split_shape", axis=0)], f"{begin}split")
-    together = w.op("Transpose", [split], f"{begin}together", perm=[0, 1, 3, 2, 4])  # N h w cell cell·depth
-    return w.op("Reshape", [together, w.shape(f"{begin}flat_shape", 0, 0, 0, depth * cell * cell)], f"{begin}{CELLS}")
+    parts = [w.shape("same", 0), "h", w.shape("cell_rows", cell), w.shape("rest", -1)]
+    lines = w.op("Reshape", [pixels, w.op("Concat", parts, f"{begin}lines_shape", axis=0)], f"{begin}lines")
+    whole = w.shape(f"{begin}row_shape", 0, 0, -1, depth * cell)
+    return [
+        w.op("Reshape", [_cut(w, lines, f"{begin}line_{row}", row, row + 1, 2), whole], f"{begin}row_{row}")
+        for row in range(cell)
+    ]
 
 
 def as_pixels(w: GraphWriter, cells: str, *, cell: int, depth: int = 3) -> str:
-    """Bytes N×(depth·cell²)×h×w as N×(h·cell)×(w·cell)×depth."""
-    flat = w.op("Transpose", [cells], "fine_flat", perm=[0, 2, 3, 1])  # N h w depth·cell²
-    together = w.op("Reshape", [flat, w.shape("fine_shape", 0, 0, 0, cell, depth * cell)], "fine_together")
-    split = w.op("Transpose", [together], "fine_split", perm=[0, 1, 3, 2, 4])  # N h cell w cell·depth
+    """Bytes N×(depth·cell²)×h×w as N×(h·cell)×(w·cell)×depth. More channels than that are left out.
+
+    Row by row, as :func:`_rows`.
+    """
+    run = cell * depth
+    lines: list[str] = []
+    for row in range(cell):
+        own = _cut(w, cells, f"fine_{row}", row * run, (row + 1) * run, 1)  # N run h w
+        flat = w.op("Transpose", [own], f"fine_{row}_last", perm=[0, 2, 3, 1])
+        lines.append(w.op("Reshape", [flat, w.shape("line_shape", 0, 0, 1, -1)], f"fine_{row}_line"))
     wide = w.op("Mul", ["w", w.shape("fine_cell", cell)], "fine_w")
     parts = [w.shape("same", 0), w.shape("rest", -1), wide, w.shape("depth", depth)]
-    return w.op("Reshape", [split, w.op("Concat", parts, "frame_shape", axis=0)], PIXELS)  # N h·cell w·cell depth
+    together = w.op("Concat", lines, "fine_lines", axis=2)  # N h cell w·run
+    return w.op("Reshape", [together, w.op("Concat", parts, "frame_shape", axis=0)], PIXELS)
+
+
+def _cut(w: GraphWriter, tensor: str, name: str, begin: int, end: int, axis: int) -> str:
+    """A part of a tensor along an axis."""
+    return w.op("Slice", [tensor, *(w.shape(f"at_{n}", n) for n in (begin, end, axis))], name)
 
 
 def _level(w: GraphWriter) -> list[str]:

@@ -1,7 +1,8 @@
-"""Widening the last 8-bit layer of a body to a number of channels that kernels are fast with.
+"""Widening the first and the last 8-bit layer of a body to numbers of channels that kernels are fast with.
 
-ONNX Runtime's integer convolutions compute 16 output channels in a third of the time that they take for 12. The
-channels added are zero and are cut off again where the result is bytes, so the picture is the same to the byte.
+ONNX Runtime's integer convolutions compute 16 output channels in a third of the time that they take for 12, and take
+four input channels in half the time of three. The channels added have weights of zero, and those of the result are cut
+off again, so the picture is the same to the byte.
 """
 
 from __future__ import annotations
@@ -10,11 +11,28 @@ import copy
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from nitido_train.quantization.layers import QuantizedConv2d
 
-FAST = 16  # output channels, or a multiple
+FAST_INPUTS = 4
+FAST_OUTPUTS = 16  # or a multiple
+
+
+def widened_first(body: nn.Module) -> tuple[nn.Module, int]:
+    """(the body with a first layer of four input channels, 4) for an integer layer of three, else (the body, 0)."""
+    name = _first_convolution(body) if isinstance(body, fx.GraphModule) else ""
+    if not name or cast(QuantizedConv2d, body.get_submodule(name)).conv.in_channels >= FAST_INPUTS:
+        return body, 0
+    wide = copy.deepcopy(body)
+    layer = cast(QuantizedConv2d, wide.get_submodule(name))
+    integers, scale = layer.integer_weight()
+    missing = FAST_INPUTS - layer.conv.in_channels
+    layer.conv.in_channels = FAST_INPUTS
+    layer.conv.weight = nn.Parameter(F.pad(layer.conv.weight, (0, 0, 0, 0, 0, missing)), False)
+    layer.settle(F.pad(integers, (0, 0, 0, 0, 0, missing)), scale)
+    return wide, FAST_INPUTS
 
 
 def widened(body: nn.Module, depth: int) -> tuple[nn.Module, int]:
@@ -23,7 +41,7 @@ def widened(body: nn.Module, depth: int) -> tuple[nn.Module, int]:
 
     depth: channels that the body returns.
     """
-    missing = -depth % FAST
+    missing = -depth % FAST_OUTPUTS
     name = _last_convolution(body) if missing and isinstance(body, fx.GraphModule) else ""
     if not name:
         return body, depth
@@ -32,6 +50,17 @@ def widened(body: nn.Module, depth: int) -> tuple[nn.Module, int]:
     layer = cast(QuantizedConv2d, wide.get_submodule(name))
     setattr(wide.get_submodule(parent), own, _with_zeros(layer, missing))
     return wide, depth + missing
+
+
+def _first_convolution(body: fx.GraphModule) -> str:
+    """Name of the integer convolution that alone takes the body's quantized input, or an empty text."""
+    node = next(node for node in body.graph.nodes if node.op == "placeholder")
+    for _ in range(2):
+        if len(node.users) != 1:
+            return ""
+        (node,) = node.users
+    is_integer = node.op == "call_module" and isinstance(body.get_submodule(str(node.target)), QuantizedConv2d)
+    return str(node.target) if is_integer else ""
 
 
 def _last_convolution(body: fx.GraphModule) -> str:

@@ -1,4 +1,4 @@
-"""8-bit graphs whose last layer is widened."""
+"""8-bit graphs whose first and last layers are widened."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def last_outputs(model: onnx.ModelProto) -> int:
     return sizes[made[last.input[1]].input[0] if last.input[1] in made else last.input[1]]
 
 
+def first_inputs(model: onnx.ModelProto) -> int:
+    """Input channels of the first convolution of a graph."""
+    return next(tensor.dims[1] for tensor in model.graph.initializer if len(tensor.dims) == 4)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "channels"),
     [("denoiser", {}, 16), ("superres", {"scale": 2}, 48), ("superres", {"scale": 3, "grid": 1}, 32)],
@@ -47,7 +52,9 @@ def test_widening_changes_no_byte(
     net = quantized(kind, options)
     wide = frame_graph(net)
     assert last_outputs(wide) == channels
+    assert first_inputs(wide) == (4 if options.get("grid") == 1 else 12)
     monkeypatch.setattr(graph_of_frames, "widened", lambda body, depth: (body, depth))
+    monkeypatch.setattr(graph_of_frames, "widened_first", lambda body: (body, 0))
     narrow = frame_graph(net)
     frame = np.random.default_rng(1).integers(0, 256, (2, 13, 9, 3), np.uint8)
     first, second = (
