@@ -53,6 +53,7 @@ class PlaneLiveNet(FrameNet):
 
     states = LiveFrameNet.states
     takes_level = True
+    quantized_parts = ("gate", "body")
     logit_scale: Tensor
 
     def __init__(self, net: LiveFrameNet, logit_scale: float = 1.0) -> None:
@@ -62,6 +63,18 @@ class PlaneLiveNet(FrameNet):
         self.gate: nn.Module = _gate(cast(list[nn.Conv2d], list(plain.gate.convs)))
         self.estimator = plain.estimator
         self.register_buffer("logit_scale", torch.tensor(logit_scale))
+
+    @torch.no_grad()
+    def scale_logits(self, scale: float) -> None:
+        """Changes ``logit_scale``, and the body's last layer with it."""
+        last = cast(nn.Conv2d, self.body.convs[-1])  # pyright: ignore[reportIndexIssue, reportArgumentType]
+        for values in (last.weight, cast(Tensor, last.bias)):
+            values[3::4] *= self.logit_scale / scale
+        self.logit_scale.fill_(scale)
+
+    def estimate(self, frames: Tensor) -> Tensor:
+        """As :meth:`LiveFrameNet.estimate`."""
+        return self.estimator(_cells(frames))
 
     def gate_input(self, frames: Tensor, picture: Tensor, mean: Tensor, weight: Tensor, log_level: Tensor) -> Tensor:
         """What :attr:`gate` is given."""
@@ -83,7 +96,7 @@ class PlaneLiveNet(FrameNet):
             n, _, h, w = frames.shape
             states = [frames.new_zeros(n, s.channels, h // s.grid, w // s.grid) for s in self.states]
         picture, weight, mean = states
-        log_level = self.estimator(space_to_depth(frames, CELL))
+        log_level = self.estimate(frames)
         if level is not None:
             log_level = torch.where(level < 0, log_level, level.clamp(LOWEST, HIGHEST).log())
         past = (2 * weight).clamp(max=1)
