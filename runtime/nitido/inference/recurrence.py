@@ -50,6 +50,10 @@ class RecurrentState:
                 )
         return cls(specs, card.multiple)
 
+    def is_like(self, other: RecurrentState) -> bool:
+        """Whether states of the one may be given to the other: they have the same names, sizes and meaning."""
+        return (self._specs, self._multiple) == (other._specs, other._multiple)
+
     def __bool__(self) -> bool:
         return bool(self.inputs)
 
