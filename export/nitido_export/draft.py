@@ -13,6 +13,7 @@ import onnx
 
 from nitido.frames import Frame
 from nitido.inference.model import Model
+from nitido.inference.recurrence import RecurrentState
 from nitido.model_file.card import CONTRACT, Card
 from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
 from nitido.model_file.properties import SEAL, UNSEALED, seal
@@ -22,7 +23,7 @@ from nitido_export.graph.weights import INT8_WEIGHTS, with_int8_weights
 from nitido_export.graph.writer import IR_VERSION, OPSET
 from nitido_export.parts.latents import latent_part
 from nitido_export.parts.melodies import melody_part
-from nitido_export.proof.certificate import certify, frame_feeds, frames_from
+from nitido_export.proof.certificate import certify, frames_from, vector_inputs
 from nitido_export.proof.parity import check_parity, check_part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
@@ -84,7 +85,8 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
     require_finite_weights(graph)
     plain = graph.SerializeToString()
     frames = frames_from(info.vectors, checkpoint.recipe.task, net.scale)
-    vectors, certificate = certify(plain, frame_feeds(frames, net), precision, ["image"])
+    state = RecurrentState(net.states, net.multiple)
+    vectors, certificate = certify(plain, vector_inputs(frames, net), precision, ["image"], state)
     card = _card(
         graph,
         checkpoint,
@@ -98,6 +100,7 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
         parity=check_parity(net, plain, precision),
         precision=precision,
         certificate=certificate,
+        states=[asdict(spec) for spec in net.states],
     )
     return Draft(graph, card, vectors)
 
@@ -115,7 +118,8 @@ def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo, 
     if precision == INT8_WEIGHTS:
         made = replace(made, graph=with_int8_weights(made.graph))
     require_finite_weights(made.graph)
-    vectors, certificate = certify(made.graph.SerializeToString(), made.feeds, "fp32")
+    given = [Vector(feed, {}) for feed in made.feeds]
+    vectors, certificate = certify(made.graph.SerializeToString(), given, "fp32")
     card = _card(
         made.graph,
         checkpoint,
@@ -148,6 +152,7 @@ def _card(
     cell: int = 1,
     colour_order: str = "bgr",
     latent: dict[str, Any] | None = None,
+    states: list[dict[str, Any]] | None = None,
 ) -> Card:
     """The card of a proven graph. cell: pixels of the frame, on each side, under one position of the body's input."""
     facts = read_facts(graph, cell=cell)
@@ -178,4 +183,5 @@ def _card(
         precision=precision,
         certificate=certificate,
         latent=latent or {},
+        states=states or [],
     )

@@ -30,6 +30,15 @@ def require_frame(value: object, expected: str = "a frame") -> None:
         raise FrameMismatch(f"expected {expected} uint8 H×W×3 (BGR), found {describe_array(value)}")
 
 
+def as_batch(value: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Frames N×H×W×3 of a frame H×W×3, or of frames. Raises ``FrameMismatch`` for anything else."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim not in (3, 4):
+        raise FrameMismatch(f"expected a uint8 array H×W×3 or N×H×W×3 (BGR), found {describe_array(value)}")
+    if value.shape[-1] != 3 or 0 in value.shape:
+        raise FrameMismatch(f"expected three channels (BGR) and no empty side, found {describe_array(value)}")
+    return value if value.ndim == 4 else value[None]
+
+
 def describe_array(value: object) -> str:
     """What a value is, for messages: ``uint8 480×640×3``, ``float64 a single number``, or the name of its type."""
     if not isinstance(value, np.ndarray):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nitido_train.checkpoint import Checkpoint
-    from nitido_train.nets.frame import RecurrentFrameNet
 
 
 def tiny_recipe(task: str = "denoise", **schedule: object) -> dict[str, object]:
@@ -63,25 +62,24 @@ def random_level_checkpoint() -> Checkpoint:
     return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())
 
 
-def remembering_net(**options: int) -> RecurrentFrameNet:
-    """A recurrent network whose state is the features of the frame before. options: of ``RecurrentFrameNet``."""
+def random_live_checkpoint() -> Checkpoint:
+    """An untrained recurrent denoiser whose past shows in its output."""
     import torch
-    from torch import Tensor, nn
 
-    from nitido_train.nets.blocks import CollapsibleConv2d
-    from nitido_train.nets.frame import RecurrentFrameNet
+    from nitido_train.checkpoint import Checkpoint
+    from nitido_train.nets.registry import build
+    from nitido_train.recipe.tables import recipe_from_dict
 
-    class RememberingBody(nn.Module):
-        """12 and 8 channels in, 12 and 8 out."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.take = CollapsibleConv2d(12 + 8, 8)
-            self.give = CollapsibleConv2d(8, 12)
-
-        def forward(self, cells: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-            features = torch.relu(self.take(torch.cat([cells, state], dim=1)))
-            return self.give(features), features
-
-    torch.manual_seed(0)
-    return RecurrentFrameNet(RememberingBody(), cell=2, state_channels=8, **options).eval()
+    torch.manual_seed(5)
+    plain = tiny_recipe("denoise")
+    net_recipe = {"kind": "live-denoiser", "options": {"channels": 8, "layers": 3, "gate": 8}}
+    recipe = recipe_from_dict(
+        {**plain, "name": "tiny-live", "net": net_recipe, "noise": {"camera": 0.3, "developed": 0.5}}
+    )
+    net = build(recipe.net.kind, recipe.net.options)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.03)
+        net.gate.convs[-1].bias.fill_(2.0)
+        net.estimator.level.bias.fill_(1.5)
+    return Checkpoint(recipe=recipe, step=0, net=net.state_dict(), ema=net.state_dict())

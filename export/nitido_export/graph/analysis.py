@@ -9,6 +9,7 @@ import onnx
 
 from nitido.errors import ExportError
 from nitido_export.graph.levels import FIXED, LEVEL, PRODUCT
+from nitido_export.graph.pixels import CELLS, FINE, PIXELS
 
 # The oldest runtime that the graphs of this package were run in, 8-bit pyramids included; below it nothing was tried.
 OLDEST_TRIED = (1, 17)
@@ -41,8 +42,9 @@ def require_finite_weights(model: onnx.ModelProto) -> None:
 
 def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
     """Receptive field, work and size, by walking the graph. cell: pixels of the frame, on each side, that stand under
-    one position of the tensor ``cells``."""
+    one position of tensors that are rearranged as cells."""
     shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
+    scales = {i.name: onnx.numpy_helper.to_array(i)[-1] for i in model.graph.initializer if i.name == FINE}
     # For every tensor: pixels of the frame per step of its grid, and how far it sees beyond its own, in pixels.
     pitch: dict[str, float] = {"frame": 1.0, "levels": 1.0}
     reach: dict[str, float] = {}
@@ -85,12 +87,16 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
             step *= _ints(node, "blocksize", [1])[0]
         elif kind == "DepthToSpace":
             step /= _ints(node, "blocksize", [1])[0]
+        elif kind == "Resize":
+            step /= scales[node.input[2]]
         elif kind == "MatMul":
             parameters += int(np.prod(shapes[node.input[0]]))
         elif kind == "Add" and node.input[1] in shapes and node.input[0].endswith(PRODUCT):
             parameters += int(np.prod(shapes[node.input[1]]))
-        if "cells" in node.output:
-            step, seen = float(cell), 0.0
+        if node.output[0].endswith(CELLS):
+            step = float(cell)  # reshaped and transposed, which says nothing of the grid
+        elif node.output[0] == PIXELS:
+            step = 1.0
         if LEVEL in node.output:
             step, seen = 1.0, 0.0  # one number for all of the frame: given to tiles, it is no context
         for name in node.output:

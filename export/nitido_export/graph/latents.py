@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from nitido_export.graph.frames import LEVEL, dequantize
 from nitido_export.graph.layers import write_layers
+from nitido_export.graph.pixels import LEVEL, dequantize
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.latent import LatentNet

@@ -10,6 +10,7 @@ from onnx import TensorProto
 from torch import Tensor
 
 from nitido_export.graph.writer import GraphWriter
+from nitido_train.nets.blocks import depth_to_space
 from nitido_train.nets.estimator import FLOOR, HIGHEST, LOWEST, MIDDLE, SIDE, NoiseEstimator
 from nitido_train.nets.planes import COPIES, HIGHEST_AWAY, LOWEST_AWAY, MOST, PLANES
 
@@ -23,8 +24,8 @@ FIXED = "level_fixed_"  # begins the names of weights that nobody trained
 def write_level(w: GraphWriter, estimator: NoiseEstimator, levels: str, cell: int) -> str:
     """The noise level that is used: ``noise`` where it is 0 or more, else the estimate; a float32 scalar.
 
-    Adds the optional scalar input ``noise`` (float32, default -1). levels: cells N×(3·cell²)×h×w as networks see them.
-    All N frames are given one level.
+    Adds the optional scalar input ``noise`` (float32, default -1). levels: cells N×(3·cell²)×h×w as networks see them;
+    with ``cell`` 1 pixels. All N frames are given one level.
     """
     w.input(w.constant("noise", AUTOMATIC, np.float32), TensorProto.FLOAT, [])
     estimate = _estimate(w, estimator, levels, cell)
@@ -61,13 +62,18 @@ def write_planes(w: GraphWriter, level: str, frame: str) -> str:
 
 def _estimate(w: GraphWriter, estimator: NoiseEstimator, levels: str, cell: int) -> str:
     """The estimator's layers, one for one; see :meth:`NoiseEstimator.statistics`."""
-    side, beyond = SIDE // cell, estimator.stride - 2
+    filters = cast(Tensor, estimator.filters)
+    own = SIDE // filters.shape[2]  # the cell that the estimator was made for
+    stride, beyond = (steps * own // cell for steps in (estimator.stride, estimator.stride - 2))
+    if own != cell:
+        filters = depth_to_space(filters, own)
+    side = SIDE // cell
     coefficients = w.op(
         "Conv",
-        [levels, w.constant(f"{FIXED}filters", _values(cast(Tensor, estimator.filters)))],
+        [levels, w.constant(f"{FIXED}filters", _values(filters))],
         "level_coefficients",
         kernel_shape=[side, side],
-        strides=[estimator.stride, estimator.stride],
+        strides=[stride, stride],
         pads=[0, 0, beyond, beyond],
     )
     square = w.op("Mul", [coefficients, coefficients], "level_squares")

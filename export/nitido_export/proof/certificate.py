@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from nitido.errors import ExportError, SourceUnavailable
 from nitido.frames import Frame
-from nitido.inference.session import run_graph
-from nitido.model_file.certificate import Arrays, Vector, difference, is_finite
+from nitido.inference.recurrence import RecurrentState
+from nitido.inference.verify import run_vectors
+from nitido.model_file.certificate import Vector, difference, is_finite
 from nitido_export.session import quiet_session
 from nitido_train.data import defects, degrade
-from nitido_train.nets.frame import FrameNet, LevelFrameNet
-from nitido_train.nets.planes import PlaneFrameNet
+from nitido_train.nets.frame import FrameNet
 from nitido_train.recipe.schema import DefectRecipe
 
 CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
 COUNT = 2  # a file should not grow much by its proof
+SEQUENCE = 3  # frames of a recurrent model's vectors
 
 GIVEN_LEVEL = 15.0  # about the luma noise of SIGMA in all channels
 SIGMA = 25  # of the noise on a denoiser's vectors
@@ -66,21 +68,35 @@ def drawn_picture() -> Frame:
     return picture
 
 
-def frame_feeds(frames: Sequence[Frame], net: FrameNet) -> list[Arrays]:
-    """The inputs of each vector. A denoiser that can be given the noise level estimates the first and is given the
-    others."""
-    feeds: list[Arrays] = [{"frame": frame} for frame in frames]
-    if isinstance(net, (LevelFrameNet, PlaneFrameNet)):
-        feeds[1:] = [{**feed, "noise": np.array(GIVEN_LEVEL, np.float32)} for feed in feeds[1:]]
-    return feeds
+def vector_inputs(frames: Sequence[Frame], net: FrameNet) -> list[Vector]:
+    """Vectors without results. A denoiser that can be given the noise level estimates the first and is given the
+    last. A recurrent one has a sequence in place of single frames: the first of them, moving, with fresh noise.
+
+    frames: uint8 1×h×w×3, see :func:`frames_from`.
+    """
+    states = net.states
+    if states:
+        rng = np.random.default_rng(COUNT)
+        moved = [np.roll(frames[0], 2 * number, axis=2) for number in range(SEQUENCE)]
+        frames = [frames[0], *(degrade.add_gaussian(frame, SIGMA / 4, rng) for frame in moved[1:])]
+    vectors = [Vector({"frame": frame}, {}, follows=bool(states) and n > 0) for n, frame in enumerate(frames)]
+    if net.takes_level:
+        given = {"noise": np.array(GIVEN_LEVEL, np.float32)}
+        vectors[-1] = replace(vectors[-1], inputs={**vectors[-1].inputs, **given})
+    return vectors
 
 
 def certify(
-    model: bytes, feeds: Sequence[Arrays], precision: str, names: Sequence[str] | None = None
+    model: bytes,
+    vectors: Sequence[Vector],
+    precision: str,
+    names: Sequence[str] | None = None,
+    state: RecurrentState | None = None,
 ) -> tuple[list[Vector], dict[str, object]]:
     """(test vectors, the card's ``certificate``: largest and mean difference allowed elsewhere, in 8-bit levels for
-    pictures, in their own unit for latents). feeds: inputs by name, one dict for each vector. names: the outputs that
-    are certified, default all.
+    pictures, in their own unit for latents).
+
+    vectors: without outputs. names: the outputs that are certified, default all. state: of a recurrent model.
 
     In fp32 one level of a picture is allowed, and a third of one in the mean, which leaves room for the shorter
     mantissas that GPUs multiply with; for latents, for the same reason, a fiftieth of the largest, and a hundredth in
@@ -90,18 +106,20 @@ def certify(
     tolerance would then tell right from wrong.
     """
     fused, plain = quiet_session(model), quiet_session(model, optimised=False)
-    vectors: list[Vector] = []
+    state = state or RecurrentState((), 1)
+    finished: list[Vector] = []
     gap = mean_gap = size = 0.0
-    for inputs in feeds:
-        outputs = run_graph(fused, inputs, names)
+    runs = (run_vectors(session, vectors, state) for session in (fused, plain))
+    for vector, found, other in zip(vectors, *runs, strict=True):
+        outputs, others = ({name: run[name] for name in names or run} for run in (found, other))
         if not is_finite(outputs):
             raise ExportError(
                 "the graph returns values that are not finite: the training has diverged; nothing written"
             )
-        largest, mean, _ = difference(outputs, run_graph(plain, inputs, names))
+        largest, mean, _ = difference(outputs, others)
         gap, mean_gap = max(gap, largest), max(mean_gap, mean)
         size = max(size, *(float(np.abs(array).max()) for array in outputs.values() if array.dtype == np.float32), 0.0)
-        vectors.append(Vector(inputs, outputs))
+        finished.append(replace(vector, outputs=outputs))
     if mean_gap > 1 or (precision == "fp32" and gap > 1):
         raise ExportError(
             f"two executions of the same graph differ by {gap:g} levels ({mean_gap:.2f} in the mean): its "
@@ -113,8 +131,8 @@ def certify(
         allowed = (1.0, 0.35)
     else:
         allowed = (2 * gap + 2, 2 * mean_gap + 0.1)
-    return vectors, {
-        "vectors": len(vectors),
+    return finished, {
+        "vectors": len(finished),
         "tolerance": round(allowed[0], 4),
         "mean_tolerance": round(allowed[1], 4),
         "gap_without_fusion": round(gap, 7),

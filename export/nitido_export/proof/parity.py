@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 
 from nitido.errors import ExportError
+from nitido.frames import Frame
+from nitido.inference.recurrence import RecurrentState
 from nitido.inference.session import run_graph
-from nitido.model_file.certificate import difference
+from nitido.inference.verify import run_vectors
+from nitido.model_file.certificate import Vector, difference
 from nitido_export.parts.part import Part
 from nitido_export.session import quiet_session
 from nitido_train.evaluation.metrics import psnr
-from nitido_train.nets.frame import FrameNet, LevelFrameNet
-from nitido_train.nets.planes import PlaneFrameNet
+from nitido_train.nets.frame import FrameNet
 from nitido_train.tensors import to_frames, to_tensor
 
+SEQUENCE = 4  # frames that a recurrent network is run on
 SIZES = ((1, 1), (7, 5), (64, 64), (97, 131))
 GIVEN_LEVEL = 9.0  # a noise level that denoisers are given here; they are run without one too
 
@@ -39,27 +42,31 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
     provider, onnxruntime}.
 
     The torch side is the training-time network, branches and imitated rounding and all, so this also proves their
-    collapse. Denoisers that can be given the noise level are run with one and without. Raises ``ExportError`` when an
-    fp32 byte differs by more than one, or the PSNR between the two is under ``SMALLEST_PSNR``.
+    collapse. Denoisers that can be given the noise level are run with one and without, recurrent networks on a
+    sequence of frames, each side with its own states. Raises ``ExportError`` when an fp32 byte differs by more than
+    one, or the PSNR between the two is under ``SMALLEST_PSNR``.
     """
     session = quiet_session(model)
+    net = net.eval()
     rng = np.random.default_rng(0)
     worst, squares, count = 0, 0.0, 0
     for height, width in SIZES:
         # Smooth ramps with noise on them: pure noise would never leave the clipped range.
         ramp = np.linspace(20, 235, height * width * 3).reshape(height, width, 3)
-        frame = np.clip(ramp + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
-        for noise in (None, GIVEN_LEVEL) if isinstance(net, (LevelFrameNet, PlaneFrameNet)) else (None,):
-            expected = _run_torch(net, frame, noise)
-            given = {} if noise is None else {"noise": np.array(noise, np.float32)}
-            found = run_graph(session, {"frame": frame[None], **given}, ["image"])["image"][0]
-            if expected.shape != found.shape:
-                raise ExportError(
-                    f"the exported graph returns {found.shape}, the network {expected.shape}; nothing written"
-                )
-            worst = max(worst, int(np.abs(expected.astype(int) - found.astype(int)).max()))
-            mse = 255**2 / 10 ** (psnr(expected, found) / 10)
-            squares, count = squares + mse * found.size, count + found.size
+        frames = [
+            np.clip(np.roll(ramp, 3 * n, 1) + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
+            for n in range(SEQUENCE if net.states else 1)
+        ]
+        for noise in (None, GIVEN_LEVEL) if net.takes_level else (None,):
+            runs = zip(_run_torch(net, frames, noise), _run_graph(session, net, frames, noise), strict=True)
+            for expected, found in runs:
+                if expected.shape != found.shape:
+                    raise ExportError(
+                        f"the exported graph returns {found.shape}, the network {expected.shape}; nothing written"
+                    )
+                worst = max(worst, int(np.abs(expected.astype(int) - found.astype(int)).max()))
+                mse = 255**2 / 10 ** (psnr(expected, found) / 10)
+                squares, count = squares + mse * found.size, count + found.size
     overall = 10 * math.log10(255**2 * count / squares) if squares else math.inf
     if overall < SMALLEST_PSNR[precision] or (precision == "fp32" and worst > 1):
         raise ExportError(
@@ -70,6 +77,7 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
         "max_error": worst,
         "psnr": None if overall == math.inf else round(overall, 2),
         "sizes": [list(size) for size in SIZES],
+        **({"frames": SEQUENCE} if net.states else {}),
         **_RAN_ON,
     }
 
@@ -100,11 +108,27 @@ def check_part(part: Part) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _run_torch(net: FrameNet, frame: NDArray[np.uint8], noise: float | None = None) -> NDArray[np.uint8]:
-    """One frame uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it. noise: its level,
-    for a network that is given one."""
-    height, width = frame.shape[:2]
-    x = to_tensor(torch.from_numpy(frame[None]))  # 1 3 H W
-    x = F.pad(x, (0, -width % net.multiple, 0, -height % net.multiple), mode="replicate")
-    given = () if noise is None else (torch.tensor([noise]),)
-    return to_frames(net.eval()(x, *given))[0][: height * net.scale, : width * net.scale]
+def _run_torch(net: FrameNet, frames: Sequence[Frame], noise: float | None) -> Iterator[Frame]:
+    """Frames uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it, a recurrent one with
+    its states. noise: their level, for a network that is given one."""
+    states = None
+    for frame in frames:
+        height, width = frame.shape[:2]
+        x = to_tensor(torch.from_numpy(frame[None]))  # 1 3 H W
+        x = F.pad(x, (0, -width % net.multiple, 0, -height % net.multiple), mode="replicate")
+        level = None if noise is None else torch.tensor([noise])
+        if net.states:
+            restored, states = net(x, states, level)
+        else:
+            restored = net(x) if level is None else net(x, level)
+        yield to_frames(restored)[0][: height * net.scale, : width * net.scale]
+
+
+def _run_graph(
+    session: ort.InferenceSession, net: FrameNet, frames: Sequence[Frame], noise: float | None
+) -> Iterator[Frame]:
+    """The same through the exported graph."""
+    given = {} if noise is None else {"noise": np.array(noise, np.float32)}
+    vectors = [Vector({"frame": frame[None], **given}, {}, follows=n > 0) for n, frame in enumerate(frames)]
+    for outputs in run_vectors(session, vectors, RecurrentState(net.states, net.multiple)):
+        yield outputs["image"][0]

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, FrameMismatch, NitidoError
-from nitido.frames import describe_array
+from nitido.frames import as_batch
 from nitido.inference.binding import BOUND, run_bound
 from nitido.inference.levels import (
     AUTOMATIC,
@@ -24,14 +24,15 @@ from nitido.inference.levels import (
     Measured,
     Noise,
     crops,
-    follow,
     level_in,
 )
-from nitido.inference.recurrence import IN, OUT, RecurrentState, States
+from nitido.inference.recurrence import RecurrentState, States
 from nitido.inference.session import open_session, run_graph
+from nitido.inference.streaming import FrameStream, Step
 from nitido.inference.tiling import run_tiled
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
+from nitido.model_file.states import IN, OUT
 
 # Above this many pixels a frame is cut: ONNX Runtime keeps the memory of the largest frame it ever saw.
 WHOLE_PIXELS = 2_100_000  # 1920×1080 still runs whole
@@ -93,13 +94,13 @@ class Model:
         self.has_strength, self.has_noise = STRENGTH in settable, NOISE in settable
         # A file for bindings that cannot set optional inputs has them as plain ones.
         self._always = {name: np.array(value, np.float32) for name, value in DEFAULTS.items() if name in required}
-        self._state = RecurrentState(session, self.card.multiple, str(path))
+        self.state = RecurrentState.of(session, self.card, str(path))
         self._binding = BOUND.get(self.device)
         self._session: ort.InferenceSession | None = session
 
     @property
     def recurrent(self) -> bool:
-        return bool(self._state)
+        return bool(self.state)
 
     @cached_property
     def sha256(self) -> str:
@@ -147,7 +148,7 @@ class Model:
         tile: int | None = None,
     ) -> Measured:
         """As calling, with the noise levels."""
-        frames = _as_batch(frame)
+        frames = as_batch(frame)
         told = level_in(frames, noise)
         feeds = self._feeds(strength, told)
         height, width = frames.shape[1:3]
@@ -166,7 +167,7 @@ class Model:
             result = np.stack(parts)
             estimate = levels[0] if told is None else None
         else:
-            result, _, estimate = self._run(np.ascontiguousarray(frames), feeds)
+            result, _, estimate = self._run(frames, feeds)
         used = estimate if told is None else told
         return Measured(result if frame.ndim == 4 else result[0], estimate, used)
 
@@ -175,10 +176,10 @@ class Model:
         ``FrameMismatch`` for a model without ``has_noise``."""
         if not self.has_noise:
             raise FrameMismatch(f"{self.card.name} does not estimate noise levels; take a model that does")
-        frames = _as_batch(frame)
+        frames = as_batch(frame)
         if frames.shape[1] * frames.shape[2] > WHOLE_PIXELS and min(frames.shape[1:3]) >= SIDE:
             frames = np.concatenate([crops(f) for f in frames])
-        estimate = self._run(np.ascontiguousarray(frames), self._feeds(1.0, None))[2]
+        estimate = self._run(frames, self._feeds(1.0, None))[2]
         assert estimate is not None
         return estimate
 
@@ -194,29 +195,30 @@ class Model:
         strength: float = 1.0,
         noise: Noise | None = None,
         average: LevelAverage | None = None,
+        align: bool = True,
     ) -> Iterator[NDArray[np.uint8]]:
         """Restores frame after frame, each H×W×3 (or N×H×W×3: N streams side by side), uint8 BGR; yields the results
         one by one, as they are drawn.
 
-        A recurrent model remembers from frame to frame and runs every frame whole; a frame of another size begins
-        anew, without a past. Other models do what calling them does, but without ``noise`` a frame is given the
-        average level of the frames before it, so that the result does not flicker; after a cut the average begins
-        again. average: takes the levels, for who wants to know them.
-        Raises as calling does, at the frame concerned.
+        A recurrent model remembers from frame to frame and runs every frame whole. Its past is first moved to where the
+        picture is in the new frame (align: ``False`` leaves it where it was, which gains less when something moves). A
+        frame of another size, or after a cut, has no past. Other models do what calling them does. Without ``noise`` a
+        frame is given the average level of the frames before it, so that the result does not flicker; after a cut the
+        average begins again. average: takes the levels, for who wants to know them.
+        Raises as calling does, at the frame concerned. For one frame at a time see
+        :class:`nitido.inference.streaming.FrameStream`.
         """
-        if not self._state:
-            averaged = average or LevelAverage()
-            for frame in frames:
-                yield follow(self, frame, averaged, strength=strength, noise=noise)
-            return
-        states, size = {}, ()
+        restore = FrameStream(self, align=align, average=average)
         for frame in frames:
-            batch = np.ascontiguousarray(_as_batch(frame))
-            feeds = self._feeds(strength, level_in(batch, noise))
-            if batch.shape != size:
-                size, states = batch.shape, {}
-            result, states, _ = self._run(batch, feeds, states)
-            yield result if frame.ndim == 4 else result[0]
+            yield restore(frame, strength=strength, noise=noise)
+
+    def step(
+        self, frames: NDArray[np.uint8], states: States, *, strength: float = 1.0, noise: Noise | None = None
+    ) -> Step:
+        """Frames N×H×W×3 whole, with states by input name; none: no past. Raises as calling does."""
+        given = level_in(frames, noise)
+        images, after, estimate = self._run(frames, self._feeds(strength, given), states)
+        return Step(images, after, estimate, given)
 
     def warm_up(self, height: int, width: int) -> None:
         """Runs one black frame of that size in pixels, so that the first real one is not the slow one: memory is laid
@@ -242,8 +244,8 @@ class Model:
         session = self._session  # held, so that a close in another thread does not free it under the run
         if session is None:
             raise NitidoError(f"the model {self.card.name} is closed; load it again")
-        state = self._state
-        given = {"frame": frames, **feeds, **(states or state.blank(session, frames.shape))}
+        state = self.state
+        given = {"frame": np.ascontiguousarray(frames), **feeds, **(states or state.blank(frames.shape))}
         names = ["image", *state.outputs, *([ESTIMATE] if self.has_noise else [])]
         # A binding knows nothing of inputs that have a default, such as strength.
         if self._binding and not feeds:
@@ -287,11 +289,3 @@ def _require_frames(session: ort.InferenceSession, path: Path) -> None:
 
 def _is_side(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0
-
-
-def _as_batch(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim not in (3, 4):
-        raise FrameMismatch(f"expected a uint8 array H×W×3 or N×H×W×3 (BGR), found {describe_array(frame)}")
-    if frame.shape[-1] != 3 or 0 in frame.shape:
-        raise FrameMismatch(f"expected three channels (BGR) and no empty side, found {describe_array(frame)}")
-    return frame if frame.ndim == 4 else frame[None]

@@ -1,86 +1,93 @@
-"""What a recurrent model carries from one frame to the next.
+"""What a recurrent model carries from one frame to the next, and how it follows the picture.
 
-Such a graph takes ``state_in…`` and returns ``state_out…`` beside frame and image, float32 N×C×h×w; zeros mean "no
-past". h and w depend on the frame's size by a pitch, pixels per position, which the card does not tell.
+The card describes each state: its grid, and whether it may be warped. Zeros mean "no past".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
-from nitido.errors import CardMismatch, NitidoError
-from nitido.inference.session import run_graph
+from nitido.errors import CardMismatch
+from nitido.inference.alignment import flow_between, warp_state
+from nitido.model_file.card import Card
+from nitido.model_file.states import IN, OUT, WEIGHT, StateSpec, read_states
 
-IN, OUT = "state_in", "state_out"
 # States by input name: arrays, or tensors that stay on the device.
 States = dict[str, Any]
 
 
 class RecurrentState:
-    """The states of one model: their names, channels, and sizes for a frame.
+    """The states of one model.
 
     inputs, outputs: names that belong together, in the same order; empty for a model without memory.
     """
 
-    def __init__(self, session: ort.InferenceSession, multiple: int, origin: str) -> None:
-        """multiple: grid of the network in pixels. Raises ``CardMismatch`` for states that do not pair."""
-        shapes = {i.name: i.shape for i in session.get_inputs() if i.name.startswith(IN)}
-        self.inputs = sorted(shapes)
-        self.outputs = sorted(o.name for o in session.get_outputs() if o.name.startswith(OUT))
-        if [name[len(IN) :] for name in self.inputs] != [name[len(OUT) :] for name in self.outputs]:
-            raise CardMismatch(f"{origin}: every state_in needs its state_out, found {self.inputs} and {self.outputs}")
-        if any(len(shape) != 4 or not isinstance(shape[1], int) for shape in shapes.values()):
-            raise CardMismatch(f"{origin}: expected states N×C×h×w with a fixed C, found {list(shapes.values())}")
-        self._channels = {name: int(shape[1]) for name, shape in shapes.items()}
-        self._multiple, self._origin = multiple, origin
-        self._pitches: tuple[int, ...] = ()
+    def __init__(self, specs: Sequence[StateSpec], multiple: int) -> None:
+        """multiple: of the network, in pixels."""
+        self._specs, self._multiple = tuple(specs), multiple
+        self.inputs = [spec.taken for spec in specs]
+        self.outputs = [spec.given for spec in specs]
+
+    @classmethod
+    def of(cls, session: ort.InferenceSession, card: Card, origin: str) -> RecurrentState:
+        """Raises ``CardMismatch`` unless the card describes the states that the graph has."""
+        specs = read_states(card.states, card.multiple, origin)
+        for values, prefix, names in (
+            (session.get_inputs(), IN, [spec.taken for spec in specs]),
+            (session.get_outputs(), OUT, [spec.given for spec in specs]),
+        ):
+            found = {value.name: value.shape for value in values if value.name.startswith(prefix)}
+            wanted = {name: spec.channels for name, spec in zip(names, specs, strict=True)}
+            if {name: shape[1] if len(shape) == 4 else None for name, shape in found.items()} != wanted:
+                raise CardMismatch(
+                    f"{origin}: its card describes the states {list(wanted) or 'of no recurrent model'}, the graph has "
+                    f"{list(found) or 'none'}, N×C×h×w with these channels expected; export the model again"
+                )
+        return cls(specs, card.multiple)
 
     def __bool__(self) -> bool:
         return bool(self.inputs)
 
-    def blank(self, session: ort.InferenceSession, shape: Sequence[int]) -> States:
-        """Zeros for frames N×H×W×3: no past. Raises ``CardMismatch`` when no size fits the graph."""
-        if not self.inputs:
-            return {}
-        if not self._pitches:
-            self._pitches = self._find_pitches(session)
-        return self._zeros(shape, self._pitches)
+    def blank(self, shape: Sequence[int]) -> States:
+        """Zeros for frames N×H×W×3: no past."""
+        count, height, width = shape[:3]
+        return {
+            spec.taken: np.zeros((count, spec.channels, *spec.size(height, width, self._multiple)), np.float32)
+            for spec in self._specs
+        }
 
     def after(self, outputs: Mapping[str, Any]) -> States:
         """The states to feed with the next frame, from the outputs of this one by name."""
         return {taken: outputs[given] for taken, given in zip(self.inputs, self.outputs, strict=True)}
 
-    def _zeros(self, shape: Sequence[int], pitches: Sequence[int]) -> States:
-        count, *size = shape[:3]
-        padded = [-(-side // self._multiple) * self._multiple for side in size]
-        return {
-            name: np.zeros((count, self._channels[name], *(side // pitch for side in padded)), np.float32)
-            for name, pitch in zip(self.inputs, pitches, strict=True)
-        }
+    def aligned(self, states: States, last: NDArray[np.uint8], frames: NDArray[np.uint8]) -> States:
+        """States moved to where the picture is in the next frames.
 
-    def _find_pitches(self, session: ort.InferenceSession) -> tuple[int, ...]:
-        """Tries the divisors of the grid on a tiny frame; right is what the graph takes and gives back alike."""
-        side = 3 * self._multiple
-        frame = np.zeros((1, side, side, 3), np.uint8)
-        quiet = ort.RunOptions()
-        quiet.log_severity_level = 4  # wrong guesses are no news
-        divisors = [d for d in range(self._multiple, 0, -1) if self._multiple % d == 0]
-        refused: NitidoError | None = None
-        for pitches in product(divisors, repeat=len(self.inputs)):
-            states = self._zeros(frame.shape, pitches)
-            try:
-                found = run_graph(session, {"frame": frame, **states}, self.outputs, quiet)
-            except NitidoError as error:
-                refused = error
-                continue
-            if all(given.shape == taken.shape for given, taken in zip(found.values(), states.values(), strict=True)):
-                return pitches
-        raise CardMismatch(
-            f"{self._origin}: no size of {', '.join(self.inputs)} fits a grid of {self._multiple} pixels "
-            f"({refused or 'the states come back in another size'}); export the model again"
-        )
+        last: what the states belong to, uint8 N×H×W×3. frames: those that they are used for, of the same shape.
+        Where nothing moves, and for a state that may not be warped, they are the same objects as before. Others come
+        to the host's memory.
+        """
+        flows = [flow_between(old, new) for old, new in zip(last, frames, strict=True)]
+        if not any(flow.any() for flow in flows):
+            return states
+        moved = dict(states)
+        for spec in self._specs:
+            if spec.warp != "none":
+                each = zip(_on_host(states[spec.taken]), flows, strict=True)
+                moved[spec.taken] = np.stack([warp_state(state, flow, spec.grid, spec.warp) for state, flow in each])
+        return moved
+
+    def past(self, states: States) -> float | None:
+        """How much past is in the picture, 0 to 1: the mean of the state that says it. ``None`` without such a
+        state."""
+        weight = states.get(f"{IN}_{WEIGHT}")
+        return None if weight is None else float(_on_host(weight).mean())
+
+
+def _on_host(state: Any) -> NDArray[np.float32]:
+    return np.asarray(state.numpy() if isinstance(state, ort.OrtValue) else state)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch
+from nitido.inference.recurrence import RecurrentState, States
 from nitido.inference.session import open_session, run_graph
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
@@ -68,7 +72,8 @@ def verify(name_or_path: str | Path, device: str = "auto", *, threads: int | Non
     tolerances = float(card.certificate["tolerance"]), float(card.certificate["mean_tolerance"])
     if not all(map(math.isfinite, tolerances)) or not all(is_finite(vector.outputs) for vector in vectors):
         raise CardMismatch(f"{path}: its certificate holds values that are not finite; {_ADVICE}")
-    replays = [_replay(session, vector) for vector in vectors]
+    runs = run_vectors(session, vectors, RecurrentState.of(session, card, str(path)))
+    replays = [_replay(vector, found) for vector, found in zip(vectors, runs, strict=True)]
     return Verdict(
         device=used,
         onnxruntime=ort.__version__,
@@ -89,6 +94,19 @@ def _require_finite_weights(content: bytes, path: Path) -> None:
         raise CardMismatch(f"{path}: its weights are not finite ({broken}); {_ADVICE}")
 
 
-def _replay(session: ort.InferenceSession, vector: Vector) -> Replay:
-    largest, mean, identical = difference(vector.outputs, run_graph(session, vector.inputs))
+def run_vectors(
+    session: ort.InferenceSession, vectors: Iterable[Vector], state: RecurrentState
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The outputs for each vector, in turn, by name. Each follows the one before where it says so."""
+    states: States = {}
+    for vector in vectors:
+        if state and not (vector.follows and states):
+            states = state.blank(vector.inputs["frame"].shape)
+        found = run_graph(session, {**vector.inputs, **states})
+        states = state.after(found)
+        yield found
+
+
+def _replay(vector: Vector, found: dict[str, NDArray[Any]]) -> Replay:
+    largest, mean, identical = difference(vector.outputs, found)
     return Replay(next(iter(vector.inputs.values())).shape, largest, mean, identical)

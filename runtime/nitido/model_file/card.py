@@ -42,6 +42,8 @@ class Card:
     quantization: how a file in lower precision was made: layers left in float, loss against fp32, speed measured.
     latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels, prior,
     mean and std of the training set's latents; see docs/reference/contract.md.
+    states: of a recurrent model, one {name, channels, grid, warp} for each state; see
+    :class:`nitido.model_file.states.StateSpec`.
     """
 
     contract: int
@@ -65,6 +67,7 @@ class Card:
     certificate: dict[str, Any] = field(default_factory=dict)
     quantization: dict[str, Any] = field(default_factory=dict)
     latent: dict[str, Any] = field(default_factory=dict)
+    states: list[dict[str, Any]] = field(default_factory=list)
 
     def to_metadata(self) -> dict[str, str]:
         """The card as ONNX metadata: ``nitido.<field>`` → JSON."""

@@ -22,14 +22,20 @@ from nitido.model_file.card import PREFIX
 VECTORS = PREFIX + "vectors"
 
 Arrays = dict[str, NDArray[Any]]
+SIDES = ("inputs", "outputs")
 
 
 @dataclass(frozen=True)
 class Vector:
-    """Inputs of the graph by name, and its outputs when it was exported."""
+    """Inputs of the graph by name, and its outputs when it was exported.
+
+    follows: of a recurrent model, its states are those that the vector before left behind; otherwise zeros. Neither is
+    stored.
+    """
 
     inputs: Arrays
     outputs: Arrays
+    follows: bool = False
 
 
 def difference(expected: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[Any]]) -> tuple[float, float, bool]:
@@ -55,7 +61,8 @@ def is_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
 def vectors_to_text(vectors: Sequence[Vector]) -> str:
     """The metadata entry: JSON, arrays as base64 of zlib of their bytes in C order, with the SHA-256 of those bytes."""
     rows = [
-        {side: {name: _pack(array) for name, array in arrays.items()} for side, arrays in vector.__dict__.items()}
+        {side: {name: _pack(array) for name, array in getattr(vector, side).items()} for side in SIDES}
+        | ({"follows": True} if vector.follows else {})
         for vector in vectors
     ]
     return json.dumps(rows, separators=(",", ":"))
@@ -65,7 +72,10 @@ def vectors_from_text(text: str, origin: str) -> list[Vector]:
     """Reads the metadata entry. Raises ``CardMismatch`` naming ``origin`` when it is damaged."""
     try:
         return [
-            Vector(**{side: {name: _unpack(a) for name, a in row[side].items()} for side in ("inputs", "outputs")})
+            Vector(
+                **{side: {name: _unpack(a) for name, a in row[side].items()} for side in SIDES},
+                follows=bool(row.get("follows", False)),
+            )
             for row in json.loads(text)
         ]
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:

@@ -23,8 +23,7 @@ from nitido_train.nets.frame import FrameNet
 from nitido_train.nets.registry import build
 from nitido_train.quantization.imitation import quantize_net
 from nitido_train.quantization.ranges import percentile_ranges
-from nitido_train.tensors import to_frames, to_tensor
-from support.tiny_models import remembering_net
+from nitido_train.tensors import to_tensor
 
 
 def run(model: onnx.ModelProto, **inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -85,23 +84,6 @@ def test_strength_blends_and_need_not_be_given() -> None:
         half = run(model, frame=frame, strength=np.array(0.5, np.float32))[0]
         assert np.abs(half - (off + full) / 2).max() <= 1
         assert not np.array_equal(full, off)
-
-
-def test_a_recurrent_model_remembers_the_frame_before() -> None:
-    net = remembering_net()
-    model = frame_graph(net)
-    first, second = frame_of(1, 8, 6, 3), frame_of(1, 8, 6, 3)[:, ::-1].copy()
-    nothing = np.zeros((1, 8, 4, 3), np.float32)
-    names = [output.name for output in model.graph.output]
-    assert sorted(names) == ["image", "state_out"]
-    after = dict(zip(names, run(model, frame=first, state_in=nothing), strict=True))
-    with_past = dict(zip(names, run(model, frame=second, state_in=after["state_out"]), strict=True))
-    without = dict(zip(names, run(model, frame=second, state_in=nothing), strict=True))
-    with torch.no_grad():
-        _, state = net(to_tensor(torch.from_numpy(first)))
-        expected, _ = net(to_tensor(torch.from_numpy(second)), state)
-    assert np.abs(to_frames(expected)[0].astype(int) - with_past["image"][0]).max() <= 1
-    assert not np.array_equal(with_past["image"], without["image"])
 
 
 def test_half_precision_is_smaller_and_close() -> None:

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from nitido.model_file.states import StateSpec
 from nitido_train.nets.blocks import depth_to_space, space_to_depth
 from nitido_train.nets.estimator import HIGHEST, LOWEST, MIDDLE, NoiseEstimator
 
@@ -22,7 +23,13 @@ class FrameNet(nn.Module):
     The sum is taken on that grid, before depth-to-space, as in ABPN (Du, Liu, Tang, Wu, CVPR Workshops 2021), because
     it is the most robust to 8-bit quantization. A denoiser (``scale`` 1) does not get the noise level as an input, in
     contrast to FFDNet (Zhang, Zuo, Zhang, 2018). The network estimates it.
+
+    states: what a recurrent network carries from frame to frame.
+    takes_level: whether it may be given the noise level, and estimates it otherwise.
     """
+
+    states: tuple[StateSpec, ...] = ()
+    takes_level = False
 
     def __init__(self, body: nn.Module, *, cell: int, scale: int = 1, coarsest: int = 1) -> None:
         """coarsest: width and height in cells of a position on the body's coarsest grid."""
@@ -56,6 +63,8 @@ class LevelFrameNet(FrameNet):
     ``body(cells, condition)`` gets it as the condition (ln(level/5), ln²(level/5)).
     """
 
+    takes_level = True
+
     def __init__(self, body: nn.Module, *, cell: int) -> None:
         super().__init__(body, cell=cell)
         self.estimator = NoiseEstimator(cell)
@@ -81,23 +90,3 @@ def condition(log_level: Tensor) -> Tensor:
     """ln(level) N, or N×1×h×w where it differs from place to place → what bodies are given, N×2 or N×2×h×w."""
     away = log_level - math.log(MIDDLE)
     return torch.stack([away, away * away], 1) if away.ndim == 1 else torch.cat([away, away * away], 1)
-
-
-class RecurrentFrameNet(FrameNet):
-    """A :class:`FrameNet` with a recurrent state: ``body(cells, state)`` returns (correction, new state).
-
-    The state is float32 N×``state_channels``×(H/cell)×(W/cell). Zeros mean "no past".
-    """
-
-    def __init__(self, body: nn.Module, *, cell: int, state_channels: int, scale: int = 1, coarsest: int = 1) -> None:
-        super().__init__(body, cell=cell, scale=scale, coarsest=coarsest)
-        self.state_channels = state_channels
-
-    def forward(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        cells = space_to_depth(frames, self.cell)
-        if state is None:
-            n, _, h, w = cells.shape
-            state = cells.new_zeros(n, self.state_channels, h, w)
-        anchor = cells if self.scale == 1 else cells.index_select(1, cast(Tensor, self.anchor))
-        correction, remembered = self.body(cells, state)
-        return depth_to_space(anchor + correction, self.cell * self.scale), remembered

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from nitido.model_file.states import StateSpec
 from nitido_train.nets.blocks import depth_to_space, space_to_depth
 from nitido_train.nets.bodies import LevelStack
 from nitido_train.nets.estimator import HIGHEST, LOWEST, NoiseEstimator
@@ -28,21 +28,6 @@ MOST_PAST = 0.97  # of a weight: a mean of 32 frames
 BODY_INPUTS, BODY_OUTPUTS = 2 * DEPTH + 1, DEPTH + PIXELS
 GATE_INPUTS = 3 * DEPTH + 3
 HOLDS, MIXED_IN = 1.0, -1.0  # logits at the start: of the past, and of the last result
-
-
-@dataclass(frozen=True)
-class StateSpec:
-    """A state of a recurrent network: float32 N×``channels``×h×w, all zeros before the first frame.
-
-    name: of the state, as in ``state_in_NAME``.
-    grid: pixels per position on each side.
-    warp: how it follows the motion, see :func:`nitido.inference.alignment.warp_state`.
-    """
-
-    name: str
-    channels: int
-    grid: int
-    warp: str
 
 
 class Gate(nn.Module):
@@ -91,6 +76,8 @@ class LiveFrameNet(FrameNet):
         StateSpec("weight", 1, CELL, "linear"),
         StateSpec("mean", 3, 1, "nearest"),
     )
+
+    takes_level = True
 
     def __init__(self, body: LevelStack, gate: Gate) -> None:
         """body: 25 channels (mean, the last result's difference from it, weight) → 16: a correction of the mean, and a

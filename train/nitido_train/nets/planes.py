@@ -31,7 +31,7 @@ MOST = max(LOWEST_AWAY * LOWEST_AWAY, HIGHEST_AWAY * HIGHEST_AWAY)
 
 class PlaneStack(nn.Module):
     """A collapsed :class:`nitido_train.nets.bodies.LevelStack` of plain convolutions: N×(C+4)×h×w → the same shape, of
-    which the last four channels are zero."""
+    which the last four channels are zero. It may be built without these."""
 
     def __init__(self, convs: list[nn.Conv2d]) -> None:
         super().__init__()
@@ -47,9 +47,11 @@ class PlaneStack(nn.Module):
 class PlaneFrameNet(FrameNet):
     """A collapsed :class:`LevelFrameNet` whose body gets the level as channels."""
 
+    takes_level = True
+
     def __init__(self, net: LevelFrameNet) -> None:
         """net: collapsed."""
-        super().__init__(_plane_stack(net.body), cell=net.cell)
+        super().__init__(plane_stack(net.body, spare=PLANES), cell=net.cell)
         self.estimator = net.estimator
 
     def body_input(self, frames: Tensor, level: Tensor | None = None) -> Tensor:
@@ -73,6 +75,13 @@ def planes_of(log_level: Tensor) -> Tensor:
     return ((255 * parts).round() - ZERO_POINT).repeat_interleave(COPIES, 1) / 255
 
 
+def plane_values(log_level: Tensor) -> Tensor:
+    """ln(level) of each place, N×1×h×w → N×4×h×w: as :func:`planes_of`, before rounding."""
+    away = log_level - math.log(MIDDLE)
+    parts = torch.cat([(away - LOWEST_AWAY) / (HIGHEST_AWAY - LOWEST_AWAY), away * away / MOST], 1)
+    return parts.repeat_interleave(COPIES, 1) - ZERO_POINT / 255
+
+
 def in_planes(net: FrameNet) -> FrameNet:
     """The network as it is quantized: collapsed, a level among its channels."""
     plain = cast(FrameNet, collapse(net))
@@ -80,7 +89,9 @@ def in_planes(net: FrameNet) -> FrameNet:
 
 
 @torch.no_grad()
-def _plane_stack(body: nn.Module) -> PlaneStack:
+def plane_stack(body: nn.Module, *, spare: int) -> PlaneStack:
+    """A collapsed :class:`nitido_train.nets.bodies.LevelStack` whose input has the level as four more channels, the
+    last ones. spare: outputs added to the last layer, which are zero."""
     *hidden, last = cast(list[nn.Conv2d], list(cast(nn.ModuleList, body.convs)))
     convs: list[nn.Conv2d] = []
     for number, conv in enumerate(cast(list[LevelConv2d], hidden)):
@@ -106,7 +117,7 @@ def _plane_stack(body: nn.Module) -> PlaneStack:
     features = last.in_channels
     size = last.kernel_size[0]
     outputs = last.out_channels
-    joined = nn.Conv2d(2 * features + PLANES, outputs + PLANES, size, padding=size // 2)
+    joined = nn.Conv2d(2 * features + PLANES, outputs + spare, size, padding=size // 2)
     weight, bias = cast(Tensor, joined.weight).zero_(), cast(Tensor, joined.bias).zero_()
     weight[:outputs, :features] = last.weight
     weight[:outputs, features : 2 * features] = last.weight

@@ -1,0 +1,94 @@
+"""A sequence of frames through a model: what it carries along, and where it begins again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.frames import as_batch
+from nitido.inference.levels import LevelAverage, Levelled, Noise, follow
+from nitido.inference.recurrence import RecurrentState, States
+
+
+class Step(NamedTuple):
+    """One run of a recurrent model.
+
+    images: uint8 N×H×W×3, BGR.
+    states: to feed with the next frames.
+    estimate: the noise level that the model finds in the frames, in 8-bit levels; ``None`` of a model without one.
+    given: the noise level that the model was given, or ``None``.
+    """
+
+    images: NDArray[np.uint8]
+    states: States
+    estimate: float | None
+    given: float | None
+
+
+class Streamable(Levelled, Protocol):
+    """A model, as far as streams are concerned."""
+
+    @property
+    def state(self) -> RecurrentState: ...
+
+    def step(
+        self, frames: NDArray[np.uint8], states: States, *, strength: float = 1.0, noise: Noise | None = None
+    ) -> Step: ...
+
+
+class FrameStream:
+    """A model as a function of the next frame of one sequence, or of N sequences side by side.
+
+    A recurrent model gets the states that the frame before left behind, aligned with the picture. It begins again,
+    without a past, after a frame of another size, after :meth:`reset`, and after a cut: where the noise level jumps.
+    Other models are given the average noise level of the frames before; after a cut the average begins again.
+    """
+
+    def __init__(self, model: Streamable, *, align: bool = True, average: LevelAverage | None = None) -> None:
+        """align: move the states along with the picture before each frame. average: takes the noise levels."""
+        self._model, self._align = model, align
+        self._average = average or LevelAverage()
+        self._seen = LevelAverage()  # of what a recurrent model finds, also when another level is given
+        self._states: States = {}
+        self._last: NDArray[np.uint8] = np.empty((0,), np.uint8)  # what the states belong to, N×H×W×3
+
+    @property
+    def past(self) -> float | None:
+        """How much past was in the last picture, 0 to 1; ``None`` of a model that does not say."""
+        return self._model.state.past(self._states) if self._states else None
+
+    @property
+    def level(self) -> float | None:
+        """Noise level that is removed, in 8-bit levels, or ``None`` where none is known."""
+        return self._average.level
+
+    def reset(self) -> None:
+        """The next frame has no past."""
+        self._states = {}
+        self._average.level = self._seen.level = None
+
+    def __call__(
+        self, frame: NDArray[np.uint8], *, strength: float = 1.0, noise: Noise | None = None
+    ) -> NDArray[np.uint8]:
+        """Restores the next frame H×W×3, or N×H×W×3, uint8 BGR. Raises what calling the model raises."""
+        if not self._model.state:
+            return follow(self._model, frame, self._average, strength=strength, noise=noise)
+        frames = np.ascontiguousarray(as_batch(frame))
+        if frames.shape != self._last.shape:
+            self.reset()
+        states = self._states
+        if states and self._align:
+            states = self._model.state.aligned(states, self._last, frames)
+        step = self._model.step(frames, states, strength=strength, noise=self._given(noise))
+        if step.estimate is not None and self._seen.take(step.estimate) and states:
+            # A cut: the past and the level that was given are of another scene.
+            step = self._model.step(frames, {}, strength=strength, noise=self._given(noise))
+        self._average.level = self._seen.level if noise is None else step.given
+        self._states = step.states
+        self._last = step.images if step.images.shape == frames.shape else frames
+        return step.images if frame.ndim == 4 else step.images[0]
+
+    def _given(self, noise: Noise | None) -> Noise | None:
+        return noise if noise is not None or not self._model.has_noise else self._seen.level
