@@ -21,7 +21,7 @@ Draw = Callable[[np.random.Generator], Frame]  # a random picture
 
 STATIC, SHAKE, PAN = 0.35, 0.2, 0.25  # shares of cameras that stand still, shake, pan; the others zoom or turn
 OBJECTS = 0.45  # share of clips in which something moves before the picture
-CUTS, LIGHTS = 0.08, 0.1  # shares of clips with a cut, and with light that changes
+CUTS, LIGHTS = 0.08, 0.2  # shares of clips with a cut, and with light that changes
 SCALES = (0.4, 2.0)  # pixels of the picture per pixel of the clip
 FASTEST = 8.0  # pixels per frame
 
@@ -144,9 +144,10 @@ def _add_object(clip: Clip, picture: Frame, rng: np.random.Generator) -> None:
 
 
 def _lit(clip: Clip, rng: np.random.Generator) -> Clip:
-    """The clip with light that is switched, or fades."""
+    """The clip with light that is switched, or fades: by half, or by so little that only its mean shows it."""
     length = clip.shape[0]
-    gain = np.exp(rng.uniform(np.log(0.4), np.log(1.8)))
+    change = np.exp(rng.uniform(np.log(0.01), np.log(0.8)))
+    gain = np.exp(change if rng.random() < 0.5 else -change)
     moment = rng.uniform(0, length)
     duration = 0.5 if rng.random() < 0.5 else float(rng.uniform(2, 12))
     done = np.clip((np.arange(length) - moment) / duration + 0.5, 0, 1)
