@@ -55,7 +55,9 @@ def clip_conditions(pictures: Sequence[Frame], recipe: Recipe) -> list[Condition
 
     Raises ``SourceUnavailable`` when no picture is large enough.
     """
-    side = min(TEST_SIDE, *(min(picture.shape[:2]) for picture in pictures)) // 4 * 4 if pictures else 0
+    if not pictures:
+        raise SourceUnavailable("no picture to make clips of: expected at least one")
+    side = min(TEST_SIDE, *(min(picture.shape[:2]) for picture in pictures)) // 4 * 4
     clean = [_clip([picture], LENGTH, side, number) for number, picture in enumerate(pictures)]
     if recipe.for_cameras:
         noises = {f"camera noise, {n}": ClipNoise(c, (Compression(CAMERA_JPEG),)) for n, c in CAMERAS.items()}
@@ -97,9 +99,9 @@ class _Graph:
 
 
 def _clip(pictures: Sequence[Frame], length: int, side: int, number: int) -> Clip:
-    large = [p for p in pictures if min(p.shape[:2]) >= side > 0]
+    large = [p for p in pictures if min(p.shape[:2]) >= side]
     if not large:
-        raise SourceUnavailable(f"no picture to make clips of is at least {max(side, 1)} pixels wide and high")
+        raise SourceUnavailable(f"no picture to make clips of is at least {side} pixels wide and high")
     rng = np.random.default_rng([5000, number])
     return moving_clip(lambda chance: large[int(chance.integers(len(large)))], length, side, rng)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nitido.live import variants
 from nitido.live.variants import open_variants, variant_names
 from nitido.model_file.properties import with_properties
 from support.paths import ROOT
@@ -69,16 +70,17 @@ def test_variants_of_an_indexed_model_are_its_int8_and_smaller_sizes(
 def test_a_recurrent_model_steps_down_to_models_of_single_frames_that_are_faster(
     live_model: Path, tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(variants._SINGLE, "soft-live", "soft-camera")
     rows = []
     remembering, single = live_model.read_bytes(), tiny_models["denoise"].read_bytes()
     light = {"nitido.macs_per_pixel": "1.0"}
     contents = {
-        "denoise-live-n": remembering,
-        "denoise-live-n.int8": with_properties(remembering, {"nitido.macs_per_pixel": "100.0"}),
-        "denoise-camera-s": with_properties(single, {"nitido.macs_per_pixel": "900.0"}),  # slower than the int8 file
-        "denoise-camera-n": with_properties(single, {"nitido.macs_per_pixel": "9.0"}),
-        "denoise-camera-n.int8": with_properties(single, light),
-        "denoise-n": with_properties(single, light),
+        "soft-live-n": remembering,
+        "soft-live-n.int8": with_properties(remembering, {"nitido.macs_per_pixel": "100.0"}),
+        "soft-camera-s": with_properties(single, {"nitido.macs_per_pixel": "900.0"}),  # slower than the int8 file
+        "soft-camera-n": with_properties(single, {"nitido.macs_per_pixel": "9.0"}),
+        "soft-camera-n.int8": with_properties(single, light),
+        "soft-n": with_properties(single, light),
     }
     for name, data in contents.items():
         (tmp_path / f"{name}.onnx").write_bytes(data)
@@ -86,9 +88,9 @@ def test_a_recurrent_model_steps_down_to_models_of_single_frames_that_are_faster
         rows.append({**row, "sha256": hashlib.sha256(data).hexdigest(), "default": False})
     (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
     monkeypatch.setenv("NITIDO_MODELS", str(tmp_path))
-    expected = ["denoise-live-n", "denoise-live-n.int8", "denoise-camera-n", "denoise-camera-n.int8"]
-    assert variant_names(open_variants(str(tmp_path / "denoise-live-n.onnx"), "cpu")) == expected
-    only_int8 = ["denoise-live-n.int8", "denoise-camera-n.int8"]
-    assert variant_names(open_variants(str(tmp_path / "denoise-live-n.int8.onnx"), "cpu")) == only_int8
-    camera = ["denoise-camera-n", "denoise-camera-n.int8"]  # never up to a model that remembers
-    assert variant_names(open_variants(str(tmp_path / "denoise-camera-n.onnx"), "cpu")) == camera
+    expected = ["soft-live-n", "soft-live-n.int8", "soft-camera-n", "soft-camera-n.int8"]
+    assert variant_names(open_variants(str(tmp_path / "soft-live-n.onnx"), "cpu")) == expected
+    only_int8 = ["soft-live-n.int8", "soft-camera-n.int8"]
+    assert variant_names(open_variants(str(tmp_path / "soft-live-n.int8.onnx"), "cpu")) == only_int8
+    camera = ["soft-camera-n", "soft-camera-n.int8"]  # never up to a model that remembers
+    assert variant_names(open_variants(str(tmp_path / "soft-camera-n.onnx"), "cpu")) == camera
