@@ -57,18 +57,19 @@ class _LiveWriter:
         logits = w.op("Slice", [gated, w.shape("from_0", 0), w.shape("to_4", 4), w.shape("channels", 1)], "hold_logits")
         holds = w.op("Sigmoid", [w.op("DepthToSpace", [logits], "hold_cells", blocksize=2)], "holds")
         kept = w.op("Mul", [weight, holds], "kept")
-        new_mean = w.op("Add", [now, w.op("Mul", [self._fine(kept), off_mean], "kept_mean")], "state_out_mean")
+        off = w.op("Mul", [self._fine(kept), off_mean], "off_frame")
+        new_mean = w.op("Add", [now, off], "state_out_mean")
         two = w.constant("two", 2.0, np.float32)
         one = w.constant("one_float", 1.0, np.float32)
         removed = w.op("Mul", [kept, w.op("Sub", [two, holds], "not_held")], "removed")
         variance = w.op("Sub", [one, removed], "variance")
         strongest = w.op("Div", [one, w.op("Sub", [two, removed], "one_and_variance")], "weight_unlimited")
-        new_weight = w.op("Min", [strongest, w.constant("most_past", MOST_PAST, np.float32)], "state_out_weight")
+        w.op("Min", [strongest, w.constant("most_past", MOST_PAST, np.float32)], "state_out_weight")
 
         past = w.op("Min", [w.op("Mul", [weight, two], "twice_weight"), one], "past")
         fine_past = self._fine(past)
         old = w.op("Mul", [w.op("Sub", [picture, new_mean], "off_picture"), fine_past], "old")
-        found = self._stack(net.body, self._body_input(new_mean, old, new_weight, level, variance), "body_")
+        found = self._stack(net.body, self._body_input(new_mean, old, off, level, variance), "body_")
         correction, share = self._outputs(found)
         alone = w.op("Add", [new_mean, correction], "alone")
         mixed_in = w.op("Mul", [share, fine_past], "mixed_in")
@@ -95,7 +96,7 @@ class _LiveWriter:
         ]
         return self._together("gate", pixels, planes, GATE_WIDTH)
 
-    def _body_input(self, mean: str, old: str, weight: str, level: str, variance: str) -> str:
+    def _body_input(self, mean: str, old: str, off: str, level: str, variance: str) -> str:
         w = self.w
         lowest = w.constant("level_least_log", math.log(LOWEST / MIDDLE), np.float32)
         share = w.op("Div", [level, w.constant("level_middle", MIDDLE, np.float32)], "level_share")
@@ -111,8 +112,8 @@ class _LiveWriter:
         )
         second = w.op("Sub", [square, w.constant("plane_middle", middle, np.float32)], "plane_2")
         parts = [w.op("Add", [first, start], "plane_1"), second]
-        planes = [w.op("Sub", [weight, half], "weight_centred"), *(p for p in parts for _ in range(COPIES))]
-        return self._together("body", [mean, old], planes, BODY_WIDTH)
+        planes = [p for p in parts for _ in range(COPIES)]
+        return self._together("body", [mean, old, off], planes, BODY_WIDTH)
 
     def _halved(self, name: str, made: str) -> str:
         return self.w.op("Mul", [name, self.w.constant("half", 0.5, np.float32)], made)

@@ -28,9 +28,9 @@ def test_flow_points_to_where_things_were() -> None:
 
 
 def test_noise_alone_moves_hardly_anything() -> None:
-    clean = scene()
+    clean = scene(192, 256)
     noisy = np.clip(clean + np.random.default_rng(1).normal(0, 25, clean.shape), 0, 255).astype(np.uint8)
-    assert (flow_between(clean, noisy) != 0).mean() < 0.02
+    assert (flow_between(clean, noisy) != 0).mean() < 0.05
 
 
 def test_noise_does_not_hide_motion() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from nitido.errors import RecipeError
 from nitido_train.nets.frame import LevelFrameNet
-from nitido_train.objectives.levels import LevelObjective, _told, true_level
+from nitido_train.objectives.levels import LevelObjective, told_levels, true_level
 from nitido_train.objectives.objective import open_objective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.schema import NoiseRecipe
@@ -29,7 +29,7 @@ def test_the_true_level_is_the_deviation_of_luma_noise() -> None:
 
 def test_levels_are_told_estimated_and_told_wrong() -> None:
     level = torch.full((4000,), 8.0)
-    told = _told(level, NoiseRecipe(told=0.6, told_error=0.15), torch.Generator().manual_seed(0))
+    told = told_levels(level, NoiseRecipe(told=0.6, told_error=0.15), torch.Generator().manual_seed(0))
     estimated, right = (told == -1), (told == 8.0)
     assert float(estimated.float().mean()) == pytest.approx(0.4, abs=0.03)
     assert float(right.float().mean()) == pytest.approx(0.3, abs=0.03)

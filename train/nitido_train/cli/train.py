@@ -34,7 +34,7 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
     "--data",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of pictures, digit files or a font; repeatable.",
+    help="Folder of pictures or videos, digit files or a font; repeatable.",
 )
 @click.option("--val", multiple=True, type=click.Path(path_type=Path), help="The same, for validation; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")

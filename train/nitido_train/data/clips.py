@@ -16,13 +16,14 @@ from nitido.frames import Frame
 from nitido.video.formats import SUFFIXES as VIDEO_SUFFIXES
 from nitido.video.reader import VideoSource
 from nitido_train.data.clip_noise import ClipNoise
-from nitido_train.data.motion import Clip, moving_clip
+from nitido_train.data.motion import Clip, moving_clip, with_other_light
 from nitido_train.data.pictures import SUFFIXES, PictureStore
 from nitido_train.recipe.schema import Recipe
 
 log = logging.getLogger(__name__)
 
 MOST_FRAMES = 400  # of a video that are kept
+LIGHTS = 0.15  # share of clips in which the light changes
 ZOOM = 2.0  # most pixels of a stored clip per pixel of a training clip
 
 
@@ -109,6 +110,8 @@ class ClipStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
             target = self._clips.cut(asked.length, side, rng)
         else:
             target = moving_clip(self._pictures.draw, asked.length, side, rng)
+        if rng.random() < LIGHTS:
+            target = with_other_light(target, rng)
         noise = ClipNoise.draw(recipe.noise, rng)
         given = np.stack([noise.add(frame, rng) for frame in target])
         return given, np.ascontiguousarray(target)

@@ -21,7 +21,7 @@ Draw = Callable[[np.random.Generator], Frame]  # a random picture
 
 STATIC, SHAKE, PAN = 0.35, 0.2, 0.25  # shares of cameras that stand still, shake, pan; the others zoom or turn
 OBJECTS = 0.45  # share of clips in which something moves before the picture
-CUTS, LIGHTS = 0.08, 0.1  # shares of clips with a cut, and with light that changes
+CUTS = 0.08  # share of clips with a cut
 SCALES = (0.4, 2.0)  # pixels of the picture per pixel of the clip
 FASTEST = 8.0  # pixels per frame
 
@@ -70,8 +70,6 @@ def moving_clip(draw: Draw, length: int, side: int, rng: np.random.Generator) ->
     if rng.random() < CUTS and length > 2:
         cut = int(rng.integers(1, length))
         clip[cut:] = _scene(draw, length - cut, side, rng)
-    if rng.random() < LIGHTS:
-        clip = _lit(clip, rng)
     return clip
 
 
@@ -143,10 +141,11 @@ def _add_object(clip: Clip, picture: Frame, rng: np.random.Generator) -> None:
         clip[n] = to_bytes(clip[n] + share * (over.astype(np.float32) - clip[n]))
 
 
-def _lit(clip: Clip, rng: np.random.Generator) -> Clip:
-    """The clip with light that is switched, or fades."""
+def with_other_light(clip: Clip, rng: np.random.Generator) -> Clip:
+    """The clip with light that is switched, or fades: by half, or by so little that only its mean shows it."""
     length = clip.shape[0]
-    gain = np.exp(rng.uniform(np.log(0.4), np.log(1.8)))
+    change = np.exp(rng.uniform(np.log(0.01), np.log(0.8)))
+    gain = np.exp(change if rng.random() < 0.5 else -change)
     moment = rng.uniform(0, length)
     duration = 0.5 if rng.random() < 0.5 else float(rng.uniform(2, 12))
     done = np.clip((np.arange(length) - moment) / duration + 0.5, 0, 1)

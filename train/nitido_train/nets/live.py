@@ -25,9 +25,10 @@ CELL = 2  # pixels of a cell on each side
 PIXELS = CELL * CELL
 DEPTH = 3 * PIXELS
 MOST_PAST = 0.97  # of a weight: a mean of 32 frames
-BODY_INPUTS, BODY_OUTPUTS = 2 * DEPTH + 1, DEPTH + PIXELS
+BODY_INPUTS, BODY_OUTPUTS = 3 * DEPTH, DEPTH + PIXELS
 GATE_INPUTS = 3 * DEPTH + 3
 HOLDS, MIXED_IN = 1.0, -1.0  # logits at the start: of the past, and of the last result
+LOGIT_GAIN = 8.0  # of the body's logits, since its outputs are corrections, which are small
 
 
 class Gate(nn.Module):
@@ -41,6 +42,7 @@ class Gate(nn.Module):
         self.convs = nn.ModuleList(
             [
                 nn.Conv2d(GATE_INPUTS, channels, 3, stride=2, padding=1),
+                nn.Conv2d(channels, channels, 3, padding=1),
                 nn.Conv2d(channels, channels, 3, padding=1),
                 nn.Conv2d(channels, 4, 3, padding=1),
             ]
@@ -80,8 +82,8 @@ class LiveFrameNet(FrameNet):
     takes_level = True
 
     def __init__(self, body: LevelStack, gate: Gate) -> None:
-        """body: 25 channels (mean, the last result's difference from it, weight) → 16: a correction of the mean, and a
-        logit for each pixel of the cell of how much of the last result is mixed in."""
+        """body: 36 channels (the mean, the last result's difference from it, its own difference from the frame) → 16: a
+        correction of the mean, and a logit for each pixel of the cell of how much of the last result is mixed in."""
         super().__init__(body, cell=CELL, coarsest=2)
         self.gate = gate
         self.estimator = NoiseEstimator(CELL)
@@ -113,10 +115,10 @@ class LiveFrameNet(FrameNet):
         new_weight = (1 / (1 + variance)).clamp(max=MOST_PAST)
 
         lower = (log_level[:, None, None, None] + 0.5 * torch.log(variance)).clamp(min=math.log(LOWEST))
-        given = torch.cat([new_mean, (old - new_mean) * past, new_weight - 0.5], 1)
+        given = torch.cat([new_mean, (old - new_mean) * past, new_mean - cells], 1)
         found = self.body(given, condition(lower))
         alone = depth_to_space(new_mean + found[:, :DEPTH], CELL)
-        mixed_in = depth_to_space(torch.sigmoid(found[:, DEPTH:]) * past, CELL)  # N 1 H W
+        mixed_in = depth_to_space(torch.sigmoid(LOGIT_GAIN * found[:, DEPTH:]) * past, CELL)  # N 1 H W
         restored = alone + mixed_in * (picture - alone)
         return restored, (restored, new_weight, depth_to_space(new_mean, CELL))
 
@@ -153,5 +155,5 @@ def begin_with(net: LiveFrameNet, single: LevelFrameNet) -> None:
         own[name].zero_()
         own[name][tuple(slice(n) for n in value.shape)] = value
     last = f"convs.{len(cast(nn.ModuleList, net.body.convs)) - 1}.bias"
-    own[last][DEPTH:] = MIXED_IN
+    own[last][DEPTH:] = MIXED_IN / LOGIT_GAIN
     net.estimator.load_state_dict(single.estimator.state_dict())

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from nitido_train.nets.blocks import collapse, depth_to_space, space_to_depth
 from nitido_train.nets.estimator import HIGHEST, LOWEST
 from nitido_train.nets.frame import FrameNet
-from nitido_train.nets.live import BODY_INPUTS, CELL, DEPTH, GATE_INPUTS, MOST_PAST, PIXELS, LiveFrameNet
+from nitido_train.nets.live import BODY_INPUTS, CELL, DEPTH, GATE_INPUTS, LOGIT_GAIN, MOST_PAST, PIXELS, LiveFrameNet
 from nitido_train.nets.planes import PLANES, PlaneStack, plane_stack, plane_values
 
 HALVED = 0.5  # what the gate's level and weight are multiplied with
-BODY_WIDTH, GATE_WIDTH, OUTPUTS = 32, 40, 16
+BODY_WIDTH, GATE_WIDTH, OUTPUTS = 40, 40, 16
 
 
 class Stack(nn.Module):
@@ -47,12 +47,13 @@ class PlaneLiveNet(FrameNet):
     """Computes what the network that it is made of computes, and is written into a file.
 
     gate: N×40×h×w → N×16×(h/2)×(w/2), of which four channels count.
-    body: N×32×h×w → N×16×h×w, cells of four channels: a correction of the mean and, divided by ``logit_scale``, the
+    body: N×40×h×w → N×16×h×w, cells of four channels: a correction of the mean and, divided by ``logit_scale``, the
     logit of how much of the last result is mixed in.
     """
 
     states = LiveFrameNet.states
     takes_level = True
+    quantized_parts = ("gate", "body")
     logit_scale: Tensor
 
     def __init__(self, net: LiveFrameNet, logit_scale: float = 1.0) -> None:
@@ -63,6 +64,18 @@ class PlaneLiveNet(FrameNet):
         self.estimator = plain.estimator
         self.register_buffer("logit_scale", torch.tensor(logit_scale))
 
+    @torch.no_grad()
+    def scale_logits(self, scale: float) -> None:
+        """Changes ``logit_scale``, and the body's last layer with it."""
+        last = cast(nn.Conv2d, self.body.convs[-1])  # pyright: ignore[reportIndexIssue, reportArgumentType]
+        for values in (last.weight, cast(Tensor, last.bias)):
+            values[3::4] *= self.logit_scale / scale
+        self.logit_scale.fill_(scale)
+
+    def estimate(self, frames: Tensor) -> Tensor:
+        """As :meth:`LiveFrameNet.estimate`."""
+        return self.estimator(_cells(frames))
+
     def gate_input(self, frames: Tensor, picture: Tensor, mean: Tensor, weight: Tensor, log_level: Tensor) -> Tensor:
         """What :attr:`gate` is given."""
         level = torch.stack([log_level.exp() / HIGHEST, log_level / math.log(HIGHEST)], 1)
@@ -70,9 +83,9 @@ class PlaneLiveNet(FrameNet):
         parts = [_cells(torch.cat([frames, picture - frames, mean - frames], 1)), HALVED * planes]
         return F.pad(torch.cat(parts, 1), (0, 0, 0, 0, 0, GATE_WIDTH - GATE_INPUTS))
 
-    def body_input(self, mean: Tensor, old: Tensor, weight: Tensor, log_level: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """What :attr:`body` is given. log_level: of each cell, N×1×h×w."""
-        parts = [_cells(torch.cat([mean, old], 1)), weight - 0.5, plane_values(log_level)]
+    def body_input(self, mean: Tensor, old: Tensor, off: Tensor, log_level: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """What :attr:`body` is given. off: the mean's difference from the frame. log_level: of each cell, N×1×h×w."""
+        parts = [_cells(torch.cat([mean, old, off], 1)), plane_values(log_level)]
         return F.pad(torch.cat(parts, 1), (0, 0, 0, 0, 0, BODY_WIDTH - BODY_INPUTS - PLANES))
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -83,19 +96,20 @@ class PlaneLiveNet(FrameNet):
             n, _, h, w = frames.shape
             states = [frames.new_zeros(n, s.channels, h // s.grid, w // s.grid) for s in self.states]
         picture, weight, mean = states
-        log_level = self.estimator(space_to_depth(frames, CELL))
+        log_level = self.estimate(frames)
         if level is not None:
             log_level = torch.where(level < 0, log_level, level.clamp(LOWEST, HIGHEST).log())
         past = (2 * weight).clamp(max=1)
         given = self.gate_input(frames, picture, mean, weight, log_level)
         holds = torch.sigmoid(depth_to_space(self.gate(given)[:, :4], 2))
         kept = weight * holds
-        new_mean = frames + _fine(kept) * (mean - frames)
+        off = _fine(kept) * (mean - frames)
+        new_mean = frames + off
         variance = 1 - kept * (2 - holds)
         new_weight = (1 / (1 + variance)).clamp(max=MOST_PAST)
         lower = (log_level[:, None, None, None] + 0.5 * torch.log(variance)).clamp(min=math.log(LOWEST))
         old = (picture - new_mean) * _fine(past)
-        found = depth_to_space(self.body(self.body_input(new_mean, old, new_weight, lower)), CELL)  # N 4 H W
+        found = depth_to_space(self.body(self.body_input(new_mean, old, off, lower)), CELL)  # N 4 H W
         alone = new_mean + found[:, :3]
         mixed_in = torch.sigmoid(self.logit_scale * found[:, 3:]) * _fine(past)
         restored = alone + mixed_in * (picture - alone)
@@ -106,11 +120,10 @@ class PlaneLiveNet(FrameNet):
 def _body(body: nn.Module, logit_scale: float) -> PlaneStack:
     stack = plane_stack(body, spare=0)
     first, last = cast(nn.Conv2d, stack.convs[0]), cast(nn.Conv2d, stack.convs[-1])
-    pair = _joined(2)
-    stack.convs[0] = _rewired(first, [*pair, *range(2 * DEPTH, BODY_INPUTS + PLANES)], BODY_WIDTH)
+    stack.convs[0] = _rewired(first, [*_joined(3), *range(BODY_INPUTS, BODY_INPUTS + PLANES)], BODY_WIDTH)
     order = [channel for place in range(PIXELS) for channel in (*range(3 * place, 3 * place + 3), DEPTH + place)]
     for values in (last.weight, cast(Tensor, last.bias)):
-        values[DEPTH:] /= logit_scale
+        values[DEPTH:] *= LOGIT_GAIN / logit_scale
         values.copy_(values[order])
     return stack
 

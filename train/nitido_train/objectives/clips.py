@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 VALIDATED = 8  # clips
 FRAMES, SIDE = 12, 160  # of each
+TYPICAL = 0.02  # error of a first frame; it only sets the size of the loss
 
 
 class ClipObjective:
@@ -127,28 +128,36 @@ class ClipObjective:
 def unrolled_loss(
     net: LiveFrameNet, given: NDArray[np.uint8], truth: list[Tensor], told: Tensor, asked: ClipRecipe
 ) -> Tensor:
-    """The loss of clips: each frame's error as :func:`nitido_train.objectives.losses.rmse`, and that of its change.
+    """The loss of clips: the root mean squared error of each frame, and that of its change.
+
+    Both are relative to the error of the clip's first frame, which has no past: the PSNR of a clean clip then counts as
+    much as that of a noisy one.
 
     given: uint8 N×T×H×W×3. truth: T times N×3×H×W. told: noise levels N, -1 where they are estimated.
     """
     play = Playback(net)
-    total, weights = torch.zeros(()), 0.0
-    last: Tensor | None = None
+    total, weights = torch.zeros((), device=truth[0].device), 0.0
+    last = unit = torch.empty(0)
     for t, clean in enumerate(truth):
         if t and t % asked.back == 0:
             play.forget_gradients()
         off = play(np.ascontiguousarray(given[:, t]), told).float() - clean
+        error = _root(off)
+        if t == 0:
+            unit = error.detach() / TYPICAL
+        share = error / unit
         weight = asked.first if t == 0 else 1.0
-        total = total + weight * _root(off)
-        weights += weight
-        if last is not None:
-            total = total + asked.flicker * _root(off - last)
+        total = total + weight * share.mean() + asked.worse * (share - TYPICAL).clamp(min=0).mean()
+        if t:
+            total = total + asked.flicker * (_root(off - last) / unit).mean()
         last = off
+        weights += weight
     return total / weights
 
 
 def _root(off: Tensor) -> Tensor:
-    return torch.sqrt((off * off).mean((1, 2, 3)) + 1 / 255**2).mean()
+    """Root mean squares of N×3×H×W, N, softened below one 8-bit level."""
+    return torch.sqrt((off * off).mean((1, 2, 3)) + 1 / 255**2)
 
 
 def _without(paths: list[Path], held_out: list[Path]) -> list[Path]:

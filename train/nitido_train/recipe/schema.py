@@ -132,6 +132,7 @@ class ClipRecipe:
     real: share of clips, 0..1, that are cut from videos. The others are made from pictures.
     flicker: weight of the error of the change from frame to frame.
     first: weight of the first frame, which has no past. The others have 1.
+    worse: weight of the error that a frame has beyond that of the first one. A past should never harm.
     """
 
     length: int = 8
@@ -139,12 +140,14 @@ class ClipRecipe:
     real: float = 0.5
     flicker: float = 0.3
     first: float = 2.0
+    worse: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.length < 2 or self.back < 1 or not 0 <= self.real <= 1 or min(self.flicker, self.first) < 0:
+        if self.length < 2 or self.back < 1 or not 0 <= self.real <= 1 or min(self.flicker, self.first, self.worse) < 0:
             raise RecipeError(
-                "[clips] expects length >= 2, back >= 1, 0 <= real <= 1, flicker and first >= 0; found "
-                f"length={self.length}, back={self.back}, real={self.real}, flicker={self.flicker}, first={self.first}"
+                "[clips] expects length >= 2, back >= 1, 0 <= real <= 1, and flicker, first and worse >= 0; "
+                f"found length={self.length}, back={self.back}, real={self.real}, flicker={self.flicker}, "
+                f"first={self.first}, worse={self.worse}"
             )
 
 
