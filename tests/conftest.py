@@ -7,6 +7,7 @@ need no fresh model be run, on a machine that has the runtime only.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ from support.paths import SAMPLES
 # threads that wait busily slow everything else down, and sums have the same order on every machine. Before any of them
 # is imported, which is why they are imported inside fixtures.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_of_this_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the user of this machine has saved, such as the fastest device, is not seen by tests."""
+    folder = str(tmp_path_factory.mktemp("config"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CONFIG_HOME", "APPDATA"):
+            patch.setenv(name, folder)
+        yield
 
 
 @pytest.fixture(scope="session")

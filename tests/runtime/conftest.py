@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import onnxruntime as ort
 import pytest
 
 from nitido.web import onnxruntime_web as web_engine
 from nitido.web.onnxruntime_web import BINARY, SCRIPT
 from support.anomaly_models import write_good_pictures, write_part, write_smoothing_model
+from support.onnxruntime_double import Onnxruntime
 from support.paths import ROOT
 
 
@@ -50,3 +52,12 @@ def pretended(tmp_path: Path) -> Path:
     (folder / SCRIPT).write_text("export const version = 1;")
     (folder / BINARY).write_bytes(b"\0asm")
     return folder
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Onnxruntime:
+    double = Onnxruntime()
+    monkeypatch.setattr(ort, "get_available_providers", lambda: double.offered)
+    monkeypatch.setattr(ort, "InferenceSession", double.open)
+    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    return double

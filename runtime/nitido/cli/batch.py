@@ -14,7 +14,7 @@ from nitido.cli.noise import noise_options, told_noise
 from nitido.cli.options import FRAME_MODEL, model_for
 from nitido.cli.terminal import messages
 from nitido.system.cpus import leave_cores_to_models
-from nitido.system.process import Stop, quiet_stderr, stop_on_signal
+from nitido.system.process import Stop, importing, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,15 +64,16 @@ def run(**given: Any) -> None:
 
 def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None = None) -> None:
     """Runs the batch, for models of ``task`` and ``scale`` where these are given. Exits unless all is well."""
-    from nitido.batch.engine import LocalEngine
-    from nitido.batch.journal import Journal
-    from nitido.batch.plan import is_file_name
-    from nitido.batch.run import Batch
-    from nitido.cli.batch_output import BatchOutput
-    from nitido.images.io import SUFFIX_OF
-    from nitido.images.plugins import HEIF_PACKAGE, JXL_PACKAGE
-    from nitido.inference.model import Model
-    from nitido.model_file import zoo
+    with importing():
+        from nitido.batch.engine import LocalEngine
+        from nitido.batch.journal import Journal
+        from nitido.batch.plan import is_file_name
+        from nitido.batch.run import Batch
+        from nitido.cli.batch_output import BatchOutput
+        from nitido.images.io import SUFFIX_OF
+        from nitido.images.plugins import HEIF_PACKAGE, JXL_PACKAGE
+        from nitido.inference.model import Model
+        from nitido.model_file import zoo
 
     if options.format_ and options.format_ not in SUFFIX_OF:
         package = {"heic": HEIF_PACKAGE, "jxl": JXL_PACKAGE}.get(options.format_, "'pillow>=11.3'")
@@ -87,7 +88,8 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
     leave_cores_to_models()
     # Waiting threads that do not spin leave the cores to decoding and encoding.
-    model = Model(zoo.find(options.model, scale), options.device, threads=options.threads, spinning=False)
+    with messages("WARNING" if options.quiet else "INFO"):
+        model = Model(zoo.find(options.model, scale), options.device, threads=options.threads, spinning=False)
     if task:
         model.card.require_task(task, str(model.path))
     if scale and model.card.scale != scale:

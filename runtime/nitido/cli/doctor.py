@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from nitido.wording import count
 
 if TYPE_CHECKING:
     from nitido.doctor.checks import Recommendation
+    from nitido.doctor.devices import Comparison
     from nitido.doctor.report import DoctorReport
 
 _GOOD, _NOTE, _BAD, _PLAIN = "✓", "!", "✗", " "
@@ -33,24 +34,55 @@ class _Row:
 @click.option(
     "--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="For measuring speed; 0: do not."
 )
-def doctor(as_json: bool, seconds: float) -> None:
+@click.option(
+    "--save", is_flag=True, help="Save which device is faster than the CPU for each model, for --device auto."
+)
+@click.option("--forget", is_flag=True, help="Remove what --save has saved, and do nothing else.")
+def doctor(as_json: bool, seconds: float, save: bool, forget: bool) -> None:
     """Examine this installation: versions, wheels that overwrite each other, which devices really compute, cameras,
-    display, processor, every model's certificate, and which model suits this machine.
+    display, processor, every model's certificate, and which model and device suit this machine.
+
+    --save measures every model on every device. It saves a device only where the model's certificate passes on it.
 
     Exit code 0: all is well; 1: something is broken, and the last lines say how to mend it."""
+    if save and (forget or not seconds):
+        raise click.UsageError("--save needs a measurement: it goes neither with --forget nor with --seconds 0")
+    if forget:
+        _forget()
+        return
     from nitido.doctor.report import examine
 
-    report = examine(seconds=seconds)
+    report = examine(seconds=seconds, every_model=save)
+    saved = _save(report.comparisons) if save else []
     if as_json:
         import json
 
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:
         encoding = getattr(sys.stdout, "encoding", None) or "ascii"
-        for line in render(report):
+        for line in (*render(report), *saved):
             click.echo(_showable(line, encoding))
     if report.problems:
         raise SystemExit(1)
+
+
+def _save(comparisons: Sequence[Comparison]) -> list[str]:
+    """Saves what was found, and says what."""
+    from nitido.doctor.devices import WORTH, to_save
+    from nitido.inference.saved_devices import forget_devices, save_devices
+
+    chosen = to_save(comparisons)
+    if not chosen:
+        gone = "; what was saved before is removed" if forget_devices() else ""
+        return [f"Nothing is saved: no device needs at most {WORTH:g} of the CPU's time for a model{gone}."]
+    path = save_devices(chosen)
+    return [f"Saved {count(len(chosen), 'model')} for --device auto in {path}; to undo: nitido doctor --forget"]
+
+
+def _forget() -> None:
+    from nitido.inference.saved_devices import forget_devices, saved_path
+
+    click.echo(f"removed {saved_path()}" if forget_devices() else "nothing was saved")
 
 
 def render(report: DoctorReport) -> Iterator[str]:
@@ -148,9 +180,15 @@ def _speeds(report: DoctorReport) -> Iterator[_Row]:
     for choice in report.recommendations:
         on = f" (by {choice.measured_on})" if choice.measured_on else ""
         yield _Row("→", f"for {_purpose(choice)}", f"{choice.model}: {choice.reason}{on}")
+    if report.comparisons:
+        from nitido.doctor.devices import best_devices
+
+        for found in best_devices(report.comparisons):
+            share = f"{found.model} in {found.ratio:.2g} of the CPU's time"
+            yield _Row("→", f"for {_purpose(found)}", f"--device {found.device}: {share}")
 
 
-def _purpose(choice: Recommendation) -> str:
+def _purpose(choice: Recommendation | Comparison) -> str:
     if choice.task != "denoise" or not choice.measured_on:
         return choice.task if choice.scale == 1 else f"{choice.task} ×{choice.scale}"
     return "photos and video" if "real" in choice.measured_on else "white noise"

@@ -12,7 +12,7 @@ import click
 from nitido import __version__
 from nitido.cli.help import SuggestingGroup
 from nitido.errors import NitidoError
-from nitido.system.process import end_despite_threads
+from nitido.system.process import end_despite_threads, importing
 
 # The runtime's commands: where each one lives.
 _OWN = {
@@ -50,7 +50,8 @@ class _Commands(SuggestingGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _OWN:
             module, _, name = _OWN[cmd_name].partition(":")
-            return getattr(import_module(module), name)
+            with importing():
+                return getattr(import_module(module), name)
         from importlib.metadata import entry_points
 
         found = list(entry_points(group="nitido.commands", name=cmd_name))

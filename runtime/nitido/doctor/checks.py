@@ -135,7 +135,7 @@ def measure_speeds(entries: Sequence[Entry], *, seconds: float = 3.0, device: st
             models.append(Model(entry.path, device))
         except (NitidoError, OSError):
             continue  # its certificate says why
-    sizes = [_SIZES.get(model.card.task, _OTHER_SIZE) for model in models]
+    sizes = [frame_size(model.card.task) for model in models]
     frames = [np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8) for size in sizes]
     times: list[list[float]] = [[] for _ in models]
     for model, size in zip(models, sizes, strict=True):
@@ -154,6 +154,11 @@ def measure_speeds(entries: Sequence[Entry], *, seconds: float = 3.0, device: st
         speeds.append(Speed(*facts, 1000 * median, 1 / median, len(row), _test_set(card), quality[card.name]))
         model.close()
     return speeds
+
+
+def frame_size(task: str) -> tuple[int, int]:
+    """Height and width of the frames that models for a task are timed with."""
+    return _SIZES.get(task, _OTHER_SIZE)
 
 
 def compare_quality(cards: Sequence[Card]) -> dict[str, float | None]:

@@ -20,6 +20,7 @@ from nitido.doctor.checks import (
     recommend,
     try_providers,
 )
+from nitido.doctor.devices import Comparison, compare_devices, people_use
 from nitido.errors import NitidoError
 from nitido.model_file import zoo
 from nitido.system.machine import Camera, Display, Machine, describe_machine, find_cameras, find_display
@@ -60,7 +61,8 @@ class Problem:
 @dataclass(frozen=True)
 class DoctorReport:
     """windows: the toolkit that OpenCV shows windows with, ``none`` for a headless build, empty where unknown.
-    cameras: ``None`` where unknown. model_error: why the models could not be listed."""
+    cameras: ``None`` where unknown. comparisons: of other devices with the CPU. model_error: why the models could not
+    be listed."""
 
     versions: list[Version]
     clashes: list[Clash]
@@ -72,6 +74,7 @@ class DoctorReport:
     certificates: list[CertificateCheck] = field(default_factory=list)
     speeds: list[Speed] = field(default_factory=list)
     recommendations: list[Recommendation] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
     model_error: str = ""
 
     @property
@@ -107,9 +110,13 @@ class DoctorReport:
         }
 
 
-def examine(*, seconds: float = 3.0) -> DoctorReport:
-    """The whole examination. seconds: for the measurement of speed; 0 leaves it out. Never raises for what is broken:
-    that is in the report."""
+def examine(*, seconds: float = 3.0, every_model: bool = False) -> DoctorReport:
+    """The whole examination. Never raises for what is broken: that is in the report.
+
+    seconds: for the measurement of speed; 0 leaves it out. Where there are other devices than the CPU, the comparison
+    with them gets half.
+    every_model: compare devices on every model, not only on those that a task's name stands for.
+    """
     versions = find_versions()
     basis = {
         "versions": versions,
@@ -128,13 +135,21 @@ def examine(*, seconds: float = 3.0) -> DoctorReport:
     present = [entry for entry in entries if entry.path.is_file() and entry.takes_frames]
     if not present:
         return DoctorReport(**basis, model_error="no models are installed")
-    speeds = measure_speeds(present, seconds=seconds) if seconds > 0 else []
+    providers = try_providers(present[0].path)
+    others = any(trial.usable and trial.device != "cpu" for trial in providers)
+    speeds: list[Speed] = []
+    comparisons: list[Comparison] = []
+    if seconds > 0:
+        speeds = measure_speeds(present, seconds=seconds / 2 if others else seconds)
+        compared = present if every_model else people_use(present)
+        comparisons = compare_devices(providers, compared, seconds=seconds / 2)
     return DoctorReport(
         **basis,
-        providers=try_providers(present[0].path),
+        providers=providers,
         certificates=check_certificates(entries),
         speeds=speeds,
         recommendations=recommend(speeds),
+        comparisons=comparisons,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +48,8 @@ def put_back_hidden(result: Values, values: Values, alpha: Alpha) -> None:
 
 def _nearest_seen(hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
     """For each pixel H×W the index, in the order of reading, of the nearest one that is not hidden."""
+    import cv2  # only for cut-outs
+
     _, found = cv2.distanceTransformWithLabels(
         hidden.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )

@@ -9,17 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import BmpImagePlugin, JpegImagePlugin
-
 from nitido.errors import SourceUnavailable
 from nitido.images import plugins
+from nitido.images.formats import signatures
 from nitido.images.formats.decoder import Decoder, PillowDecoder
-from nitido.images.formats.heif import open_heif
-from nitido.images.formats.jpeg import JpegDecoder
-from nitido.images.formats.png import SIGNATURE, PngDecoder
-from nitido.images.formats.pnm import MAGIC, PnmDecoder
-from nitido.images.formats.tiff import TiffDecoder
-from nitido.images.formats.webp import WebpDecoder
 from nitido.images.picture import Picture
 
 MAX_PIXELS = 500_000_000
@@ -29,8 +22,6 @@ FORMATS = (
     *(("HEIC",) if plugins.HAS_HEIF else ()),
     *(("JPEG XL",) if plugins.HAS_JXL else ()),
 )
-_HEIF = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 
 
 class PictureFile:
@@ -59,7 +50,7 @@ class PictureFile:
                     "megapixels; if it is no damaged file, raise --max-megapixels"
                 )
             decoder.check()
-        except SourceUnavailable:
+        except (SourceUnavailable, ImportError):  # the latter: a library that is broken, not the file
             self._close()
             raise
         except Exception as error:  # decoders raise whatever they stumble over in a damaged file
@@ -109,22 +100,49 @@ def _open_file(path: Path) -> BinaryIO:
 
 
 def _opener(head: bytes) -> Callable[[BinaryIO, str], Decoder] | None:
-    """What opens a file that begins so."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return lambda stream, name: JpegDecoder(JpegImagePlugin.JpegImageFile(stream, name), name)
-    if head.startswith(SIGNATURE):
+    """What opens a file that begins so. The modules of a format are loaded with its first file: a single JPEG should
+    not wait for all the others."""
+    if head.startswith(signatures.JPEG):
+        return _open_jpeg
+    if head.startswith(signatures.PNG):
+        from nitido.images.formats.png import PngDecoder
+
         return PngDecoder
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if head[:4] in signatures.TIFF:
+        from nitido.images.formats.tiff import TiffDecoder
+
         return TiffDecoder
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        from nitido.images.formats.webp import WebpDecoder
+
         return WebpDecoder
     if head.startswith(b"BM"):
-        return lambda stream, name: PillowDecoder(BmpImagePlugin.BmpImageFile(stream, name), name)
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
+        return _open_bmp
+    if head[4:8] == b"ftyp" and head[8:12] in signatures.HEIF:
+        from nitido.images.formats.heif import open_heif
+
         return open_heif
-    if head.startswith(_JXL):
+    if head.startswith(signatures.JXL):
         return lambda stream, name: PillowDecoder(plugins.jxl_plugin(name).JXLImageFile(stream, name), name)
-    return PnmDecoder if MAGIC.match(head) else None
+    if signatures.PNM.match(head):
+        from nitido.images.formats.pnm import PnmDecoder
+
+        return PnmDecoder
+    return None
+
+
+def _open_jpeg(stream: BinaryIO, name: str) -> Decoder:
+    from PIL import JpegImagePlugin
+
+    from nitido.images.formats.jpeg import JpegDecoder
+
+    return JpegDecoder(JpegImagePlugin.JpegImageFile(stream, name), name)
+
+
+def _open_bmp(stream: BinaryIO, name: str) -> Decoder:
+    from PIL import BmpImagePlugin
+
+    return PillowDecoder(BmpImagePlugin.BmpImageFile(stream, name), name)
 
 
 def _damaged(name: str, error: Exception) -> SourceUnavailable:

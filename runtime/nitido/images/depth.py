@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +43,8 @@ def add_correction(values: NDArray[np.uint16], wanted: Frame) -> None:
 
 def grey_of(pixels: Frame) -> NDArray[np.uint8]:
     """uint8 H×W×3 BGR → H×W luma; three equal channels stay exactly what they are."""
+    import cv2  # not loaded for 8-bit colour pictures
+
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 

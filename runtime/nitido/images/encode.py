@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from nitido.errors import SinkUnavailable
 from nitido.images import plugins
 from nitido.images.carry import carry_colours
 from nitido.images.colour import CHUNKS
 from nitido.images.depth import grey_of
-from nitido.images.formats import jpeg
-from nitido.images.formats.bmff import with_numbers
-from nitido.images.formats.heif_writer import CAN_WRITE_DEEP_AVIF, encode_avif10, encode_heic
-from nitido.images.formats.png16 import png_chunk, write_png16
-from nitido.images.formats.pnm import write_pnm
-from nitido.images.formats.tiff_writer import write_tiff
 from nitido.images.metadata import Metadata, append_software
 from nitido.images.picture import Picture
+
+if TYPE_CHECKING:
+    from PIL import PngImagePlugin
 
 # The name that a format goes by, and the suffix of a file that is asked for in that format.
 SUFFIX_OF = {
@@ -66,10 +63,14 @@ class Encoding:
 
 
 class _Stream:
-    """A binary file without a descriptor: given one, Pillow writes past Python and does not tell a full disk. inserted:
-    what a PNG gets behind its first chunk."""
+    """A binary file without a descriptor: given one, Pillow writes past Python and does not tell a full disk.
 
-    def __init__(self, stream: BinaryIO, inserted: bytes = b"") -> None:
+    suffix: of the format. Pillow then loads what writes this one, and not the plugins of four others before it.
+    inserted: what a PNG gets behind its first chunk.
+    """
+
+    def __init__(self, stream: BinaryIO, suffix: str, inserted: bytes = b"") -> None:
+        self.name = f"picture{suffix}"
         self.seek, self.tell, self.flush = stream.seek, stream.tell, stream.flush
         self._stream, self._inserted = stream, inserted
         self._begun = stream.tell()
@@ -108,8 +109,12 @@ def encode_picture(picture: Picture, kind: str, stream: BinaryIO, encoding: Enco
         width, height, None if kind == "png" and not picture.metadata.exif else encoding.software
     )
     if kind in ("ppm", "pgm", "pnm"):
+        from nitido.images.formats.pnm import write_pnm
+
         write_pnm(stream, picture, kind)
     elif kind == "tiff":
+        from nitido.images.formats.tiff_writer import write_tiff
+
         write_tiff(stream, picture, exif)
     elif kind == "png":
         _write_png(stream, picture, exif, encoding)
@@ -121,6 +126,8 @@ def encode_picture(picture: Picture, kind: str, stream: BinaryIO, encoding: Enco
 
 
 def _write_png(stream: BinaryIO, picture: Picture, exif: bytes | None, encoding: Encoding) -> None:
+    from nitido.images.formats.png16 import png_chunk, write_png16
+
     metadata = picture.metadata
     notes = _png_notes(metadata, encoding.software)
     chunks = metadata.colour.chunks if metadata.colour else {}
@@ -133,7 +140,7 @@ def _write_png(stream: BinaryIO, picture: Picture, exif: bytes | None, encoding:
     options |= {"icc_profile": metadata.icc} if metadata.icc else {}
     options |= {"dpi": metadata.dpi} if metadata.dpi else {}
     inserted = b"".join(png_chunk(name, data) for name, data in colour)
-    _image(picture).save(_Stream(stream, inserted), format="PNG", **options)  # pyright: ignore[reportArgumentType]
+    _image(picture).save(_Stream(stream, ".png", inserted), **options)  # pyright: ignore[reportArgumentType]
 
 
 def _write(
@@ -142,6 +149,8 @@ def _write(
     """What Pillow and its plugins write as it is."""
     metadata, options = picture.metadata, {}
     if kind == "jpeg":
+        from nitido.images.formats import jpeg
+
         metadata, exif = jpeg.fitting(metadata, exif, notes)
         options |= {"comment": metadata.comment} if metadata.comment else {}
         options |= {"extra": jpeg.photoshop_segments(metadata.photoshop)} if metadata.photoshop else {}
@@ -161,11 +170,14 @@ def _write(
         options |= {"xmp": metadata.xmp} if metadata.xmp else {}
     if metadata.dpi and kind in ("jpeg", "bmp"):
         options["dpi"] = metadata.dpi
-    _image(picture).save(_Stream(stream), format=kind.upper(), **options)  # pyright: ignore[reportArgumentType]
+    _image(picture).save(_Stream(stream, SUFFIX_OF[kind]), **options)  # pyright: ignore[reportArgumentType]
 
 
 def _heif(picture: Picture, kind: str, exif: bytes | None, encoding: Encoding, notes: list[str]) -> bytes:
     """An AVIF or HEIC file."""
+    from nitido.images.formats.bmff import with_numbers
+    from nitido.images.formats.heif_writer import CAN_WRITE_DEEP_AVIF, encode_avif10, encode_heic
+
     metadata = picture.metadata
     quality = encoding.quality or _QUALITY[kind]
     beside: dict[str, Any] = {"exif": exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
@@ -187,6 +199,8 @@ def _heif(picture: Picture, kind: str, exif: bytes | None, encoding: Encoding, n
 
 
 def _png_notes(metadata: Metadata, software: str | None) -> PngImagePlugin.PngInfo:
+    from PIL import PngImagePlugin
+
     notes = PngImagePlugin.PngInfo()
     texts = dict(metadata.texts)
     if software:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,4 +60,6 @@ def with_depth(deep: NDArray[np.uint16], result: Frame) -> NDArray[np.uint16]:
 
 
 def _enlarged(values: Any, width: int, height: int) -> Any:
+    import cv2  # only for transparency and 16 bits
+
     return cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.dom import minidom
-from xml.parsers.expat import ExpatError
 
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 # Namespaces of what stands beside the picture in its file, and words for it; none where another line tells.
@@ -27,6 +25,9 @@ def without_companions(packet: bytes | None) -> tuple[bytes | None, list[str]]:
     """A packet without what it says of companions in the same file, and a line for each that it named."""
     if not packet or not any(name.encode() in packet for name in (*_COMPANIONS, _CAMERA)):
         return packet, []
+    from xml.dom import minidom  # few pictures have something to say here
+    from xml.parsers.expat import ExpatError
+
     try:
         document = minidom.parseString(packet.rstrip(b"\0"))
     except (ExpatError, ValueError):

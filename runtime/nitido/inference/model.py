@@ -50,11 +50,12 @@ def load(
 ) -> Model:
     """Opens a model by name (``denoise``, ``denoise-n``) or file.
 
-    device: ``auto`` (CUDA where it works, else the CPU), ``cpu``, ``cuda``, ``openvino`` or another of
-    ``nitido.providers.DEVICES``, or the full name of an ONNX Runtime provider: what is asked for is used, or it is an
-    error. threads: of the CPU for one operator; default the physical cores that may be used. spinning: ``False`` for a
-    live stream, so that no core is busy between frames. provider_options: for the provider, such as
-    ``{"device_type": "GPU"}``. Raises ``ModelNotFound``, ``CardMismatch`` or ``ProviderUnavailable``.
+    device: ``auto`` (what ``nitido doctor --save`` found faster, else CUDA where it works, else the CPU), ``cpu``,
+    ``cuda``, ``openvino`` or another of ``nitido.providers.DEVICES``, or the full name of an ONNX Runtime provider:
+    what is asked for is used, or it is an error. threads: of the CPU for one operator; default the physical cores that
+    may be used. spinning: ``False`` for a live stream, so that no core is busy between frames. provider_options: for
+    the provider, such as ``{"device_type": "GPU"}``. Raises ``ModelNotFound``, ``CardMismatch`` or
+    ``ProviderUnavailable``.
     """
     return Model(
         zoo.find(str(name_or_path)), device, threads=threads, spinning=spinning, provider_options=provider_options

@@ -13,7 +13,6 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch
-from nitido.inference.alignment import flow_between, warp_state
 from nitido.model_file.card import Card
 from nitido.model_file.states import IN, OUT, WEIGHT, StateSpec, read_states
 
@@ -76,6 +75,8 @@ class RecurrentState:
         Where nothing moves, and for a state that may not be warped, they are the same objects as before. Others come
         to the host's memory.
         """
+        from nitido.inference.alignment import flow_between, warp_state  # OpenCV, only for streams
+
         flows = [flow_between(old, new) for old, new in zip(last, frames, strict=True)]
         if not any(flow.any() for flow in flows):
             return states

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import CardMismatch, NitidoError, ProviderUnavailable
 from nitido.inference.providers import AUTO, DEVICES, Provider, known_provider
+from nitido.inference.saved_devices import saved_device, say_once
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.properties import read_properties
@@ -50,7 +51,8 @@ def open_session(
 
     device: a short name such as ``cpu``, ``cuda`` or ``openvino``, or the full name of a provider; when it is not
     active afterwards, or takes no part of the model, that is an error. Nodes that it cannot do run on the CPU.
-    ``auto``: CUDA where a frame really goes through it, else the CPU.
+    ``auto``: the device that ``nitido doctor --save`` found faster for this very file, if it did; else CUDA where a
+    frame really goes through it, else the CPU.
     threads: for one operator; default the physical cores, or fewer where affinity or a container allows fewer.
     spinning: threads wait busily between frames, which is fastest for a batch and wastes a core for a live stream.
     provider_options: handed to the provider, such as ``{"device_type": "GPU"}`` for OpenVINO.
@@ -61,6 +63,8 @@ def open_session(
     if device.lower() == AUTO:
         if options:
             raise ProviderUnavailable("provider options belong to one provider: name a device in place of 'auto'")
+        if saved := _open_saved(path, threads, spinning):
+            return saved
         cuda = _require("cuda")
         if cuda.name in ort.get_available_providers():
             try:
@@ -72,6 +76,23 @@ def open_session(
         device = "cpu"
     provider = _require(device)
     return _open(path, provider, threads, spinning, options), provider.device
+
+
+def _open_saved(path: Path, threads: int | None, spinning: bool) -> tuple[ort.InferenceSession, str] | None:
+    """A session on the device that was saved for a file; ``None`` where none was, or it does not work any more."""
+    chosen = saved_device(path)
+    if chosen is None:
+        return None
+    try:
+        provider = _require(chosen.device)
+        session = _open(path, provider, threads, spinning, {})
+        _try_frame(session)
+    except NitidoError as error:
+        say_once(f"{chosen.model} does not run on {chosen.device} as 'nitido doctor --save' chose: {error}")
+        return None
+    ratio = f"{chosen.ratio:.2g} of the CPU's time"
+    say_once(f"{chosen.model} runs on {provider.device}, {ratio} by 'nitido doctor --save'", logging.INFO)
+    return session, provider.device
 
 
 def unknown_device(device: str) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from nitido.errors import CardMismatch, ModelNotFound
@@ -41,8 +40,8 @@ class Entry:
 
 def shipped_folder() -> Path | None:
     """The folder of models that came with the package, or the checkout's; ``None`` when there is neither."""
-    inside = Path(str(files("nitido"))) / "models"
-    checkout = Path(__file__).resolve().parents[3] / "models"
+    here = Path(__file__)
+    inside, checkout = here.parents[1] / "models", here.resolve().parents[3] / "models"
     return next((folder for folder in (inside, checkout) if (folder / INDEX).is_file()), None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def physical_cores(root: Path = _SYSTEM) -> int | None:
 def leave_cores_to_models() -> None:
     """Lets OpenCV compute in the thread that calls it. Its own threads wait busily between two calls, on cores that a
     model needs: a video is done 2 % sooner without them."""
-    import cv2
+    os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # for an OpenCV that is loaded later, if it is
+    if "cv2" in sys.modules:
+        import cv2
 
-    cv2.setNumThreads(1)
+        cv2.setNumThreads(1)
 
 
 def thread_limit(root: Path = _SYSTEM) -> int | None:

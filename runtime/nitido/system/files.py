@@ -1,4 +1,4 @@
-"""Files and folders that are there complete or not at all, and where a user's system keeps what can be had again."""
+"""Files and folders that are there complete or not at all, and where a user's system keeps caches and settings."""
 
 from __future__ import annotations
 
@@ -186,3 +186,14 @@ def cache_folder() -> Path:
         return home / "Library" / "Caches" / "nitido"
     given = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(given) if Path(given).is_absolute() else home / ".cache") / "nitido"
+
+
+def config_folder() -> Path:
+    """Where this system keeps the settings that a user has made in a program."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "nitido"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "nitido"
+    given = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(given) if Path(given).is_absolute() else home / ".config") / "nitido"

@@ -58,17 +58,21 @@ class Display:
 
 def describe_machine(root: Path = Path("/")) -> Machine:
     """root: where ``proc`` and ``sys`` are."""
-    info = _read(root / "proc/cpuinfo")
-    name, flags = parse_cpuinfo(info)
+    _, flags = parse_cpuinfo(_read(root / "proc/cpuinfo"))
     known = _ARM if platform.machine().lower() in ("aarch64", "arm64", "armv7l", "armv8l") else _X86
     return Machine(
         system=f"{_system(root)} {platform.machine()}",
-        cpu=name or platform.processor() or "unknown",
+        cpu=processor_name(root),
         features={title: flag in flags if flags else None for title, flag in known.items()},
         physical_cores=physical_cores(root),
         logical_cpus=os.cpu_count() or 1,
         usable_cpus=usable_cpus(root),
     )
+
+
+def processor_name(root: Path = Path("/")) -> str:
+    """The name of the processor, ``unknown`` where the system does not say."""
+    return parse_cpuinfo(_read(root / "proc/cpuinfo"))[0] or platform.processor() or "unknown"
 
 
 def parse_cpuinfo(text: str) -> tuple[str, frozenset[str]]:

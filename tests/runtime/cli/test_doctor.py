@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import onnxruntime as ort
@@ -20,7 +21,9 @@ from nitido.doctor.checks import (
     Speed,
     recommend,
 )
+from nitido.doctor.devices import Comparison
 from nitido.doctor.report import DoctorReport, Version
+from nitido.inference import saved_devices
 from nitido.system.machine import Camera, Display, Machine
 from nitido.system.wheels import Clash
 from support.commands import HANG, command
@@ -112,3 +115,47 @@ def test_json_and_exit_code_tell_of_problems(monkeypatch: pytest.MonkeyPatch) ->
         assert found["healthy"] is (code == 0)
         assert len(found["problems"]) == len(report.problems)
         assert CliRunner().invoke(cli, ["doctor"]).exit_code == code
+
+
+FASTER = Comparison("upscale-x2-n", "a" * 64, "upscale", 2, None, "openvino", 0.463, 9, True)
+
+
+def test_a_faster_device_is_named() -> None:
+    lines = [click.unstyle(line) for line in render(replace(WELL, comparisons=[FASTER]))]
+    line = next(line for line in lines if "--device" in line)
+    assert line.split("  ")[1] == "→ for upscale ×2"
+    assert line.endswith("--device openvino: upscale-x2-n in 0.46 of the CPU's time")
+    assert "--device" not in "\n".join(render(replace(WELL, comparisons=[replace(FASTER, ratio=0.95)])))
+
+
+def test_what_was_found_is_saved_replaced_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_devices, "config_folder", lambda: tmp_path)
+    comparisons = [FASTER]
+    monkeypatch.setattr(
+        "nitido.doctor.report.examine", lambda *, seconds, every_model: replace(WELL, comparisons=comparisons)
+    )
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(cli, ["doctor", *arguments], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output.splitlines()[-1]
+
+    path = tmp_path / "devices.json"
+    run()
+    assert not path.exists()
+    assert run("--save") == f"Saved 1 model for --device auto in {path}; to undo: nitido doctor --forget"
+    assert json.loads(path.read_text())["devices"] == [
+        {"sha256": "a" * 64, "model": "upscale-x2-n", "device": "openvino", "ratio": 0.463}
+    ]
+    comparisons[:] = [replace(FASTER, passed=False)]
+    assert run("--save").startswith("Nothing is saved") and not path.exists()
+    comparisons[:] = [FASTER]
+    run("--save")
+    assert run("--forget") == f"removed {path}" and not path.exists()
+    assert run("--forget") == "nothing was saved"
+
+
+@pytest.mark.parametrize("other", [["--forget"], ["--seconds", "0"]])
+def test_saving_needs_a_measurement(other: list[str]) -> None:
+    run = CliRunner().invoke(cli, ["doctor", "--save", *other])
+    assert run.exit_code == 2 and "--save needs a measurement" in run.output

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from nitido.errors import SinkUnavailable
 from nitido.system import files
-from nitido.system.files import exists, is_folder, partial_path, replacing, replacing_folder, write_whole
+from nitido.system.files import config_folder, exists, is_folder, partial_path, replacing, replacing_folder, write_whole
 
 
 def longest(suffix: str, letter: str = "n") -> str:
@@ -91,3 +92,25 @@ def test_a_file_that_may_only_be_read_is_synced(tmp_path: Path) -> None:
         partial.write_bytes(b"1")
         partial.chmod(0o400)
     assert (tmp_path / "a").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(
+    ("system", "variable", "folder"),
+    [
+        ("linux", "XDG_CONFIG_HOME", "nitido"),
+        ("win32", "APPDATA", "nitido"),
+        ("darwin", None, "Library/Application Support/nitido"),
+    ],
+)
+def test_settings_are_where_the_system_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, variable: str | None, folder: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    root = tmp_path / "home"
+    if variable:
+        monkeypatch.setenv(variable, str(root := tmp_path / "settings"))
+    assert config_folder() == root / folder
+    if variable == "XDG_CONFIG_HOME":
+        monkeypatch.setenv(variable, "relative")  # which the standard says to ignore
+        assert config_folder() == tmp_path / "home" / ".config" / "nitido"

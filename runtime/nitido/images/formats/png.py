@@ -16,12 +16,12 @@ from PIL import Image, PngImagePlugin
 
 from nitido.errors import SourceUnavailable
 from nitido.images.colour import CHUNKS, Colour
+from nitido.images.formats import signatures
 from nitido.images.formats.decoder import PillowDecoder, deep_picture
 from nitido.images.metadata import Metadata, orientation
 from nitido.images.picture import Picture
 from nitido.wording import count
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EXPANSION = 1032  # of deflate, at most: what is shorter by this factor needs no look
 _LINES = 3  # about what is left out of one file
 _NAMES = {b"iCCP": "colour profile", b"iTXt": "text", b"zTXt": "text", b"tEXt": "text"}
@@ -140,7 +140,7 @@ def _refusal(contents: _Contents, name: bytes, stream: BinaryIO, start: int, len
 
 def _walk(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """(name, start, length of the body) of every chunk, as far as the file goes."""
-    at = len(SIGNATURE)
+    at = len(signatures.PNG)
     while True:
         stream.seek(at)
         head = stream.read(8)
@@ -183,7 +183,7 @@ def _words(name: bytes, stream: BinaryIO, start: int) -> str:
 
 def _joined(stream: BinaryIO, contents: _Contents, wanted: Callable[[bytes, int], bool]) -> bytes:
     """The file with the chunks whose name and start are wanted."""
-    parts = [SIGNATURE]
+    parts = [signatures.PNG]
     for name, start, end in contents.chunks:
         if wanted(name, start):
             stream.seek(start)

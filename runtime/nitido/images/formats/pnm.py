@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.images.depth import grey_of
+from nitido.images.formats import signatures
 from nitido.images.formats.decoder import deep_picture
 from nitido.images.metadata import Metadata
 from nitido.images.picture import Picture
 
-MAGIC = re.compile(rb"P[1-6][\s#]")
 _TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*([0-9]+)")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _HEADER = 1 << 16  # bytes in which the header has to end, comments among it
@@ -69,7 +69,7 @@ class PnmDecoder:
 
     def _goes_on(self) -> bool:
         """Whether another picture follows, as the binary kinds allow."""
-        return self._kind in b"456" and MAGIC.match(self._stream.read(16).lstrip()) is not None
+        return self._kind in b"456" and signatures.PNM.match(self._stream.read(16).lstrip()) is not None
 
     def _values(self, count: int) -> NDArray[Any]:
         self._stream.seek(self._start)

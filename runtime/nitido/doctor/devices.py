@@ -1,0 +1,151 @@
+"""How fast models run on other devices than the CPU: each device in a process of its own, in turns with the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nitido.doctor.checks import ProviderTrial, frame_size
+from nitido.errors import NitidoError
+from nitido.model_file.zoo import Entry
+
+if TYPE_CHECKING:
+    from nitido.inference.saved_devices import SavedDevice
+
+WORTH = 0.9
+"""A device is worth naming from this share of the CPU's time on: below it, chance and other work decide."""
+_TURNS = 3  # at least
+_EACH = 20.0  # seconds that a device may take to open a model and warm up, beside those of the measurement
+_CHILD = "from nitido.doctor.devices import report_comparisons; report_comparisons()"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model file on a device and on the CPU.
+
+    sha256: of the file.
+    measured_on: see :class:`nitido.doctor.checks.Speed`.
+    ratio: median over the turns of the device's time for a frame, divided by the CPU's.
+    turns: how many frames each of them got.
+    passed: whether the file's certificate holds on the device.
+    """
+
+    model: str
+    sha256: str
+    task: str
+    scale: int
+    measured_on: str | None
+    device: str
+    ratio: float
+    turns: int
+    passed: bool
+
+    @property
+    def worth(self) -> bool:
+        """Whether to take the device for this model."""
+        return self.passed and self.ratio <= WORTH
+
+
+def people_use(entries: Sequence[Entry]) -> list[Entry]:
+    """Of the models for frames those that a task's name stands for, and their 8-bit files."""
+    chosen = {entry.name for entry in entries if entry.default and entry.takes_frames}
+    return [entry for entry in entries if entry.name.removesuffix(".int8") in chosen]
+
+
+def compare_devices(trials: Sequence[ProviderTrial], entries: Sequence[Entry], *, seconds: float) -> list[Comparison]:
+    """Every usable device other than the CPU with every model that it can run.
+
+    seconds: for all measurements together; each model gets three frames at least. A device that crashes or hangs has
+    what was measured until then.
+    """
+    devices = [trial for trial in trials if trial.usable and trial.device != "cpu"]
+    if not devices or not entries:
+        return []
+    share = seconds / len(devices)
+    return [found for trial in devices for found in _compare_apart(trial.provider, entries, share)]
+
+
+def compare(path: Path, device: str, *, seconds: float) -> Comparison:
+    """One model on a device and on the CPU, in turns for about ``seconds``, and its certificate there. Raises
+    ``NitidoError`` where the device cannot run it."""
+    import numpy as np
+
+    from nitido.inference.model import Model
+    from nitido.inference.verify import verify
+
+    # As batches and live streams run: threads that wait busily would take the cores from the other one.
+    models = [Model(path, name, spinning=False) for name in ("cpu", device)]
+    size = frame_size(models[0].card.task)
+    frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    for model in models:
+        model.warm_up(*size)
+    ratios: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(ratios) < _TURNS or time.perf_counter() < end:
+        took: list[float] = []
+        for model in models:
+            began = time.perf_counter()
+            model(frame)
+            took.append(time.perf_counter() - began)
+        ratios.append(took[1] / took[0])
+    card, sha256 = models[0].card, hashlib.sha256(path.read_bytes()).hexdigest()
+    used = models[1].device
+    for model in models:
+        model.close()
+    on = card.evaluation[0]["set"] if card.evaluation else None
+    passed = verify(path, device).passed
+    return Comparison(
+        card.name, sha256, card.task, card.scale, on, used, statistics.median(ratios), len(ratios), passed
+    )
+
+
+def best_devices(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """For each model the device that is worth taking, if there is one."""
+    best: dict[str, Comparison] = {}
+    for found in comparisons:
+        if found.worth and (found.sha256 not in best or found.ratio < best[found.sha256].ratio):
+            best[found.sha256] = found
+    return list(best.values())
+
+
+def to_save(comparisons: Sequence[Comparison]) -> list[SavedDevice]:
+    """What ``--device auto`` may take."""
+    from nitido.inference.saved_devices import SavedDevice
+
+    return [SavedDevice(c.sha256, c.model, c.device, round(c.ratio, 3)) for c in best_devices(comparisons)]
+
+
+def report_comparisons() -> None:
+    """The process of one device. In: a provider's name, seconds, model files. Out: a line of JSON
+    for each model, as soon as it is there."""
+    provider, seconds, *paths = sys.argv[1:]
+    for path in paths:
+        try:
+            found = compare(Path(path), provider, seconds=float(seconds) / len(paths))
+        except (NitidoError, OSError):
+            continue  # it cannot run this one
+        sys.stdout.write("\n" + json.dumps(asdict(found)) + "\n")  # a provider may have printed half a line
+        sys.stdout.flush()
+
+
+def _compare_apart(provider: str, entries: Sequence[Entry], seconds: float) -> Iterator[Comparison]:
+    paths = [str(entry.path) for entry in entries]
+    command = [sys.executable, "-c", _CHILD, provider, str(seconds), *paths]
+    limit = seconds + _EACH * len(paths)
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=limit, check=False).stdout
+    except subprocess.TimeoutExpired as error:
+        said = error.stdout or b""
+    for line in said.decode(errors="replace").splitlines():
+        try:
+            yield Comparison(**json.loads(line))
+        except (ValueError, TypeError):  # what a provider has printed
+            continue
