@@ -25,10 +25,7 @@ from nitido_train.data.degrade import blurred, compress_anywhere, in_colours, to
 
 LEVELS = (0.7, 14.0)  # luma noise in 8-bit levels that is drawn
 SOFTNESS = (0.5, 2.5)  # pixels by which cameras blur colour
-# Of pictures at a camera's full size: share that is blurred, blur of colour and of all in pixels, factor of saturation.
-SOFT_SHARE, SOFT_COLOUR, BLUR, PALENESS = 0.7, (0.7, 4.0), (0.4, 1.1), (0.3, 1.0)
 UNEVEN_GRAIN = 12.0  # pixels
-COLOUR_GRAIN = (0.4, 4.0)  # pixels
 DETAIL = 6.0  # 8-bit levels between a pixel and its neighbours where smoothing ends
 FIRST_QUALITY = (90, 98)  # of a camera's own JPEG, where the file was saved again
 
@@ -69,7 +66,8 @@ class DevelopedNoise:
         level: float | None = None,
     ) -> DevelopedNoise:
         """A random camera. jpeg: probability that the file is JPEG. level: the level, instead of a random one."""
-        drawn = _log_uniform(rng, LEVELS)
+        low, high = np.log(LEVELS)
+        drawn = float(np.exp(rng.uniform(low, high)))
         share = float(rng.uniform(0.3, 1.2))
         qualities: list[int] = []
         if rng.random() < jpeg:
@@ -84,7 +82,7 @@ class DevelopedNoise:
             coarse=float(rng.uniform(0.0, 0.25)) if rng.random() < 0.5 else 0.0,
             coarse_grain=float(rng.uniform(1.0, 3.0)),
             colour=(share * float(rng.uniform(1.0, 1.6)), share),
-            colour_grain=(_log_uniform(rng, COLOUR_GRAIN), _log_uniform(rng, COLOUR_GRAIN)),
+            colour_grain=(float(rng.uniform(0.3, 2.5)), float(rng.uniform(0.3, 2.5))),
             qualities=tuple(qualities),
             uneven=float(rng.uniform(0.0, 0.5)) if rng.random() < 0.5 else 0.0,
             flat=float(rng.uniform(0.0, 0.7)) if rng.random() < 0.5 else 0.0,
@@ -133,27 +131,9 @@ def developed_noise_at(frame: Frame, position: int, setting: str) -> Frame:
     return add_developed_noise(frame, DevelopedNoise.draw(rng, level=DEVELOPED[setting]), rng)
 
 
-def as_photographed(frame: Frame, rng: np.random.Generator) -> Frame:
-    """A clean frame as a camera's picture is at full size: lens, demosaicing and the camera's denoiser leave little
-    fine detail, and less of colour; pictures scaled down for a screen have more of both."""
-    if rng.random() < SOFT_SHARE:
-        frame = soften_colour(frame, _log_uniform(rng, SOFT_COLOUR), float(rng.uniform(*PALENESS)))
-    if rng.random() < SOFT_SHARE:
-        frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), float(rng.uniform(*BLUR))), np.uint8)
-    return frame
-
-
-def soften_colour(frame: Frame, sigma: float, saturation: float = 1.0) -> Frame:
+def soften_colour(frame: Frame, sigma: float) -> Frame:
     """The frame with its colour blurred by ``sigma`` pixels, as cameras deliver it: they measure each colour at one
-    pixel of two or four and smooth what they interpolate. saturation: factor for its colour, 0..1."""
+    pixel of two or four and smooth what they interpolate."""
     luma, *colour = cv2.split(cv2.cvtColor(frame, cv2.COLOR_BGR2YCrCb))
     soft = [cv2.GaussianBlur(plane, (0, 0), sigma) for plane in colour]
-    if saturation != 1.0:
-        soft = [cv2.convertScaleAbs(plane, alpha=saturation, beta=128 * (1 - saturation)) for plane in soft]
     return np.asarray(cv2.cvtColor(cv2.merge([luma, *soft]), cv2.COLOR_YCrCb2BGR), np.uint8)
-
-
-def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:
-    """Drawn so that each doubling between the two ends is equally likely."""
-    low, high = np.log(ends)
-    return float(np.exp(rng.uniform(low, high)))

@@ -80,7 +80,6 @@ def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) ->
     if kind >= noise.camera + noise.developed:
         return degrade.add_gaussian(target, rng.uniform(*noise.sigma), rng), target
     if kind >= noise.camera:
-        target = developed.as_photographed(target, rng)
         drawn = developed.DevelopedNoise.draw(rng, noise.jpeg, noise.jpeg_quality)
         return developed.add_developed_noise(target, drawn, rng), target
     given = degrade.add_camera_noise(target, degrade.CameraNoise.draw(rng), rng)
