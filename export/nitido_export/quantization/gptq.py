@@ -105,9 +105,9 @@ def _samples(conv: nn.Conv2d, given: Tensor, wanted: Tensor, weights: Tensor) ->
     out, and the picture's weight."""
     k, size = conv.kernel_size[0], wanted.shape[2] * wanted.shape[3]
     kept = torch.randperm(size, generator=torch.Generator().manual_seed(0))[: max(1, POSITIONS // len(given))]
-    x = F.unfold(given, k, padding=k // 2, stride=cast(tuple[int, int], conv.stride))[:, :, kept].unflatten(
-        1, (given.shape[1], -1)
-    )  # N I k·k p
+    x = F.unfold(given, k, padding=cast(tuple[int, int], conv.padding), stride=cast(tuple[int, int], conv.stride))[
+        :, :, kept
+    ].unflatten(1, (given.shape[1], -1))  # N I k·k p
     y = wanted.flatten(2)[:, :, kept]  # N O p
     x = x.permute(0, 3, 2, 1).flatten(2).flatten(0, 1)  # N·p k·k·I
     return x.double(), y.permute(0, 2, 1).flatten(0, 1).double(), weights.repeat_interleave(len(kept)).double()
