@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -39,7 +40,7 @@ def measure(outputs: Sequence[Frame], clean: Sequence[Frame]) -> Measures:
     """Compares the frames of a clip with the clean ones."""
     values = tuple(round(psnr(a, b), 3) for a, b in zip(outputs, clean, strict=True))
     out, true = list(outputs)[SETTLED - 1 :], list(clean)[SETTLED - 1 :]
-    still = [_still(a, b) for a, b in zip(true, true[1:], strict=False)]
+    still = [_still(a, b) for a, b in pairwise(true)]
     return Measures(values, _flicker(out, true, still), _pulsing(out, true, still))
 
 
@@ -47,7 +48,7 @@ def _flicker(out: Sequence[Frame], clean: Sequence[Frame], still: Sequence[NDArr
     if not still or np.mean(still) < LEAST:
         return None
     errors = [a.astype(np.int16) - b for a, b in zip(out, clean, strict=True)]
-    changes = [np.abs(b - a).mean(axis=2)[mask] for a, b, mask in zip(errors, errors[1:], still, strict=False)]
+    changes = [np.abs(b - a).mean(axis=2)[mask] for (a, b), mask in zip(pairwise(errors), still, strict=True)]
     return round(float(np.concatenate(changes).mean()), 4)
 
 

@@ -48,8 +48,8 @@ def restore_clip(
 ) -> Iterator[Frame]:
     """Restores the frames of a clip, each with up to ``REACH`` before and after it, uint8 H×W×3 BGR of one size.
 
-    Yields them in order; the first comes when ``REACH`` frames more have been drawn. The model is any denoiser, recurrent
-    or not; options are those of :meth:`Model.stream`. Takes about five times as long as a stream.
+    Yields them in order; the first comes when ``REACH`` frames more have been drawn. The model is any denoiser,
+    recurrent or not. Options are those of :meth:`nitido.Model.stream`. Takes about five times as long as a stream.
     Raises ``FrameMismatch`` for frames of several sizes, a model that enlarges, and what streaming refuses.
     """
     if model.card.scale != 1:
@@ -94,7 +94,5 @@ def _restored(
 def _fused(model: ClipModel, window: deque[tuple[Restored, float | None]], place: int, strength: float) -> Frame:
     frame, level = window[place]
     first, last = max(0, place - REACH), min(len(window), place + REACH + 1)
-    around = [
-        (window[i][0], 1 - FARTHEST * (abs(i - place) - 1) / REACH) for i in range(first, last) if i != place
-    ]
+    around = [(window[i][0], 1 - FARTHEST * (abs(i - place) - 1) / REACH) for i in range(first, last) if i != place]
     return fuse(model, frame, around, level=level, strength=strength)

@@ -14,7 +14,6 @@ from nitido.frames import Frame
 from nitido.inference.levels import Noise
 from nitido.inference.neighbours import Average, Picture, Restored, average_around, root_mean_square
 
-# Chosen on clips that are in no benchmark.
 WINDOW = 5  # pixels, over which the power of what a model took away is measured
 CAUTION = 1.5  # of that power, so many times what noise would leave is taken for noise
 SECOND = 0.5  # share of the second restoration where many neighbours agree
@@ -51,8 +50,9 @@ def fuse(
        stands out from the noise that is left (a Wiener filter).
     3. The average of frames as they came is restored once more; the mean of both is the result.
 
-    neighbours: with the weight 0..1 of each where it agrees. level: of the noise in 8-bit levels, for a model that can be
-    given one. strength: 0 (the frame as it came) to 1.
+    neighbours: with the weight 0..1 of each where it agrees.
+    level: of the noise in 8-bit levels, for a model that can be given one.
+    strength: 0 (the frame as it came) to 1.
     """
     removed = frame.noisy.astype(np.float32) - frame.image
     average = average_around(frame, neighbours, root_mean_square(removed))

@@ -1,13 +1,12 @@
 """The frames around one of a clip, moved to where it has things and averaged as far as they agree with it.
 
-Motion-compensated averaging is older than networks ("MVTools"). It works better behind a denoiser than before one: motion is
-found, and told from noise, on denoised frames.
+Motion-compensated averaging is older than networks ("MVTools"). It works better behind a denoiser than before one:
+motion is found, and told from noise, on denoised frames.
 """
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,22 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.frames import Frame
+from nitido.inference.alignment import SMALLEST, motion_search, places
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
 
-SMALLEST = 32  # pixels: below this width or height DIS has too few scales
 OUTSIDE = -1000.0  # levels: what comes from outside the frame agrees with nothing
 
-# Chosen on clips that are in no benchmark. Differences of luma in levels, between denoised frames.
-TOLERANCE, TOLERANCE_OF_NOISE = 3.5, 0.2  # the difference at which a neighbour counts for 1/e, and its share of the noise
+# Differences of luma in levels, between denoised frames.
+TOLERANCE, OF_NOISE = 3.5, 0.2  # the difference at which a neighbour counts for 1/e: levels, and share of the noise
 TEXTURE, TEXTURE_MOST = 0.2, 4.0  # in texture more differs: share of its standard deviation, and at most so many levels
 NEAR, NEARER, NEARER_SHARE = 7, 3, 0.7  # windows in pixels over which differences are averaged; the larger one counts
 STILL = 1.25  # nothing has moved where the difference without motion is at most so many times that with it
 FLOW_WINDOW, FLOW_ROUGHNESS = 9, 1.0  # pixels: the deviation of the flow around a place at which it counts for 1/e
 FAR = 20.0  # pixels of motion at which a neighbour counts half: long flows are less certain
-
-_thread = threading.local()
 
 
 class Restored(NamedTuple):
@@ -63,8 +60,8 @@ class Average(NamedTuple):
 def average_around(frame: Restored, neighbours: Sequence[tuple[Restored, float]], noise: float) -> Average:
     """Averages a frame with its neighbours.
 
-    neighbours: with the weight 0..1 of each where it agrees with the frame. noise: of the frames, root of the mean square,
-    in 8-bit levels.
+    neighbours: with the weight 0..1 of each where it agrees with the frame.
+    noise: of the frames, root of the mean square, in 8-bit levels.
     """
     guide = frame.luma.astype(np.float32)
     tolerance = _tolerance(guide, noise)
@@ -88,19 +85,19 @@ def _tolerance(guide: Plane, noise: float) -> Plane:
     mean = cv2.blur(guide, (NEAR, NEAR))
     variance = np.maximum(cv2.blur(guide * guide, (NEAR, NEAR)) - mean * mean, 0)
     texture = np.minimum(TEXTURE * np.sqrt(variance), TEXTURE_MOST)
-    return np.asarray(np.sqrt((TOLERANCE + TOLERANCE_OF_NOISE * noise) ** 2 + texture * texture), np.float32)
+    return np.asarray(np.sqrt((TOLERANCE + OF_NOISE * noise) ** 2 + texture * texture), np.float32)
 
 
 def _agreement(frame: Restored, other: Restored, guide: Plane, tolerance: Plane) -> tuple[NDArray[np.float32], Plane]:
     """(where each pixel of the frame is in the other one, H×W×2; how well it agrees, 0..1)."""
     height, width = guide.shape
-    places = _places(height, width)
+    grid = places(height, width)
     values = other.luma.astype(np.float32)
     still = _difference(values, guide)
     if min(height, width) < SMALLEST:
-        return places, np.asarray(np.exp(-((still / tolerance) ** 2)), np.float32)
-    flow = _search().calc(frame.luma, other.luma, None)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    moved = cv2.remap(values, places + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=OUTSIDE)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return grid, np.asarray(np.exp(-((still / tolerance) ** 2)), np.float32)
+    flow = motion_search().calc(frame.luma, other.luma, None)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    moved = cv2.remap(values, grid + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=OUTSIDE)  # pyright: ignore[reportArgumentType, reportCallIssue]
     moving = _difference(np.asarray(moved, np.float32), guide)
     stands = still <= STILL * moving
     flow = np.where(stands[..., None], np.float32(0), flow)
@@ -110,7 +107,7 @@ def _agreement(frame: Restored, other: Restored, guide: Plane, tolerance: Plane)
     around = cv2.blur(length, (FLOW_WINDOW, FLOW_WINDOW))
     rough = np.maximum(around - mean[..., 0] ** 2 - mean[..., 1] ** 2, 0) / FLOW_ROUGHNESS**2
     weight = np.exp(-(off * off + rough)) / (1 + length / FAR**2)
-    return places + flow, np.asarray(weight, np.float32)
+    return grid + flow, np.asarray(weight, np.float32)
 
 
 def _difference(a: Plane, b: Plane) -> Plane:
@@ -120,18 +117,3 @@ def _difference(a: Plane, b: Plane) -> Plane:
 
 def root_mean_square(values: NDArray[np.floating]) -> float:
     return math.sqrt(float(np.mean(np.square(values))))
-
-
-def _places(height: int, width: int) -> NDArray[np.float32]:
-    """(x, y) of each pixel, H×W×2."""
-    places = np.empty((height, width, 2), np.float32)
-    places[..., 0] = np.arange(width)
-    places[..., 1] = np.arange(height)[:, None]
-    return places
-
-
-def _search() -> cv2.DISOpticalFlow:
-    """This thread's flow estimator: one must not serve two threads at once."""
-    if not hasattr(_thread, "search"):
-        _thread.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    return _thread.search
