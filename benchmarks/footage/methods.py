@@ -26,7 +26,7 @@ THREADS = 2
 class Method:
     """open: makes the function, from a strength. start: the strength that is tried first, as a multiple of the level of
     the noise; 0: there is none to choose. least, most: what it takes. identity: changes when the results may. ours:
-    whether it is Nítido. slow: does the clips that settings are chosen on only."""
+    whether it is Nítido."""
 
     name: str
     identity: str
@@ -35,7 +35,6 @@ class Method:
     least: float = 0.0
     most: float = 1e9
     ours: bool = False
-    slow: bool = False
 
 
 def untouched() -> Method:
@@ -61,9 +60,9 @@ def peers(vapoursynth: Path | None) -> tuple[list[Method], list[str]]:
     program = ffmpeg.version()
     if program is None:
         lines.append(f"ffmpeg {', '.join(name for name, *_ in _FILTERS)}: no ffmpeg program")
-    for name, chain, start, least, most, slow in _FILTERS if program else ():
+    for name, chain, start, least, most in _FILTERS if program else ():
         identity = f"{program} {chain}"
-        found.append(Method(f"ffmpeg {name}", identity, partial(_filter, chain), start, least, most, slow=slow))
+        found.append(Method(f"ffmpeg {name}", identity, partial(_filter, chain), start, least, most))
     for name in PLUGINS:
         line = missing(vapoursynth, name)
         if line is not None or vapoursynth is None:
@@ -101,17 +100,17 @@ _TEMPORAL = "atadenoise=0a={a:.4f}:0b={b:.4f}:1a={a:.4f}:1b={b:.4f}:2a={a:.4f}:2
 _HQDN3D_TEMPORAL = "hqdn3d=0.01:0.01:{s:.3f}:{s:.3f}"
 _NLMEANS = "nlmeans={s:.3f}:pc=5:rc=9:p=5:r=9"
 _DCT = "dctdnoiz={s:.3f}:n=4"
-# name, chain, first strength as a multiple of the noise, least and most that it takes, whether it is slow
+# Name, chain, first strength as a multiple of the noise, least and most that it takes.
 _FILTERS = (
-    ("hqdn3d", f"{_YUV},hqdn3d={{s:.3f}}:{{s:.3f}}:{{s:.3f}}:{{s:.3f}}", 1.5, 0.1, 250.0, False),
-    ("hqdn3d, temporal", f"{_YUV},{_HQDN3D_TEMPORAL}", 2.0, 0.1, 250.0, False),
-    ("atadenoise", f"{_YUV},{_TEMPORAL}", 2.0, 0.1, 76.0, False),
-    ("nlmeans", f"{_YUV},{_NLMEANS}", 0.4, 1.0, 30.0, False),
-    ("fftdnoiz", f"{_RGB},fftdnoiz={{s:.3f}}:prev=1:next=1", 1.0, 0.1, 100.0, False),
-    ("dctdnoiz", f"{_RGB},{_DCT}", 0.8, 0.1, 900.0, False),
-    ("bm3d", f"{_RGB},bm3d={{s:.3f}}:group=8:bstep=8:range=8:mstep=2", 1.0, 0.1, 900.0, True),
-    ("dctdnoiz + atadenoise", f"{_RGB},{_DCT},{_YUV},{_TEMPORAL}", 0.6, 0.1, 76.0, False),
-    ("hqdn3d + dctdnoiz", f"{_YUV},{_HQDN3D_TEMPORAL},{_RGB},{_DCT}", 0.6, 0.1, 250.0, False),
-    ("nlmeans + atadenoise", f"{_YUV},{_NLMEANS},{_TEMPORAL}", 0.4, 1.0, 30.0, False),
+    ("hqdn3d", f"{_YUV},hqdn3d={{s:.3f}}:{{s:.3f}}:{{s:.3f}}:{{s:.3f}}", 1.5, 0.1, 250.0),
+    ("hqdn3d, temporal", f"{_YUV},{_HQDN3D_TEMPORAL}", 2.0, 0.1, 250.0),
+    ("atadenoise", f"{_YUV},{_TEMPORAL}", 2.0, 0.1, 76.0),
+    ("nlmeans", f"{_YUV},{_NLMEANS}", 0.4, 1.0, 30.0),
+    ("fftdnoiz", f"{_RGB},fftdnoiz={{s:.3f}}:prev=1:next=1", 1.0, 0.1, 100.0),
+    ("dctdnoiz", f"{_RGB},{_DCT}", 0.8, 0.1, 900.0),
+    ("bm3d", f"{_RGB},bm3d={{s:.3f}}:bstep=4:group=1", 4.0, 0.1, 900.0),
+    ("dctdnoiz + atadenoise", f"{_RGB},{_DCT},{_YUV},{_TEMPORAL}", 0.6, 0.1, 76.0),
+    ("hqdn3d + dctdnoiz", f"{_YUV},{_HQDN3D_TEMPORAL},{_RGB},{_DCT}", 0.6, 0.1, 250.0),
+    ("nlmeans + atadenoise", f"{_YUV},{_NLMEANS},{_TEMPORAL}", 0.4, 1.0, 30.0),
 )
 _PLUGIN_STARTS = {"Degrain3": 40.0, "dfttest": 4.0}

@@ -98,6 +98,6 @@ Denoisers on clips. This page is written by `{command}`.
 - **pulsing** is how much the mean error of a static block of 16×16 pixels varies over time: the standard deviation of
   its luma, in 8-bit levels.
 - **Other tools** got raw frames through pipes. Their strength was chosen for each condition on the middle of every
-  fifth clip ({tuned}). `bm3d` is slow and did only these clips.
+  fifth clip ({tuned}).
 - **past and future** is `nitido denoise --temporal`, which sees 6 frames ahead. MVTools' Degrain3 sees 3 frames ahead,
   `atadenoise` 4, `fftdnoiz` 1."""

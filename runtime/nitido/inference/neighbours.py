@@ -23,7 +23,7 @@ Picture = NDArray[np.float32]
 OUTSIDE = -1000.0  # levels: what comes from outside the frame agrees with nothing
 
 # Differences of luma in levels, between denoised frames.
-TOLERANCE, OF_NOISE = 3.5, 0.2  # the difference at which a neighbour counts for 1/e: levels, and share of the noise
+TOLERANCE, OF_NOISE = 3.0, 0.2  # the difference at which a neighbour counts for 1/e: levels, and share of the noise
 TEXTURE, TEXTURE_MOST = 0.2, 4.0  # in texture more differs: share of its standard deviation, and at most so many levels
 NEAR, NEARER, NEARER_SHARE = 7, 3, 0.7  # windows in pixels over which differences are averaged; the larger one counts
 STILL = 1.25  # nothing has moved where the difference without motion is at most so many times that with it
