@@ -16,6 +16,7 @@ from comparison import ffmpeg
 from footage.ffmpeg_clips import ClipFilter
 from footage.vapoursynth_clips import PLUGINS, VapourSynthFilter, missing
 from nitido.frames import Frame
+from nitido.inference import alignment, clip, fusion, neighbours
 from nitido.inference.model import Model, load
 
 Restore = Callable[[Sequence[Frame]], list[Frame]]
@@ -25,8 +26,7 @@ THREADS = 2
 @dataclass(frozen=True)
 class Method:
     """open: makes the function, from a strength. start: the strength that is tried first, as a multiple of the level of
-    the noise; 0: there is none to choose. least, most: what it takes. identity: changes when the results may. ours:
-    whether it is Nítido."""
+    the noise; 0: there is none to choose. least, most: what it takes. identity: changes when the results may."""
 
     name: str
     identity: str
@@ -34,23 +34,30 @@ class Method:
     start: float = 0.0
     least: float = 0.0
     most: float = 1e9
-    ours: bool = False
 
 
 def untouched() -> Method:
-    return Method("noisy", "1", lambda _: list, ours=True)
+    return Method("noisy", "1", lambda _: list)
 
 
 def model_rows(name_or_path: str) -> list[Method]:
     """A model frame by frame, or recurrent with and without alignment; and with past and future."""
     with load(name_or_path, "cpu") as model:
-        name, recurrent = model.card.name, model.recurrent
-        digest = hashlib.sha256(model.path.read_bytes()).hexdigest()[:12]
-    rows = [(name, _stream)]
+        name, recurrent, path = model.card.name, model.recurrent, model.path
+    plain, fused = (
+        _digest([path]),
+        _digest([path, *map(Path, (alignment.__file__, fusion.__file__, neighbours.__file__))]),
+    )
+    aligned = _digest([path, Path(alignment.__file__)]) if recurrent else plain
+    rows = [(name, aligned, _stream)]
     if recurrent:
-        rows.append((f"{name}, not aligned", _unaligned))
-    rows.append((f"{name}, past and future", _clip))
-    return [Method(row, digest, partial(_opened, name_or_path, how), ours=True) for row, how in rows]
+        rows.append((f"{name}, not aligned", plain, _unaligned))
+    rows.append((f"{name}, past and future", fused, _clip))
+    return [Method(row, digest, partial(_opened, name_or_path, how)) for row, digest, how in rows]
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def peers(vapoursynth: Path | None) -> tuple[list[Method], list[str]]:
@@ -86,9 +93,7 @@ def _unaligned(model: Model, frames: Sequence[Frame]) -> list[Frame]:
 
 
 def _clip(model: Model, frames: Sequence[Frame]) -> list[Frame]:
-    from nitido.inference.clip import restore_clip
-
-    return list(restore_clip(model, frames))
+    return list(clip.restore_clip(model, frames))
 
 
 def _filter(chain: str, strength: float) -> Restore:
