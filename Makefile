@@ -1,7 +1,7 @@
 # Everything runs in environments of its own: .venv-demo holds the runtime with video, .venv what developers need.
 PYTHON ?= python3
 
-.PHONY: demo check test quick lint docs bench explorer clean
+.PHONY: demo check test quick lint docs bench bench-video explorer clean
 
 demo: .venv-demo/.installed
 	.venv-demo/bin/python samples/demo.py demo-out
@@ -34,6 +34,11 @@ bench: .venv/.installed
 	@test -n "$(DATA)" || { echo "expected: make bench DATA=folder-of-test-sets"; exit 2; }
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	.venv/bin/python benchmarks/compare.py --data "$(DATA)" $(ARGS)
+
+# Compares denoisers on clips: docs/reference/video.md. DATA: folder of the clips, see benchmarks/clips.py.
+bench-video: .venv/.installed
+	@test -n "$(DATA)" || { echo "expected: make bench-video DATA=folder-of-clips"; exit 2; }
+	.venv/bin/python benchmarks/clips.py --data "$(DATA)" $(ARGS)
 
 # ONNX Runtime for browsers, into the package: a wheel that is built afterwards carries it.
 explorer: .venv/.installed

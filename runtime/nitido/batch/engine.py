@@ -34,6 +34,7 @@ class Settings:
     max_pixels: of one picture.
     deinterlace: interlaced videos become progressive.
     tone_map: HDR videos become SDR.
+    temporal: each frame of a video is restored with those before and after it.
     preserve_times: results have the time of change and the permissions of their source.
     """
 
@@ -45,6 +46,7 @@ class Settings:
     video: VideoEncoding = field(default_factory=VideoEncoding)
     deinterlace: bool = True
     tone_map: bool = False
+    temporal: bool = False
     preserve_times: bool = False
     noise: Noise | None = None
 

@@ -90,7 +90,12 @@ def run_jobs(
 def producer_of(model: Model, settings: Settings) -> Producer:
     """What the results of a run are told apart by."""
     encoding, video = settings.encoding, settings.video
-    asked = {"codec": video.codec, "video_quality": video.quality, "tone_map": settings.tone_map}
+    asked = {
+        "codec": video.codec,
+        "video_quality": video.quality,
+        "tone_map": settings.tone_map,
+        "temporal": settings.temporal,
+    }
     return Producer(
         model.card.name,
         model.sha256,

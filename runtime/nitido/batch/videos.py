@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from nitido.batch.engine import Abandoned, Settings
@@ -12,6 +13,7 @@ from nitido.errors import SinkUnavailable, SourceUnavailable
 from nitido.frames import Frame
 from nitido.images.depth import to_8_bits
 from nitido.images.restore import with_depth
+from nitido.inference.clip import restore_clip
 from nitido.inference.levels import LevelAverage
 from nitido.inference.model import Model
 from nitido.video.reader import TimedFrame, VideoSource
@@ -59,7 +61,8 @@ def restore_video(
         # While the model has a frame, the one before is encoded and the next one decoded.
         written: Future[None] | None = None
         average, given = LevelAverage(), _ahead(images(), reading)
-        for image in model.stream(given, strength=settings.strength, noise=settings.noise, average=average):
+        restore = partial(restore_clip, model) if settings.temporal else model.stream
+        for image in restore(given, strength=settings.strength, noise=settings.noise, average=average):
             if written is not None:
                 written.result()
             written = writing.submit(write, waiting.popleft(), image)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option
+from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option, temporal_option
 from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
 from nitido.cli.noise import noise_options, told_noise
 from nitido.cli.options import FRAME_MODEL, model_for
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @batch_options
 @strength_option
 @noise_options
+@temporal_option
 @click.option(
     "--model",
     type=model_for("denoise"),
@@ -57,6 +58,7 @@ def upscale(scale: int | None, **given: Any) -> None:
 @batch_options
 @strength_option
 @noise_options
+@temporal_option
 @click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
@@ -147,6 +149,7 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
         video=VideoEncoding(options.codec, options.quality),
         deinterlace=options.deinterlace,
         tone_map=options.tone_map,
+        temporal=options.temporal,
         preserve_times=options.preserve_times,
         noise=told_noise(options.noise, options.calibration, model),
     )

@@ -46,6 +46,7 @@ class BatchOptions:
     strength: float = 1.0
     noise: float | None = None
     calibration: Path | None = None
+    temporal: bool = False
 
 
 FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "ppm", "pgm", "avif", "heic", "jxl")
@@ -92,4 +93,8 @@ batch_options = together(
 
 strength_option = click.option(
     "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged, 1: fully restored."
+)
+
+temporal_option = click.option(
+    "--temporal", is_flag=True, help="Videos: restore each frame with those before and after it. Five times slower."
 )

@@ -44,15 +44,15 @@ def flow_between(last: Frame, frame: Frame) -> Flow:
     if min(frame.shape[:2]) < SMALLEST:
         return np.zeros((*frame.shape[:2], 2), np.float32)
     before, now = _soft_luma(last), _soft_luma(frame)
-    flow = np.asarray(_search().calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    flow = np.asarray(motion_search().calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
     return np.asarray(cv2.copyTo(flow, _is_better(flow, before, now)), np.float32)
 
 
 def _is_better(flow: Flow, before: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Where the flow explains the new frame better than standing still does: H×W, not 0."""
     height, width = now.shape
-    places = flow + _places(height, width)
-    moved = cv2.remap(before, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    sources = flow + places(height, width)
+    moved = cv2.remap(before, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportArgumentType, reportCallIssue]
     size = width // BLOCK, height // BLOCK
     still, moving = (_squares(now, other, size) for other in (before, moved))
     better = np.zeros(still.shape, np.bool_)
@@ -101,24 +101,24 @@ def _sources(flow: Flow, grid: int, size: tuple[int, int]) -> Flow:
     if grid > 1:
         small = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA), np.float32)
         flow = small / np.float32(grid)
-    return flow + _places(height, width)
+    return flow + places(height, width)
 
 
 @lru_cache(maxsize=8)
-def _places(height: int, width: int) -> Flow:
+def places(height: int, width: int) -> Flow:
     """(x, y) of each position, h×w×2."""
-    places = np.empty((height, width, 2), np.float32)
-    places[..., 0] = np.arange(width)
-    places[..., 1] = np.arange(height)[:, None]
-    places.flags.writeable = False
-    return places
+    found = np.empty((height, width, 2), np.float32)
+    found[..., 0] = np.arange(width)
+    found[..., 1] = np.arange(height)[:, None]
+    found.flags.writeable = False
+    return found
 
 
 def _soft_luma(frame: Frame) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (0, 0), BLUR), np.uint8)
 
 
-def _search() -> cv2.DISOpticalFlow:
+def motion_search() -> cv2.DISOpticalFlow:
     """This thread's flow estimator: one must not serve two threads at once."""
     if not hasattr(_thread, "search"):
         _thread.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
