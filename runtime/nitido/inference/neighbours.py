@@ -78,7 +78,7 @@ def average_around(frame: Restored, neighbours: Sequence[tuple[Restored, float]]
         squares += weight * weight
     noisy /= weights[..., None]
     image /= weights[..., None]
-    return Average(noisy, image, squares / (weights * weights))
+    return Average(noisy, image, np.asarray(squares / (weights * weights), np.float32))
 
 
 def _tolerance(guide: Plane, noise: float) -> Plane:

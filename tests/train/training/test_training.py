@@ -34,6 +34,23 @@ def test_quantization_aware_training_needs_a_start_and_a_schedule(photos: Path, 
         train(with_table, replace(options, start=load_checkpoint(SHIPPED)))
 
 
+def test_a_denoiser_with_a_noise_level_is_trained_for_8_bits_and_its_estimator_stays(
+    photos: Path, tmp_path: Path
+) -> None:
+    tiny = tiny_recipe(steps=2) | {"qat": {"steps": 2, "warmup": 1, "validate_every": 2}}
+    tiny["net"] = {"kind": "level-denoiser", "options": {"channels": 8, "layers": 3, "grid": 2, "expansion": 0}}
+    recipe = recipe_from_dict(tiny)
+    options = RunOptions(out=tmp_path / "float", data=(photos,), workers=0, accelerator="cpu", progress=False)
+    train(recipe, options)
+    start = load_checkpoint(tmp_path / "float")
+    train(recipe, replace(options, out=tmp_path / "int8", qat=True, start=start))
+    result = load_checkpoint(tmp_path / "int8")
+    assert result.quantization is not None
+    estimator = [name for name in start.ema if name.startswith("estimator.")]
+    assert estimator
+    assert all(torch.equal(result.ema[name], start.ema[name]) for name in estimator)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_resumed_training_equals_an_uninterrupted_one(

@@ -62,10 +62,13 @@ class PlaneFrameNet(FrameNet):
         planes = planes_of(used)[:, :, None, None].expand(-1, -1, *cells.shape[2:])
         return torch.cat([cells, planes], 1)
 
-    def forward(self, frames: Tensor, level: Tensor | None = None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """level: of each frame, N; negative ones are estimated, as all are without it."""
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, frames: Tensor, level: Tensor | None = None, *, estimates: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """As :class:`LevelFrameNet`. The estimator learns nothing here: it was fitted to the float network."""
         cells = self.body_input(frames, level)
-        return depth_to_space((cells + self.body(cells))[:, :-PLANES], self.cell)
+        restored = depth_to_space((cells + self.body(cells))[:, :-PLANES], self.cell)
+        return (restored, self.estimator(space_to_depth(frames, self.cell)).detach()) if estimates else restored
 
 
 def planes_of(log_level: Tensor) -> Tensor:

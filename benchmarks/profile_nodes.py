@@ -1,6 +1,6 @@
 """Where the time of a frame goes: a model's nodes, as ONNX Runtime runs them, with their share of the machine's peak.
 
-    python benchmarks/profile.py MODEL [MODEL …] [--size 640x480] [--threads 1] [--runs 15] [--least 0.1]
+    python benchmarks/profile_nodes.py MODEL [MODEL …] [--size 640x480] [--threads 1] [--runs 15] [--least 0.1]
 
 MODEL is a name or a file. Of each node the fastest run counts, which leaves out what else the machine does. GMAC/s are
 those of the node as it runs, with channels that were added; the peak is what a 3×3 convolution of 64 channels reaches
