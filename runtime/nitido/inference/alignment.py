@@ -44,7 +44,7 @@ def flow_between(last: Frame, frame: Frame) -> Flow:
     if min(frame.shape[:2]) < SMALLEST:
         return np.zeros((*frame.shape[:2], 2), np.float32)
     before, now = _soft_luma(last), _soft_luma(frame)
-    flow = np.asarray(motion_search().calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    flow = np.asarray(motion_search(*now.shape).calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
     return np.asarray(cv2.copyTo(flow, _is_better(flow, before, now)), np.float32)
 
 
@@ -118,8 +118,11 @@ def _soft_luma(frame: Frame) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (0, 0), BLUR), np.uint8)
 
 
-def motion_search() -> cv2.DISOpticalFlow:
-    """This thread's flow estimator: one must not serve two threads at once."""
-    if not hasattr(_thread, "search"):
-        _thread.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    return _thread.search
+def motion_search(height: int, width: int) -> cv2.DISOpticalFlow:
+    """This thread's flow estimator for frames of that size. One must not serve two threads at once, and it keeps the
+    scales that a small frame made it choose, so each size has its own."""
+    kept = getattr(_thread, "search", None)
+    if kept is None or kept[0] != (height, width):
+        kept = (height, width), cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        _thread.search = kept
+    return kept[1]

@@ -96,7 +96,7 @@ def _agreement(frame: Restored, other: Restored, guide: Plane, tolerance: Plane)
     still = _difference(values, guide)
     if min(height, width) < SMALLEST:
         return grid, np.asarray(np.exp(-((still / tolerance) ** 2)), np.float32)
-    flow = motion_search().calc(frame.luma, other.luma, None)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    flow = motion_search(*frame.luma.shape).calc(frame.luma, other.luma, None)  # pyright: ignore[reportArgumentType, reportCallIssue]
     moved = cv2.remap(values, grid + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=OUTSIDE)  # pyright: ignore[reportArgumentType, reportCallIssue]
     moving = _difference(np.asarray(moved, np.float32), guide)
     stands = still <= STILL * moving

@@ -33,6 +33,13 @@ def test_noise_alone_moves_hardly_anything() -> None:
     assert (flow_between(clean, noisy) != 0).mean() < 0.05
 
 
+def test_a_small_frame_leaves_the_flow_of_larger_ones_as_it_is() -> None:
+    last, frame = scene(192, 256), np.roll(scene(192, 256), 2, 1)
+    before = flow_between(last, frame)
+    flow_between(scene(40, 48), scene(40, 48, seed=4))
+    assert np.array_equal(flow_between(last, frame), before)
+
+
 def test_noise_does_not_hide_motion() -> None:
     wide = scene(96, 160)
     moved = wide[:, 13:141]
