@@ -39,6 +39,7 @@ ZOOM, ZOOMED, EDGES = (0.7, 4.0), 0.7, 0.2  # of the recipe's data, for frames t
 FIRST_STEPS, FIRST_RATE = 4000, 4e-3  # on true levels alone
 STEPS, RATE = 500, 1e-3  # on what results are like
 BATCH, DECAY = 128, 1e-3
+EVEN = 0.25  # squared 8-bit levels added to every error: what became of flat frames, almost without one, counts little
 TRUTH = 0.1  # weight of the true level, beside the error of the result
 _SEED = 77
 
@@ -58,9 +59,13 @@ class Trials:
     errors: Tensor
     true: Tensor
 
+    @property
+    def even_errors(self) -> Tensor:
+        return (self.errors.square() + EVEN).sqrt()
+
     def log_errors(self, log_level: Tensor) -> Tensor:
         """ln(error) N of each frame at a level of its own, between the levels that were tried."""
-        at, errors = self.levels.log(), self.errors.log()
+        at, errors = self.levels.log(), self.even_errors.log()
         inside = log_level.detach().clamp(float(at[0]) + 1e-4, float(at[-1]) - 1e-4)
         below = (torch.searchsorted(at, inside) - 1).clamp(0, len(at) - 2)
         share = ((log_level - at[below]) / (at[below + 1] - at[below])).clamp(-0.5, 1.5)
@@ -69,7 +74,7 @@ class Trials:
 
     def lost(self, log_level: Tensor) -> float:
         """dB that these levels cost beside the best of those tried, in the mean."""
-        best = self.errors.log().min(1).values
+        best = self.even_errors.log().min(1).values
         return float((self.log_errors(log_level) - best).mean()) * 20 / math.log(10)
 
     def part(self, chosen: Tensor) -> Trials:
