@@ -48,6 +48,20 @@ def level_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def live_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recurrent denoiser with random weights, exported."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from nitido_export.draft import ReleaseInfo
+    from nitido_export.export import export_float
+    from support.tiny_models import random_live_checkpoint
+
+    path = tmp_path_factory.mktemp("models") / "live.onnx"
+    export_float(random_live_checkpoint(), path, ReleaseInfo("none", "none"))
+    return path
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of a few crops of real photographs."""

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from nitido.errors import ExportError
+from nitido.inference.model import Model
 from nitido.model_file.card import Card
 from nitido_export.draft import Draft, ReleaseInfo, draft, draft_part
 from nitido_export.evaluation.held_out import HeldOut
 from nitido_export.evaluation.latents import evaluate_network
 from nitido_export.graph.weights import INT8_WEIGHTS
 from nitido_export.publishing.publish import publish
+from nitido_export.quantization.clips import clip_conditions
 from nitido_export.quantization.fp16 import to_fp16
 from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.reference import opened_reference
@@ -25,7 +27,8 @@ from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import quantize
 from nitido_export.quantization.weights import round_weights
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.evaluation.conditions import conditions_of, read_pictures
+from nitido_train.evaluation.conditions import Condition, conditions_of, read_pictures
+from nitido_train.recipe.schema import Recipe
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,11 @@ def _opened_guard(checkpoint: Checkpoint, info: ReleaseInfo, allowed: AllowedLos
     """The guard, with the float model open; what the loss is measured on is degraded as the network's task has it."""
     recipe = checkpoint.recipe
     with opened_reference(checkpoint, allowed.against, info) as reference:
-        held_out = {
-            folder.name: conditions_of(folder, recipe.task, recipe.scale, cameras=recipe.for_cameras)
-            for folder in allowed.holdout
-        }
+        held_out = {folder.name: _conditions(folder, recipe, reference) for folder in allowed.holdout}
         yield QualityGuard(allowed.max_drop, held_out, reference)
+
+
+def _conditions(folder: Path, recipe: Recipe, reference: Model) -> list[Condition]:
+    if reference.recurrent:
+        return clip_conditions(read_pictures(folder), recipe)
+    return conditions_of(folder, recipe.task, recipe.scale, cameras=recipe.for_cameras)

@@ -19,7 +19,7 @@ from nitido_export.graph.pixels import FINE, as_pixels, cells_last, dequantize, 
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.estimator import HIGHEST, LOWEST, MIDDLE
 from nitido_train.nets.live import CELL, MOST_PAST
-from nitido_train.nets.live_planes import BODY_WIDTH, GATE_WIDTH, PlaneLiveNet
+from nitido_train.nets.live_planes import BODY_WIDTH, PlaneLiveNet
 from nitido_train.nets.planes import COPIES, HIGHEST_AWAY, LOWEST_AWAY, MOST
 from nitido_train.quantization.layers import ActivationQuantizer
 from nitido_train.tensors import ZERO_POINT
@@ -86,15 +86,18 @@ class _LiveWriter:
 
     def _gate_input(self, now: str, picture: str, off_mean: str, weight: str, level: str) -> str:
         w = self.w
-        pixels = [now, w.op("Sub", [picture, now], "off_old"), off_mean]
         share = w.op("Div", [level, w.constant("level_highest", HIGHEST, np.float32)], "level_of_highest")
         log = w.op("Log", [level], "level_log")
         log_share = w.op("Div", [log, w.constant("level_log_range", math.log(HIGHEST), np.float32)], "log_of_highest")
-        shape = w.op("Shape", [weight], "weight_shape")
-        planes = [w.op("Expand", [self._halved(n, f"{n}_half"), shape], f"{n}_plane") for n in (share, log_share)] + [
-            self._halved(weight, "weight_half")
+        size = w.op("Shape", [off_mean], "pixel_size", start=2, end=4)
+        batch = w.op("Shape", [off_mean], "batch", start=0, end=1)
+        shape = w.op("Concat", [batch, w.shape("one", 1), size], "plane_shape", axis=0)
+        planes = [w.op("Expand", [self._bytes(self._halved(n)), shape], f"{n}_plane") for n in (share, log_share)] + [
+            self._fine(self._bytes(self._halved(weight)))
         ]
-        return self._together("gate", pixels, planes, GATE_WIDTH)
+        pixels = [self._bytes(t) for t in (now, w.op("Sub", [picture, now], "off_old"), off_mean)]
+        joined = w.op("Concat", [*pixels, *planes], "gate_pixels", axis=1)
+        return dequantize(w, joined, "gate_input") if self.integer else joined
 
     def _body_input(self, mean: str, old: str, off: str, level: str, variance: str) -> str:
         w = self.w
@@ -115,8 +118,14 @@ class _LiveWriter:
         planes = [p for p in parts for _ in range(COPIES)]
         return self._together("body", [mean, old, off], planes, BODY_WIDTH)
 
-    def _halved(self, name: str, made: str) -> str:
-        return self.w.op("Mul", [name, self.w.constant("half", 0.5, np.float32)], made)
+    def _halved(self, name: str) -> str:
+        return self.w.op("Mul", [name, self.w.constant("half", 0.5, np.float32)], f"{name}_half")
+
+    def _bytes(self, name: str) -> str:
+        """What a stack of 8 bits takes of a tensor; of others the tensor itself."""
+        if not self.integer:
+            return name
+        return "now_bytes" if name == "now" else quantize(self.w, name, f"{name}_bytes")
 
     def _together(self, name: str, pixels: list[str], planes: list[str], width: int) -> str:
         """The input of a stack, N×width×h×w: pixels as cells, then planes of one channel.
@@ -130,9 +139,7 @@ class _LiveWriter:
             joined = w.op("Concat", pixels, f"{name}_pixels", axis=1)
             fine = w.op("SpaceToDepth", [joined], f"{name}_cells", blocksize=CELL)
             return w.op("Concat", [fine, *planes], f"{name}_input", axis=1)
-        known = {"now": "now_bytes"}
-        for tensor in (*pixels, *planes):
-            known[tensor] = known.get(tensor) or quantize(w, tensor, f"{tensor}_bytes")
+        known = {tensor: self._bytes(tensor) for tensor in dict.fromkeys((*pixels, *planes))}
         flat, levels = (
             w.op("Transpose", [w.op("Concat", [known[t] for t in tensors], part, axis=1)], f"{part}_last", perm=LAST)
             for tensors, part in ((pixels, f"{name}_pixels"), (planes, f"{name}_planes"))

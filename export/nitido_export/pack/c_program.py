@@ -13,7 +13,7 @@ from nitido.inference.model import Model
 from nitido_export.pack.sample import write_ppm
 from nitido_export.pack.template import fill, read
 
-SOURCES = ("nitido_frame.c", "frame_file.c", "frame_file.h", "CMakeLists.txt")
+SOURCES = ("nitido_frame.c", "frame_file.c", "frame_file.h", "states.c", "states.h", "CMakeLists.txt")
 
 
 def write_c(source: Model, folder: Path, frame: NDArray[np.uint8]) -> None:
@@ -34,7 +34,11 @@ def write_c(source: Model, folder: Path, frame: NDArray[np.uint8]) -> None:
         "minimum": source.card.min_onnxruntime,
         "strength": "".join(
             text.format(model=source.path.name)
-            for text, is_there in ((_STRENGTH, source.has_strength), (_NOISE, source.has_noise))
+            for text, is_there in (
+                (_STRENGTH, source.has_strength),
+                (_NOISE, source.has_noise),
+                (_STATES, source.recurrent),
+            )
             if is_there
         ),
     }
@@ -56,4 +60,18 @@ noise in 8-bit levels:
 ```sh
 build/nitido-frame {model} frame.ppm result.ppm --noise 4
 ```
+"""
+
+_STATES = """
+The model remembers: a frame is better when it has seen the frames before. Give it a raw file that holds the frames of a
+video one after the other:
+
+```sh
+build/nitido-frame {model} video.bgr result.bgr --size 640x480
+```
+
+What it remembers are the tensors `state_in_…` and `state_out_…`. The first frame of a video gets zeros, each other one
+what the frame before left behind; `states.c` does that. After a cut, or when the size changes, call `forget_states`.
+Python also moves the states along with the picture before each frame (`states` in the card says how); without that,
+the result is right and gains less where something moves.
 """

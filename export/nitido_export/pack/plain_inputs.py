@@ -38,8 +38,10 @@ def write_plain(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
         "model": target.name,
         "names": " and ".join(f"`{name}`" for name in names),
         "feeds": "\n".join(
-            f"  {name}: new ort.Tensor('float32', Float32Array.of({DEFAULTS[name]:g}), [])," for name in names
+            [f"  {name}: new ort.Tensor('float32', Float32Array.of({DEFAULTS[name]:g}), [])," for name in names]
+            + (["  ...states,"] if source.recurrent else [])
         ),
+        **(_states(source) if source.recurrent else {"begin": "", "after": "", "states": ""}),
     }
     (folder / "README.md").write_text(fill("plain/README.md", values), encoding="utf-8")
     return worst
@@ -66,3 +68,32 @@ def with_plain_inputs(source: Path, target: Path) -> list[str]:
         content = with_properties(content, {VECTORS: vectors_to_text(vectors)})
     target.write_bytes(content)
     return names
+
+
+def _states(source: Model) -> dict[str, str]:
+    """What the README says of a recurrent model: before the first frame, after each frame, and in words."""
+    multiple = source.card.multiple
+    rows = ", ".join(f"['{s['name']}', {s['channels']}, {s['grid']}]" for s in source.card.states)
+    return {
+        "begin": f"""\
+// Once, and again after a cut or a change of the size: zeros, no past. Name, channels, pixels per position:
+let states = Object.fromEntries([{rows}].map(([name, channels, grid]) => {{
+  const [h, w] = [height, width].map((side) => (Math.ceil(side / {multiple}) * {multiple}) / grid);
+  const zeros = new Float32Array(channels * h * w);
+  return [`state_in_${{name}}`, new ort.Tensor('float32', zeros, [1, channels, h, w])];
+}}));
+// For each frame:
+""",
+        "after": """\
+states = Object.fromEntries(
+  Object.entries(results)
+    .filter(([name]) => name.startsWith('state_out'))
+    .map(([name, tensor]) => [name.replace('_out_', '_in_'), tensor]),
+);
+""",
+        "states": """
+The model remembers: what a frame leaves behind in `state_out_…` is given to the next one as `state_in_…`. Python also
+moves the states along with the picture before each frame (`states` in the card says how); without that, the result is
+right and gains less where something moves.
+""",
+    }

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from onnxruntime.quantization.calibrate import HistogramCollector
-from torch import Tensor
+from torch import Tensor, nn
 
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
+from nitido_export.quantization.clips import clip_calibration
+from nitido_export.quantization.gptq import Calibration
 from nitido_train.data.patches import degrade_for_task
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.live_planes import PlaneLiveNet
+from nitido_train.quantization.parts import parts_of, prefix_of, together
 from nitido_train.quantization.ranges import Quantization, activations, percentile_ranges
 from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import to_tensor
@@ -25,38 +28,40 @@ BATCH = 8
 SIDE = 96  # pixels of the network's input
 
 
-def candidates(net: FrameNet, batches: Sequence[Tensor]) -> list[Quantization]:
+def candidates(net: FrameNet, measured: Mapping[str, Calibration]) -> list[Quantization]:
+    """Ways of quantizing all parts of a network, each part on what it was seen to get."""
+    parts = parts_of(net)
+    ways = zip(*(_candidates(parts[part], seen.cells) for part, seen in measured.items()), strict=True)
+    prefixes = [prefix_of(net, part) for part in measured]
+    return [together(dict(zip(prefixes, way, strict=True))) for way in ways]
+
+
+def _candidates(body: nn.Module, batches: Sequence[Tensor]) -> list[Quantization]:
     """Min-max, five percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
     nearest in Kullback-Leibler divergence), on cells N×C×h×w."""
     return [
-        percentile_ranges(net.body, batches, 100),
-        percentile_ranges(net.body, batches, 99.998),
-        percentile_ranges(net.body, batches, 99.995),
-        percentile_ranges(net.body, batches, 99.99),
-        percentile_ranges(net.body, batches, 99.97),
-        percentile_ranges(net.body, batches, 99.9),
-        _entropy_ranges(net, batches),
+        percentile_ranges(body, batches, 100),
+        percentile_ranges(body, batches, 99.998),
+        percentile_ranges(body, batches, 99.995),
+        percentile_ranges(body, batches, 99.99),
+        percentile_ranges(body, batches, 99.97),
+        percentile_ranges(body, batches, 99.9),
+        _entropy_ranges(body, batches),
     ]
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """cells: what the body gets, N×C×h×w each. weights: N each, what an error in each crop counts: the float network's
-    own error is made the same in all of them, as PSNR has it."""
-
-    cells: list[Tensor]
-    weights: list[Tensor]
-
-
 @torch.no_grad()
-def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Frame]) -> Calibration:
-    """Degraded crops as the body of ``net`` sees them. Raises ``SourceUnavailable`` when no picture is large enough."""
+def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Frame]) -> dict[str, Calibration]:
+    """Degraded crops, or clips, as the quantized parts of ``net`` see them, by part. Raises ``SourceUnavailable`` when
+    no picture is large enough."""
+    if isinstance(net, PlaneLiveNet):
+        return clip_calibration(net, recipe, pictures)
     cells, weights = [], []
     for given, target in degraded_crops(recipe, pictures):
         cells.append(net.body_input(given))
         error = (net(given) - target).square().mean(dim=(1, 2, 3))  # N
         weights.append(1 / error.clamp_min(1 / 255**2))
-    return Calibration(cells, weights)
+    return {"body": Calibration(cells, weights)}
 
 
 def degraded_crops(recipe: Recipe, pictures: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
@@ -83,12 +88,12 @@ def _stacked(pictures: Sequence[Frame]) -> Tensor:
     return to_tensor(torch.from_numpy(np.stack(pictures)))  # N 3 H W
 
 
-def _entropy_ranges(net: FrameNet, batches: Sequence[Tensor]) -> Quantization:
+def _entropy_ranges(body: nn.Module, batches: Sequence[Tensor]) -> Quantization:
     collector = HistogramCollector(
         method="entropy", symmetric=False, num_bins=512, num_quantized_bins=128, percentile=99.99, scenario="same"
     )
     seen: dict[str, list[np.ndarray]] = {}
-    for batch in activations(net.body, batches):
+    for batch in activations(body, batches):
         for name, values in batch.items():
             seen.setdefault(name, []).append(values.numpy())
     with contextlib.redirect_stdout(io.StringIO()):  # the collector prints its progress

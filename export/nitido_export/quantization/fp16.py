@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from nitido.errors import ExportError
 from nitido_export.draft import Draft, ReleaseInfo, draft
-from nitido_export.quantization.guard import QualityGuard
+from nitido_export.quantization.guard import QualityGuard, restorer
 from nitido_train.checkpoint import Checkpoint
 
 
@@ -19,7 +19,7 @@ def to_fp16(checkpoint: Checkpoint, name: str, info: ReleaseInfo, guard: Quality
         raise ExportError("this checkpoint was trained for 8 bits (--qat): export it with --int8")
     finished = draft(checkpoint.frame_net(), checkpoint, name, info, "fp16")
     with finished.opened() as model:
-        scores = guard.scores(model)
+        scores = guard.scores(restorer(model))
     drop = max(row["drop"] for row in scores)
     if drop > guard.max_drop:
         raise ExportError(f"the fp16 model loses {drop:.3f} dB, allowed are {guard.max_drop:g} dB; nothing written")

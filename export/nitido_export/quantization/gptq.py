@@ -10,15 +10,14 @@ Pre-trained Transformers", ICLR 2023), after Optimal Brain Quantization (Frantar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from nitido_export.quantization.calibration import Calibration
 from nitido_train.nets.blocks import collapse
-from nitido_train.nets.frame import FrameNet
 from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d
 from nitido_train.quantization.tracing import trace
 
@@ -26,16 +25,29 @@ DAMPING = 1e-4  # of the mean square of an input: keeps weights near their start
 POSITIONS = 16_384  # of all crops together that a layer is fitted on
 
 
-@torch.no_grad()
-def compensate(quantized: FrameNet, plain: FrameNet, calibration: Calibration) -> None:
-    """Settles the weights and biases of every integer layer of ``quantized``, in place.
+@dataclass(frozen=True)
+class Calibration:
+    """What a body gets, and what it should care for.
 
-    plain: the float network that it was made from.
+    cells: N×C×h×w each.
+    weights: N each, what an error in each crop counts: the float network's own error is made the same in all of them,
+    as PSNR has it.
+    """
+
+    cells: list[Tensor]
+    weights: list[Tensor]
+
+
+@torch.no_grad()
+def compensate(quantized: nn.Module, plain: nn.Module, calibration: Calibration) -> None:
+    """Settles the weights and biases of every integer layer of the body ``quantized``, in place.
+
+    plain: the float body that it was made from.
     """
     cells, weights = torch.cat(calibration.cells), torch.cat(calibration.weights)
-    wanted = _Outputs(trace(collapse(plain.body)))
+    wanted = _Outputs(trace(collapse(plain)))
     wanted.run(cells)
-    _Rounding(cast(fx.GraphModule, quantized.body), wanted.found, weights).run(cells)
+    _Rounding(cast(fx.GraphModule, quantized), wanted.found, weights).run(cells)
 
 
 class _Outputs(fx.Interpreter):
@@ -91,9 +103,11 @@ def _settle(layer: QuantizedConv2d, given: Tensor, wanted: Tensor, weights: Tens
 def _samples(conv: nn.Conv2d, given: Tensor, wanted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """At the same positions of every picture, in double precision: what the kernel is multiplied with, what should come
     out, and the picture's weight."""
-    k, size = conv.kernel_size[0], given.shape[2] * given.shape[3]
+    k, size = conv.kernel_size[0], wanted.shape[2] * wanted.shape[3]
     kept = torch.randperm(size, generator=torch.Generator().manual_seed(0))[: max(1, POSITIONS // len(given))]
-    x = F.unfold(given, k, padding=k // 2)[:, :, kept].unflatten(1, (given.shape[1], -1))  # N I k·k p
+    x = F.unfold(given, k, padding=cast(tuple[int, int], conv.padding), stride=cast(tuple[int, int], conv.stride))[
+        :, :, kept
+    ].unflatten(1, (given.shape[1], -1))  # N I k·k p
     y = wanted.flatten(2)[:, :, kept]  # N O p
     x = x.permute(0, 3, 2, 1).flatten(2).flatten(0, 1)  # N·p k·k·I
     return x.double(), y.permute(0, 2, 1).flatten(0, 1).double(), weights.repeat_interleave(len(kept)).double()

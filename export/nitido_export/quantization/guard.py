@@ -9,7 +9,13 @@ from typing import Any
 
 from nitido.frames import Frame
 from nitido.inference.model import Model
+from nitido_export.quantization.clips import restore_clip
 from nitido_train.evaluation.conditions import Condition
+
+
+def restorer(model: Model) -> Callable[[Frame], Frame]:
+    """A model as a function from what it is measured on: of a recurrent one clips, else frames."""
+    return (lambda clip: restore_clip(model, clip)) if model.recurrent else model
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class QualityGuard:
     max_drop: float
     holdout: Mapping[str, Sequence[Condition]]
     reference: Model
+
+    @property
+    def restore(self) -> Callable[[Frame], Frame]:
+        """The reference as a function from what a condition gives to its result."""
+        return restorer(self.reference)
 
     @property
     def pictures(self) -> int:
@@ -59,4 +70,4 @@ class QualityGuard:
 
     @cached_property
     def _reference_scores(self) -> list[float]:
-        return [condition.measure(self.reference) for condition in self.conditions]
+        return [condition.measure(self.restore) for condition in self.conditions]

@@ -7,7 +7,7 @@ against the float model. A checkpoint of ``nitido train --qat`` brings its range
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,18 +19,18 @@ from nitido.inference.session import run_graph
 from nitido.wording import count
 from nitido_export.draft import Draft, ReleaseInfo, draft
 from nitido_export.graph.frames import frame_graph
-from nitido_export.quantization.calibration import Calibration, calibration, candidates
-from nitido_export.quantization.gptq import compensate
-from nitido_export.quantization.guard import QualityGuard
+from nitido_export.quantization.calibration import calibration, candidates
+from nitido_export.quantization.clips import clip_restorer
+from nitido_export.quantization.gptq import Calibration, compensate
+from nitido_export.quantization.guard import QualityGuard, restorer
 from nitido_export.quantization.timing import Comparison, compare
 from nitido_export.session import quiet_session
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
-from nitido_train.nets.planes import in_planes
 from nitido_train.quantization.equalization import equalize
-from nitido_train.quantization.imitation import quantize_net, unquantized
+from nitido_train.quantization.imitation import as_quantized, quantize_net, unquantized
+from nitido_train.quantization.parts import all_layer_names, parts_of
 from nitido_train.quantization.ranges import Quantization
-from nitido_train.quantization.tracing import layer_names
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +83,11 @@ def quantize(
     if checkpoint.quantization:
         plain, tried, measured = unquantized(checkpoint.frame_net()), [checkpoint.quantization], None
     else:
-        plain = in_planes(checkpoint.frame_net())
+        plain = as_quantized(checkpoint.frame_net())
         measured = calibration(plain, checkpoint.recipe, pictures)
-        plain.body = equalize(plain.body, measured.cells)
-        tried = candidates(plain, measured.cells)
+        for part, body in parts_of(plain).items():
+            setattr(plain, part, equalize(body, measured[part].cells))
+        tried = candidates(plain, measured)
     losses = _LossMeasurement(plain, guard, measured)
 
     attempts = [losses.attempt(q) for q in tried]
@@ -95,7 +96,7 @@ def quantize(
     best = next(i for i, attempt in enumerate(attempts) if attempt.drop <= least + EQUAL)
     chosen, last = tried[best], attempts[best]
     sensitivities = losses.sensitivities(chosen)
-    layers = layer_names(plain.body)
+    layers = all_layer_names(plain)
     while last.drop > guard.max_drop and len(chosen.float_layers) < len(layers) - 1:
         chosen = losses.with_one_more_float_layer(chosen, sensitivities)
         last = losses.attempt(chosen)
@@ -110,7 +111,7 @@ def quantize(
     finished = draft(losses.quantized(chosen), checkpoint, name, info, "int8")
     with finished.opened() as model:
         timing = time(guard.reference, model)
-        scores = guard.scores(model)
+        scores = guard.scores(restorer(model))
     if timing.speedup <= 1.0:
         raise ExportError(
             f"the int8 model is not faster here: {timing.candidate_ms:.1f} ms a frame against "
@@ -139,7 +140,9 @@ def quantize(
 class _LossMeasurement:
     """Quantizes one network in several ways and measures what each loses."""
 
-    def __init__(self, plain: FrameNet, guard: QualityGuard, fitted_on: Calibration | None = None) -> None:
+    def __init__(
+        self, plain: FrameNet, guard: QualityGuard, fitted_on: Mapping[str, Calibration] | None = None
+    ) -> None:
         """plain: the float network. fitted_on: what to fit the weights on, for a network that was not trained for
         8 bits."""
         self._plain, self._guard, self._fitted_on = plain, guard, fitted_on
@@ -149,8 +152,8 @@ class _LossMeasurement:
     def quantized(self, quantization: Quantization) -> FrameNet:
         """The network in 8 bits, its weights fitted unless they were trained so."""
         net = quantize_net(self._plain, quantization)
-        if self._fitted_on is not None:
-            compensate(net, self._plain, self._fitted_on)
+        for part, seen in (self._fitted_on or {}).items():
+            compensate(net.get_submodule(part), self._plain.get_submodule(part), seen)
         return net
 
     def attempt(self, quantization: Quantization) -> Attempt:
@@ -159,7 +162,7 @@ class _LossMeasurement:
         return Attempt(quantization.method, quantization.float_layers, drop)
 
     def sensitivities(self, quantization: Quantization) -> list[Sensitivity]:
-        layers = layer_names(self._plain.body)
+        layers = all_layer_names(self._plain)
         none = self._measure_few(replace(quantization, float_layers=tuple(layers)))
         found: list[Sensitivity] = []
         for layer in layers:
@@ -173,7 +176,7 @@ class _LossMeasurement:
     ) -> Quantization:
         """The same with one layer more in float: the one that then leaves the least loss, or where none alone helps,
         as when two layers are bad, the one that costs most by itself."""
-        layers, floats = layer_names(self._plain.body), quantization.float_layers
+        layers, floats = all_layer_names(self._plain), quantization.float_layers
 
         def with_one_more(more: str) -> Quantization:
             return replace(quantization, float_layers=tuple(layer for layer in layers if layer in (*floats, more)))
@@ -189,7 +192,7 @@ class _LossMeasurement:
 
     @cached_property
     def _few_reference(self) -> list[float]:
-        return [c.measure(self._guard.reference) for c in self._few]
+        return [c.measure(self._guard.restore) for c in self._few]
 
     def _measure_few(self, quantization: Quantization) -> list[float]:
         restore = self._restore(quantization)
@@ -197,6 +200,8 @@ class _LossMeasurement:
 
     def _restore(self, quantization: Quantization) -> Callable[[Frame], Frame]:
         """The graph as a function. Only the one that is kept in the end becomes a draft, with all its proofs."""
-        graph = frame_graph(self.quantized(quantization))
-        session = quiet_session(graph.SerializeToString())
+        net = self.quantized(quantization)
+        session = quiet_session(frame_graph(net).SerializeToString())
+        if net.states:
+            return clip_restorer(net, session)
         return lambda frame: run_graph(session, {"frame": frame[None]}, ["image"])["image"][0]

@@ -28,13 +28,15 @@ from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import stop_on_signal
 from nitido.video.formats import QUALITY, Encoding
 
+MODEL = "denoise"  # where --model does not say
+
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
 @ends_options
 @click.option(
     "--model",
     type=FRAME_MODEL,
-    default="denoise",
+    default=MODEL,
     show_default=True,
     help="Model name or .onnx file; for cameras denoise-camera-n or -s.",
 )
@@ -81,8 +83,8 @@ def live(
     Only the newest frame is worked on, so the delay never grows. With --fps, work is made lighter when frames take too
     long: faster variants of the model, half the size, every second frame, at last the frame as it is; and back.
 
-    Keys in the window: q quit, space bypass, v split, s snapshot, + and - strength. Ctrl-C and SIGTERM end a run well:
-    a file is finished and the exit code is 0.
+    Keys in the window: q quit, space bypass, v split, g past on and off (recurrent models), s snapshot, + and -
+    strength. Ctrl-C and SIGTERM end a run well: a file is finished and the exit code is 0.
     """
     from nitido.live.state import Controls
 

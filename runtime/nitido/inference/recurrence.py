@@ -50,6 +50,10 @@ class RecurrentState:
                 )
         return cls(specs, card.multiple)
 
+    def is_like(self, other: RecurrentState) -> bool:
+        """Whether states of the one may be given to the other: they have the same names, sizes and meaning."""
+        return (self._specs, self._multiple) == (other._specs, other._multiple)
+
     def __bool__(self) -> bool:
         return bool(self.inputs)
 
@@ -79,7 +83,8 @@ class RecurrentState:
         for spec in self._specs:
             if spec.warp != "none":
                 each = zip(_on_host(states[spec.taken]), flows, strict=True)
-                moved[spec.taken] = np.stack([warp_state(state, flow, spec.grid, spec.warp) for state, flow in each])
+                parts = [warp_state(state, flow, spec.grid, spec.warp) for state, flow in each]
+                moved[spec.taken] = parts[0][None] if len(parts) == 1 else np.stack(parts)
         return moved
 
     def past(self, states: States) -> float | None:

@@ -50,7 +50,7 @@ class FrameStream:
         """align: move the states along with the picture before each frame. average: takes the noise levels."""
         self._model, self._align = model, align
         self._average = average or LevelAverage()
-        self._seen = LevelAverage()  # of what a recurrent model finds, also when another level is given
+        self._seen = LevelAverage()  # of what a recurrent model finds while another level is given
         self._states: States = {}
         self._last: NDArray[np.uint8] = np.empty((0,), np.uint8)  # what the states belong to, N×H×W×3
 
@@ -64,9 +64,20 @@ class FrameStream:
         """Noise level that is removed, in 8-bit levels, or ``None`` where none is known."""
         return self._average.level
 
-    def reset(self) -> None:
-        """The next frame has no past."""
+    def hand_over(self, model: Streamable) -> None:
+        """The next frames go through another model. It gets the past where its states mean the same, as those of the
+        same network in 8 bits do."""
+        if not self._model.state.is_like(model.state):
+            self.forget()
+        self._model = model
+
+    def forget(self) -> None:
+        """The next frame has no past. The noise level is still that of the frames before."""
         self._states = {}
+
+    def reset(self) -> None:
+        """The next frame is the first of a sequence."""
+        self.forget()
         self._average.level = self._seen.level = None
 
     def __call__(
@@ -81,14 +92,18 @@ class FrameStream:
         states = self._states
         if states and self._align:
             states = self._model.state.aligned(states, self._last, frames)
-        step = self._model.step(frames, states, strength=strength, noise=self._given(noise))
-        if step.estimate is not None and self._seen.take(step.estimate) and states:
+        given = self._given(noise)
+        step = self._model.step(frames, states, strength=strength, noise=given)
+        seen = self._average if noise is None else self._seen
+        known = states or (noise is None and given is not None)
+        if step.estimate is not None and seen.take(step.estimate) and known:
             # A cut: the past and the level that was given are of another scene.
             step = self._model.step(frames, {}, strength=strength, noise=self._given(noise))
-        self._average.level = self._seen.level if noise is None else step.given
+        if noise is not None:
+            self._average.level = step.given
         self._states = step.states
         self._last = step.images if step.images.shape == frames.shape else frames
         return step.images if frame.ndim == 4 else step.images[0]
 
     def _given(self, noise: Noise | None) -> Noise | None:
-        return noise if noise is not None or not self._model.has_noise else self._seen.level
+        return noise if noise is not None or not self._model.has_noise else self._average.level

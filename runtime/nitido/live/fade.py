@@ -1,15 +1,17 @@
 """A soft change to and from the frame as it came: over a few frames one result gives way to the other.
 
-Both pictures are always of the same frame, so nothing that moves has a ghost. No model is run for it, since the ladder
-changes because time is short:
+Nothing that moves has a ghost. No model is run for it, since the ladder changes because time is short:
 
 * from passthrough to a model, the frame as captured gives way to the model's result;
 * from a denoiser to passthrough, a blurred copy of the frame stands in for what the model would have made of it. On
   crops of two photographs at σ 25 it is 29 and 31 dB from the half-size result of ``denoise-n``, the noisy frame 21 dB;
   it takes 0.3 ms at 640×480 and 3 ms at 1920×1080 (2 cores).
+* from a model that remembers to one that does not, the picture that was shown last gives way to the new results. It is
+  aligned with each new frame, and where it differs from the new result in more than what noise leaves, the new result
+  is shown.
 
-Changes between models are at once: their results of one frame are 32 dB or more from each other, and nothing as cheap
-comes closer. So is the change from an upscaler to passthrough, which no cheap picture leads to.
+Other changes between models are at once: their results of one frame are 32 dB or more from each other, and nothing as
+cheap comes closer. So is the change from an upscaler to passthrough, which no cheap picture leads to.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ import cv2
 import numpy as np
 
 from nitido.frames import Frame
+from nitido.inference.alignment import flow_between, warp_state
 from nitido.live.ladder import Rung
 
 FRAMES = 5
 """Frames that a change takes."""
+WINDOW, SAME = 7, 6.0  # pixels over which luma is compared, and the mean difference at which it is another thing
 
 
 class Fade:
@@ -33,13 +37,18 @@ class Fade:
     def __init__(self, *, denoising: bool) -> None:
         self._denoising = denoising
         self._left = 0
-        self._rising = False
+        self._rising = self._forgetting = False
+        self._last: Frame | None = None  # what was shown last
 
-    def begin(self, before: Rung, after: Rung) -> None:
-        """Fades from one rung to another over the next frames, where that is one of the changes above."""
+    def begin(self, before: Rung, after: Rung, *, forgetting: bool = False) -> None:
+        """Fades from one rung to another over the next frames, where that is one of the changes above.
+
+        forgetting: the one before remembers and the one after does not.
+        """
         self._rising = before.variant is None
         falling = after.variant is None and self._denoising
-        self._left = FRAMES if self._rising or falling else 0
+        self._forgetting = forgetting and not (self._rising or falling)
+        self._left = FRAMES if self._rising or falling or self._forgetting else 0
 
     def end(self) -> None:
         """Gives up what is under way."""
@@ -50,12 +59,32 @@ class Fade:
 
         strength: of the model, 0 to 1.
         """
-        if not self._left:
-            return result
+        self._last = result if not self._left else self._faded(frame, result, strength)
+        return self._last
+
+    def _faded(self, frame: Frame, result: Frame, strength: float) -> Frame:
+        if self._forgetting:
+            if self._last is None or not self._last.shape == result.shape == frame.shape:
+                self._left = 0
+                return result
+            share = self._left / (FRAMES + 1)
+            self._left -= 1
+            return _kept(self._last, frame, result, share)
         old = passed_through(frame, result.shape[0] // frame.shape[0]) if self._rising else _smoothed(frame, strength)
         share = self._left / (FRAMES + 1)
         self._left -= 1
         return np.asarray(cv2.addWeighted(result, 1.0 - share, old, share, 0.0), np.uint8)
+
+
+def _kept(last: Frame, frame: Frame, result: Frame, share: float) -> Frame:
+    """``result`` with that share of the last picture, where it shows the same."""
+    flow = flow_between(last, frame)
+    if flow.any():
+        planes = np.ascontiguousarray(last.transpose(2, 0, 1), np.float32)
+        last = np.asarray(warp_state(planes, flow, 1, "linear").transpose(1, 2, 0).round(), np.uint8)
+    gap = cv2.blur(cv2.absdiff(*(cv2.cvtColor(f, cv2.COLOR_BGR2GRAY) for f in (last, result))), (WINDOW, WINDOW))
+    alike = share * np.maximum(0.0, 1.0 - np.asarray(gap, np.float32) / SAME)[..., None]
+    return np.asarray(np.rint(result + alike * (last.astype(np.float32) - result)), np.uint8)
 
 
 def passed_through(frame: Frame, scale: int) -> Frame:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from nitido.frames import Frame
-from nitido.inference.levels import LevelAverage, Noise, follow
+from nitido.inference.levels import Noise
 from nitido.inference.model import Model
+from nitido.inference.streaming import FrameStream
 from nitido.live.fade import Fade, passed_through
 from nitido.live.half_size import restore_half
 from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
@@ -28,11 +29,13 @@ class Restored:
     frame: uint8 (s·H)×(s·W)×3, BGR.
     rung: name of the work that was done.
     noise: noise level that was removed, or ``None`` where none is known.
+    past: how much past is in it, 0 to 1; ``None`` of a model that does not remember.
     """
 
     frame: Frame
     rung: str
     noise: float | None = None
+    past: float | None = None
 
 
 class Stage(Protocol):
@@ -65,9 +68,11 @@ class Stage(Protocol):
 class LadderStage:
     """Restores frames through variants of a model, from best to fastest, as the ladder says.
 
-    A change to or from passthrough takes a few frames, see :mod:`nitido.live.fade`.
+    A change to or from passthrough, and from a recurrent model to one of single frames, takes a few frames, see
+    :mod:`nitido.live.fade`.
 
-    A recurrent model remembers as long as rung, strength and frame size stay; each change starts without a past.
+    What a recurrent model remembers goes on with another precision of the same model. It is gone after a change to
+    another model or frame size, a bypass, a source that was lost, and a cut.
     """
 
     def __init__(self, models: Sequence[Model], *, fps: float | None = None) -> None:
@@ -82,9 +87,9 @@ class LadderStage:
         self._fade = Fade(denoising=card.task == "denoise" and card.scale == 1)
         self._turn = 0
         self._bypassed = False
-        self._key: tuple[Rung, float, Noise | None] | None = None
-        self._average = LevelAverage()
-        self._run: Callable[[Frame], Frame] = _unchanged
+        self._stream: FrameStream | None = None
+        self._streamed = models[0], False  # the model of the stream, and whether it gets frames of half the size
+        self._reconnects = 0
         self.name = ", ".join(variant_names(models))
         self.device = models[0].device
 
@@ -96,21 +101,29 @@ class LadderStage:
             if controls.over:
                 return
             self.restore(frame, rung, controls.strength, controls.noise)
-        self._key = None  # the black frame is nobody's past
+        self._stream = None  # the black frame is nobody's past
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
         """The frame as the ladder's rung makes it; ``None`` when the rung leaves it out."""
         self._bypassed = controls.bypass
         rung = self._ladder.rung if self._ladder else self._best
+        if captured.reconnects != self._reconnects:
+            self._reconnects, self._stream = captured.reconnects, None
         if self._bypassed:
-            rung = _BYPASS
+            rung, self._stream = _BYPASS, None
             self._fade.end()
+        if self._stream and not controls.past:
+            self._stream.forget()
         self._turn += 1
         if self._turn % rung.every:
             return None
         result = self.restore(captured.frame, rung, controls.strength, controls.noise)
         shown = self._fade(captured.frame, result, controls.strength)
-        return Restored(shown, rung.name, None if rung.variant is None else self._average.level)
+        stream = self._stream
+        if rung.variant is None or stream is None:
+            return Restored(shown, rung.name)
+        past = stream.past
+        return Restored(shown, rung.name, stream.level, past if past is None or controls.past else 0.0)
 
     def observe(self, busy: float, now: float) -> Change | None:
         """Lets the ladder decide, unless the frame was bypassed."""
@@ -119,7 +132,8 @@ class LadderStage:
         before = self._ladder.rung
         change = self._ladder.observe(busy, now)
         if change is not None:
-            self._fade.begin(before, self._ladder.rung)
+            after = self._ladder.rung
+            self._fade.begin(before, after, forgetting=self._remembers(before) and not self._remembers(after))
         return change
 
     def restore(self, frame: Frame, rung: Rung, strength: float = 1.0, noise: Noise | None = None) -> Frame:
@@ -133,35 +147,24 @@ class LadderStage:
             return passed_through(frame, self._models[0].card.scale)
         model = self._models[rung.variant]
         strength = strength if model.has_strength else 1.0
-        halved = rung.half and min(frame.shape[:2]) >= 4
-        inside = 1.0 if halved else strength  # the half-size result is blended with the frame at the end
-        level = noise if model.has_noise and not halved else None
-        if self._key != (rung, inside, level):
-            self._key, self._average = (rung, inside, level), LevelAverage()
-            self._run = _runner(model, inside, level, self._average)
-        return restore_half(frame, self._run, strength) if halved else self._run(frame)
+        if rung.half and min(frame.shape[:2]) >= 4:  # the half-size result is blended with the frame at the end
+            return restore_half(frame, self._runner(model, 1.0, None, half=True), strength)
+        return self._runner(model, strength, noise if model.has_noise else None)(frame)
 
+    def _runner(
+        self, model: Model, strength: float, noise: Noise | None, *, half: bool = False
+    ) -> Callable[[Frame], Frame]:
+        """The model as a function of its next frame."""
+        if not (model.recurrent or model.has_noise):
+            self._stream = None
+            return lambda frame: model(frame, strength=strength)
+        if self._stream is None or self._streamed[1] != half:
+            self._stream = FrameStream(model)
+        elif self._streamed[0] is not model:
+            self._stream.hand_over(model)
+        self._streamed = model, half
+        stream = self._stream
+        return lambda frame: stream(frame, strength=strength, noise=noise)
 
-def _runner(model: Model, strength: float, noise: Noise | None, average: LevelAverage) -> Callable[[Frame], Frame]:
-    """The model as a function of its next frame. average: of the noise levels of the frames."""
-    if not (model.recurrent or model.has_noise):
-        return lambda frame: model(frame, strength=strength)
-    if not model.recurrent:
-        return lambda frame: follow(model, frame, average, strength=strength, noise=noise)
-    waiting: list[Frame] = []
-
-    def frames() -> Iterator[Frame]:
-        while True:
-            yield waiting.pop()
-
-    results = model.stream(frames(), strength=strength, noise=noise)
-
-    def run(frame: Frame) -> Frame:
-        waiting.append(frame)
-        return next(results)
-
-    return run
-
-
-def _unchanged(frame: Frame) -> Frame:
-    return frame
+    def _remembers(self, rung: Rung) -> bool:
+        return rung.variant is not None and self._models[rung.variant].recurrent

@@ -16,12 +16,14 @@ class Captured:
     index: place in the source, from 0.
     at: seconds on the run's clock.
     time: seconds at which a clip says that it belongs; ``None`` for what comes in its own time.
+    reconnects: how often the source was lost and found again before this frame.
     """
 
     frame: Frame
     index: int
     at: float
     time: float | None = None
+    reconnects: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Shot:
     captured: seconds on the run's clock. busy: seconds that the restoration took. rung: name of the ladder's step.
     time: seconds at which a clip says that the frame belongs, or ``None``.
     noise: noise level that was removed, or ``None`` where none is known.
+    past: how much past is in the result, 0 to 1; ``None`` of a model that does not remember.
     """
 
     before: Frame
@@ -42,6 +45,7 @@ class Shot:
     rung: str
     time: float | None = None
     noise: float | None = None
+    past: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Status:
     captured, shown: frames so far. dropped: frames that a newer one replaced. rung: step of the ladder in use.
     size: width and height of the result in pixels. bypass: results are not shown, the captured frames are.
     noise: noise level that is removed, or ``None`` where none is known.
+    past: how much past is in the picture, 0 to 1; ``None`` of a model that does not remember.
     notice: what just happened, such as a change of the rung, for a few seconds.
     """
 
@@ -68,6 +73,7 @@ class Status:
     reconnects: int = 0
     notice: str = ""
     noise: float | None = None
+    past: float | None = None
 
     def line(self) -> str:
         """The status as one line of plain ASCII, which OpenCV's fonts can draw."""
@@ -75,7 +81,8 @@ class Status:
         strength = "" if self.strength == 1.0 else f"  strength {self.strength:.1f}"
         times = f"p50 {self.p50_ms:.0f} ms  p95 {self.p95_ms:.0f} ms"
         noise = "" if self.noise is None or self.bypass else f"  noise {self.noise:.1f}"
-        return f"{self.fps:.1f} fps  {times}  {self.dropped} dropped  {rung}{strength}{noise}"
+        past = "" if self.past is None or self.bypass else f"  past {100 * self.past:.0f} %"
+        return f"{self.fps:.1f} fps  {times}  {self.dropped} dropped  {rung}{strength}{noise}{past}"
 
 
 class Controls:
@@ -85,6 +92,7 @@ class Controls:
     noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
     estimates it.
     bypass: show the captured frames.
+    past: a recurrent model uses the frames before; without it, each frame is the first.
     split: show the left half as captured.
     stopping: the run ends after the current frame.
     over: the run has ended for whatever reason; set by the loop, so that long work such as a warm-up can end early.
@@ -95,6 +103,7 @@ class Controls:
         self.noise = noise
         self.split = split
         self.bypass = False
+        self.past = True
         self.stopping = False
         self.over = False
 

@@ -117,7 +117,7 @@ class LiveThreads:
                 if pause > 0 and self.halted.wait(pause):
                     return
                 origin += max(0.0, self.now() - 1.0 / paced - due)  # late frames are not made up for in a burst
-            if not self.inbox.put(Captured(frame, self.captured, self.now(), moment)):
+            if not self.inbox.put(Captured(frame, self.captured, self.now(), moment, self.source.reconnects)):
                 return
             self.captured += 1
             if not self.playing.is_set():
@@ -145,7 +145,17 @@ class LiveThreads:
                 continue
             ended = self.now()
             busy = ended - began
-            shot = Shot(item.frame, result.frame, item.index, item.at, busy, result.rung, item.time, result.noise)
+            shot = Shot(
+                before=item.frame,
+                after=result.frame,
+                index=item.index,
+                captured=item.at,
+                busy=busy,
+                rung=result.rung,
+                time=item.time,
+                noise=result.noise,
+                past=result.past,
+            )
             if not self.outbox.put(shot):
                 return
             change = self.stage.observe(busy, ended)
@@ -222,6 +232,7 @@ class LiveThreads:
             reconnects=self.source.reconnects,
             notice=notice,
             noise=shot.noise,
+            past=shot.past,
         )
 
     def _report(self, ended: str) -> LiveReport:

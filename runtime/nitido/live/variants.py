@@ -13,12 +13,15 @@ from nitido.model_file import zoo
 from nitido.model_file.card import Card
 
 _INT8 = ".int8"
+# Families of recurrent models, and those of single frames that do the same with less work.
+_SINGLE = {"denoise-live": "denoise-camera"}
 _log = logging.getLogger(__name__)
 
 
 def open_variants(name: str, device: str = "auto", *, threads: int | None = None, faster: bool = True) -> list[Model]:
     """The model ``name`` (a name or an .onnx file) and, with ``faster``, what is quicker and does the same: its
-    ``.int8`` beside it, then smaller sizes of the same family, each before its own int8. Best first.
+    ``.int8`` beside it, then smaller sizes of the same family, each before its own int8. A recurrent model is followed
+    by those of single frames that are quicker than all of its own family. Best first.
 
     Which ones are quicker is read from their cards before any is opened. On a GPU the int8 files are left out: they
     are made for CPUs. A variant that cannot be opened is logged and left out. Sessions do not spin between frames.
@@ -27,15 +30,21 @@ def open_variants(name: str, device: str = "auto", *, threads: int | None = None
     path = zoo.find(name)
     first = Model(path, device, threads=threads, spinning=False)
     variants = [first]
-    for candidate in _candidates(path, first.device) if faster else []:
-        try:
-            card = read_card(candidate)
-            if (card.task, card.scale) != (first.card.task, first.card.scale) or _work(card) > _work(first.card):
-                continue
-            variants.append(Model(zoo.find(candidate), first.device, threads=threads, spinning=False))
-        except NitidoError as error:
-            _log.warning("left out the variant %s: %s", candidate, error)
-    return sorted(variants, key=lambda model: _work(model.card), reverse=True)
+    own, others = _candidates(path, first.device) if faster else ([], [])
+    for candidates in (own, others):
+        # Those of another family must be quicker than the last of the first, their own than the first of it.
+        most = _work(first.card) if candidates is own else min(_work(model.card) for model in variants)
+        found: list[Model] = []
+        for candidate in candidates:
+            try:
+                card = read_card(candidate)
+                if (card.task, card.scale) != (first.card.task, first.card.scale) or _work(card) > most:
+                    continue
+                found.append(Model(zoo.find(candidate), first.device, threads=threads, spinning=False))
+            except NitidoError as error:
+                _log.warning("left out the variant %s: %s", candidate, error)
+        variants += sorted(found, key=lambda model: _work(model.card), reverse=True)
+    return variants
 
 
 def _work(card: Card) -> float:
@@ -48,23 +57,31 @@ def variant_names(models: Sequence[Model]) -> list[str]:
     return [model.path.stem for model in models]
 
 
-def _candidates(path: Path, device: str) -> list[str]:
-    """Names or files to try: those in the indexes by name, so that their hash is checked."""
+def _candidates(path: Path, device: str) -> tuple[list[str], list[str]]:
+    """Names or files to try, of the same family and of the one that it may step down to: those in the indexes by name,
+    so that their hash is checked."""
     stem = path.stem
     entries = {entry.path.resolve(): entry for entry in zoo.entries()}
     own = entries.get(path.resolve())
     beside = path.with_name(f"{stem}{_INT8}.onnx")
     found = [str(beside)] if own is None and beside.is_file() and not stem.endswith(_INT8) else []
+    others: list[str] = []
     if own is not None:
+        family = _family(own.name)
         for entry in entries.values():
-            alike = (entry.task, entry.scale, _family(entry.name)) == (own.task, own.scale, _family(own.name))
-            if alike and entry.name != own.name:
+            if (entry.task, entry.scale) != (own.task, own.scale) or entry.name == own.name:
+                continue
+            if _family(entry.name) == family:
                 found.append(entry.name)
-    if device != "cpu":
-        found = [name for name in found if not name.removesuffix(".onnx").endswith(_INT8)]
-    if stem.endswith(_INT8):  # who asks for int8 does not want to climb down to float
-        found = [name for name in found if name.endswith(_INT8)]
-    return found
+            elif _family(entry.name) == _SINGLE.get(family):
+                others.append(entry.name)
+
+    def fits(name: str) -> bool:
+        is_int8 = name.removesuffix(".onnx").endswith(_INT8)
+        # Who asks for int8 does not want to climb down to float.
+        return is_int8 if stem.endswith(_INT8) else device == "cpu" or not is_int8
+
+    return [name for name in found if fits(name)], [name for name in others if fits(name)]
 
 
 def _family(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,60 @@ def test_strength_and_noise_can_be_set_in_a_file_with_plain_inputs(
         found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(frame.shape).astype(int)
         assert np.abs(found - model(frame, **settings)).max() <= 1
     assert not np.array_equal(model(frame, noise=30.0), model(frame))
+
+
+def test_a_recurrent_model_remembers_in_node(
+    example: Path, live_model: Path, frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    clip = np.stack([np.roll(frame, 2 * n, 1) for n in range(3)])
+    expected = np.stack(list(load(live_model, "cpu").stream(clip, noise=12.0, align=False))).astype(int)
+    write_pack(str(live_model), "plain", tmp_path / "plain")
+    packed = tmp_path / "plain" / live_model.name
+    shutil.copy(live_model.with_suffix(".json"), packed.with_suffix(".json"))
+    clip.tofile(tmp_path / "in.bgr")
+    size = f"{frame.shape[1]}x{frame.shape[0]}"
+    done = run(example, packed, tmp_path / "in.bgr", size, tmp_path / "out.bgr", 1, 12)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(clip.shape).astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert not np.array_equal(load(live_model, "cpu")(clip[2], noise=12.0), expected[2])
+
+
+def test_what_the_readme_of_a_recurrent_model_shows_runs(
+    example: Path, live_model: Path, frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    write_pack(str(live_model), "plain", tmp_path / "plain")
+    (_, shown, _) = re.split(r"```(?:js)?\n", (tmp_path / "plain" / "README.md").read_text())
+    begin, each = shown.split("// For each frame:\n")
+    clip = np.stack([np.roll(frame, 2 * n, 1) for n in range(3)])
+    clip.tofile(tmp_path / "in.bgr")
+    height, width = frame.shape[:2]
+    script = example / f"readme-{tmp_path.name}.mjs"
+    script.write_text(f"""
+import {{ readFile, writeFile }} from 'node:fs/promises';
+import ort from 'onnxruntime-node';
+const session = await ort.InferenceSession.create(process.argv[2], {{ logSeverityLevel: 3 }});
+const [width, height] = [{width}, {height}];
+const clip = new Uint8Array(await readFile(process.argv[3]));
+{begin}
+const images = [];
+for (let n = 0; n < 3; n += 1) {{
+  const pixels = clip.subarray(n * width * height * 3, (n + 1) * width * height * 3);
+  {each}
+  images.push(image.data);
+}}
+await writeFile(process.argv[4], Buffer.concat(images));
+""")
+    arguments = tmp_path / "plain" / live_model.name, tmp_path / "in.bgr", tmp_path / "out.bgr"
+    done = run(example, *arguments, script=script.name)
+    script.unlink()
+    assert (done.returncode, done.stderr) == (0, "")
+    found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(clip.shape).astype(int)
+    model, states = load(live_model, "cpu"), {}
+    for given, image in zip(clip, found, strict=True):
+        step = model.step(given[None], states)
+        states = step.states
+        assert np.abs(image - step.images[0]).max() <= 1
 
 
 def test_what_it_cannot_do_is_one_line_and_leaves_no_file(

@@ -159,6 +159,34 @@ def test_noise_levels_and_plain_inputs_work_from_c(
     assert refused.returncode == 1 and "cannot be given a noise level" in refused.stderr
 
 
+def test_a_recurrent_model_remembers_in_c(
+    program: Path, live_model: Path, frame: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    clip = np.stack([np.roll(frame, 2 * n, 1) for n in range(3)])
+    clip.tofile(tmp_path / "in.bgr")
+    write_pack(str(live_model), "plain", tmp_path / "plain")
+    write_pack(str(live_model), "ort", tmp_path / "ort")
+    model = load(live_model, "cpu")
+    size = f"{frame.shape[1]}x{frame.shape[0]}"
+    expected = np.stack(list(model.stream(clip, noise=12.0, align=False)))
+    assert not np.array_equal(model(clip[2], noise=12.0), expected[2])
+    for path in (live_model, tmp_path / "plain" / live_model.name, tmp_path / "ort" / f"{live_model.stem}.ort"):
+        done = run(program, path, tmp_path / "in.bgr", tmp_path / "out.bgr", "--size", size, "--noise", 12)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert_equal(np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(clip.shape), expected)
+
+
+def test_the_program_of_a_recurrent_model_says_how_it_remembers(
+    onnxruntime_root: Path, live_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "packed"
+    write_pack(str(live_model), "c", folder)
+    test = ["ctest", "--test-dir", str(build(folder, onnxruntime_root).parent)]
+    assert subprocess.run(test, capture_output=True, timeout=60, check=False).returncode == 0
+    readme = (folder / "README.md").read_text()
+    assert "state_in_" in readme and "$" not in readme
+
+
 @pytest.mark.parametrize("task", ["denoise", "upscale"])
 def test_ctest_compares_with_python(
     onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path: Path, task: str

@@ -44,9 +44,9 @@ def little_calibration() -> Iterator[None]:
 def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame]) -> None:
     checkpoint = load_checkpoint(SHIPPED)
     net = cast(FrameNet, collapse(checkpoint.frame_net()))
-    measured = calibration(net, checkpoint.recipe, pictures[:1])
+    measured = calibration(net, checkpoint.recipe, pictures[:1])["body"]
     ranges = percentile_ranges(net.body, measured.cells, 99.99)
-    other = calibration(net, checkpoint.recipe, pictures[1:])  # judged on crops that it was not fitted on
+    other = calibration(net, checkpoint.recipe, pictures[1:])["body"]  # judged on crops that it was not fitted on
     cells = torch.cat(other.cells)
 
     def error(quantized: FrameNet) -> float:
@@ -54,7 +54,7 @@ def test_compensated_rounding_beats_rounding_to_the_nearest(pictures: list[Frame
             return float((quantized.body(cells) - net.body(cells)).square().mean())
 
     nearest, compensated = quantize_net(net, ranges), quantize_net(net, ranges)
-    compensate(compensated, net, measured)
+    compensate(compensated.body, net.body, measured)
     assert error(compensated) < 0.6 * error(nearest)
     layers = [m for m in compensated.body.modules() if isinstance(m, QuantizedConv2d)]
     assert len(layers) == 7

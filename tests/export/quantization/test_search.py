@@ -143,7 +143,7 @@ def test_float_layers_between_quantizers_stay_in_float(pictures: list[Frame]) ->
     # Newer ONNX Runtimes round the weights of any convolution between DequantizeLinear and QuantizeLinear.
     checkpoint = load_checkpoint(SHIPPED)
     net = checkpoint.frame_net()
-    ranges = percentile_ranges(net.body, calibration(net, checkpoint.recipe, pictures).cells)
+    ranges = percentile_ranges(net.body, calibration(net, checkpoint.recipe, pictures)["body"].cells)
     for layer in layer_names(net.body):
         mixed = quantize_net(net, replace(ranges, float_layers=(layer,)))
         model = frame_graph(mixed).SerializeToString()

@@ -10,13 +10,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from nitido.batch.journal import NAME
+from nitido.inference.model import load
+from nitido.video.reader import VideoSource
 from support.clips import make_clip, ramp, sound_of
 from support.commands import nitido
-from support.frames import frames_in
+from support.frames import frames_in, noise_frame
+from support.recurrent_models import write_averaging_model
 
 Disk = Callable[[Callable[[], float]], None]
 
@@ -143,3 +147,27 @@ def test_transparency_is_left_out_with_a_line(
     source = make_clip(tmp_path / "a.mov", [np.full((48, 64, 3), 90, np.uint8)], codec="png", pixel_format="rgba")
     run = nitido("denoise", source, "-o", tmp_path / "out.mp4", "--model", tiny_models["denoise"])
     assert run.returncode == 0 and f"{tmp_path / 'out.mp4'}: left out: transparency" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_recurrent_model_remembers_along_a_video_and_not_along_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    model = load(write_averaging_model(tmp_path / "memory.onnx"), "cpu")
+    make_clip(tmp_path / "in.mkv", [noise_frame(48, 64) // 2 + np.uint8(8 * n) for n in range(5)])
+    with VideoSource(tmp_path / "in.mkv") as source:
+        frames = [np.ascontiguousarray(frame) for frame in source]
+    run = nitido("denoise", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--model", model.path, "--codec", "ffv1")
+    assert run.returncode == 0, run.stderr
+    with VideoSource(tmp_path / "out.mkv") as source:
+        results = list(source)
+    gaps = [np.abs(a.astype(int) - b).mean() for a, b in zip(results, model.stream(frames), strict=True)]
+    assert max(gaps) < 2  # of the way to 4:4:4 and back
+    assert np.abs(results[-1].astype(int) - frames[-1]).mean() > 8
+
+    (tmp_path / "pictures").mkdir()
+    for number, frame in enumerate(frames):
+        cv2.imwrite(str(tmp_path / "pictures" / f"{number}.png"), frame)
+    run = nitido("denoise", tmp_path / "pictures", "-o", tmp_path / "out", "--model", model.path)
+    assert run.returncode == 0, run.stderr
+    for number, frame in enumerate(frames):  # the first of a stream comes out as it is
+        assert np.array_equal(cv2.imread(str(tmp_path / "out" / f"{number}.png")), frame)

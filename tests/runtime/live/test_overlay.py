@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nitido.live.overlay import compose
@@ -38,3 +40,6 @@ def test_the_status_is_drawn_at_the_top_only_and_fits_any_frame(size: tuple[int,
 def test_the_status_line_says_what_matters() -> None:
     assert STATUS.line() == "24.9 fps  p50 12 ms  p95 20 ms  5 dropped  denoise-n"
     assert STATUS.line().isascii()
+    remembers = replace(STATUS, past=0.834, noise=4.2)
+    assert remembers.line().endswith("denoise-n  noise 4.2  past 83 %") and remembers.line().isascii()
+    assert "past" not in replace(remembers, bypass=True).line()

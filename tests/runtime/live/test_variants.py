@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from nitido.live import variants
 from nitido.live.variants import open_variants, variant_names
+from nitido.model_file.properties import with_properties
 from support.paths import ROOT
 
 RESEARCH = ROOT / "models" / "research"
@@ -63,3 +65,32 @@ def test_variants_of_an_indexed_model_are_its_int8_and_smaller_sizes(
     found = {m.path.stem for m in open_variants("soft-m", "cpu")}
     assert found == {"soft-m", "soft-m.int8", "soft-n", "soft-n.int8"}
     assert {m.path.stem for m in open_variants("soft-m.int8", "cpu")} == {"soft-m.int8", "soft-n.int8"}
+
+
+def test_a_recurrent_model_steps_down_to_models_of_single_frames_that_are_faster(
+    live_model: Path, tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(variants._SINGLE, "soft-live", "soft-camera")
+    rows = []
+    remembering, single = live_model.read_bytes(), tiny_models["denoise"].read_bytes()
+    light = {"nitido.macs_per_pixel": "1.0"}
+    contents = {
+        "soft-live-n": remembering,
+        "soft-live-n.int8": with_properties(remembering, {"nitido.macs_per_pixel": "100.0"}),
+        "soft-camera-s": with_properties(single, {"nitido.macs_per_pixel": "900.0"}),  # slower than the int8 file
+        "soft-camera-n": with_properties(single, {"nitido.macs_per_pixel": "9.0"}),
+        "soft-camera-n.int8": with_properties(single, light),
+        "soft-n": with_properties(single, light),
+    }
+    for name, data in contents.items():
+        (tmp_path / f"{name}.onnx").write_bytes(data)
+        row = {"name": name, "file": f"{name}.onnx", "task": "denoise", "scale": 1, "summary": ""}
+        rows.append({**row, "sha256": hashlib.sha256(data).hexdigest(), "default": False})
+    (tmp_path / "index.json").write_text(json.dumps({"contract": 1, "models": rows}))
+    monkeypatch.setenv("NITIDO_MODELS", str(tmp_path))
+    expected = ["soft-live-n", "soft-live-n.int8", "soft-camera-n", "soft-camera-n.int8"]
+    assert variant_names(open_variants(str(tmp_path / "soft-live-n.onnx"), "cpu")) == expected
+    only_int8 = ["soft-live-n.int8", "soft-camera-n.int8"]
+    assert variant_names(open_variants(str(tmp_path / "soft-live-n.int8.onnx"), "cpu")) == only_int8
+    camera = ["soft-camera-n", "soft-camera-n.int8"]  # never up to a model that remembers
+    assert variant_names(open_variants(str(tmp_path / "soft-camera-n.onnx"), "cpu")) == camera

@@ -44,6 +44,11 @@ def test_keys_change_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     for key in "+++++ ":
         window.press(ord(key), controls)
     assert (controls.bypass, controls.strength) == (False, 1.0)
+    assert controls.past
+    window.press(ord("g"), controls)
+    assert not controls.past
+    window.press(ord("g"), controls)
+    assert controls.past
     window.press(-1, controls)
     assert not controls.stopping
     window.press(27, controls)

@@ -16,6 +16,7 @@ from nitido_train.data.degrade import CAMERAS
 from nitido_train.data.motion import Clip
 from nitido_train.evaluation.metrics import score
 from nitido_train.nets.live import LiveFrameNet
+from nitido_train.nets.live_planes import PlaneLiveNet
 from nitido_train.nets.warp import align_states
 from nitido_train.tensors import to_frames, to_tensor
 
@@ -30,7 +31,7 @@ class Playback:
     Noise levels that are not given, or negative, are the mean of all estimates so far, as in the runtime.
     """
 
-    def __init__(self, net: LiveFrameNet, *, align: bool = True) -> None:
+    def __init__(self, net: LiveFrameNet | PlaneLiveNet, *, align: bool = True) -> None:
         self._net, self._align = net, align
         self._states: tuple[Tensor, ...] | None = None
         self._shown: list[Frame] = []

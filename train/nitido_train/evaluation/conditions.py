@@ -70,7 +70,7 @@ class Condition:
         """The upper left corner of one frame in ``every``, ``side`` clean pixels wide and high: enough to rank."""
 
         def cut(frames: list[Frame], side: int) -> list[Frame]:
-            return [frame[:side, :side] for frame in frames[::every]]
+            return [frame[..., :side, :side, :] for frame in frames[::every]]
 
         return replace(self, given=cut(self.given, side // self.scale), clean=cut(self.clean, side))
 

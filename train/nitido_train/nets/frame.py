@@ -26,10 +26,12 @@ class FrameNet(nn.Module):
 
     states: what a recurrent network carries from frame to frame.
     takes_level: whether it may be given the noise level, and estimates it otherwise.
+    quantized_parts: names of the modules that compute in 8 bits once it is quantized.
     """
 
     states: tuple[StateSpec, ...] = ()
     takes_level = False
+    quantized_parts: tuple[str, ...] = ("body",)
 
     def __init__(self, body: nn.Module, *, cell: int, scale: int = 1, coarsest: int = 1) -> None:
         """coarsest: width and height in cells of a position on the body's coarsest grid."""

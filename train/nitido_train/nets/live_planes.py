@@ -4,7 +4,8 @@ What the stacks compute in 8 bits is what lies between their inputs and outputs,
 
 * The noise level of each place is four channels of the body's input, as in :mod:`nitido_train.nets.planes`.
 * All inputs lie within -0.5..0.5 wherever they matter, so that one scale, that of a frame's bytes, fits them.
-* Widths are padded with zeros to multiples of eight, and outputs to sixteen.
+* The gate's first layer takes pixels: its taps are as large as a cell, so that nothing has to be rearranged for it.
+* Outputs are padded with zeros to sixteen.
 * The body's logits are scaled down to the range of its corrections, with which they share a scale.
 
 The fusion works on pixels instead of cells, which is the same and takes fewer passes.
@@ -27,7 +28,7 @@ from nitido_train.nets.live import BODY_INPUTS, CELL, DEPTH, GATE_INPUTS, LOGIT_
 from nitido_train.nets.planes import PLANES, PlaneStack, plane_stack, plane_values
 
 HALVED = 0.5  # what the gate's level and weight are multiplied with
-BODY_WIDTH, GATE_WIDTH, OUTPUTS = 40, 40, 16
+BODY_WIDTH, OUTPUTS = 40, 16
 
 
 class Stack(nn.Module):
@@ -46,13 +47,14 @@ class Stack(nn.Module):
 class PlaneLiveNet(FrameNet):
     """Computes what the network that it is made of computes, and is written into a file.
 
-    gate: N×40×h×w → N×16×(h/2)×(w/2), of which four channels count.
+    gate: pixels N×12×H×W → N×16×(h/2)×(w/2), of which four channels count.
     body: N×40×h×w → N×16×h×w, cells of four channels: a correction of the mean and, divided by ``logit_scale``, the
     logit of how much of the last result is mixed in.
     """
 
     states = LiveFrameNet.states
     takes_level = True
+    quantized_parts = ("gate", "body")
     logit_scale: Tensor
 
     def __init__(self, net: LiveFrameNet, logit_scale: float = 1.0) -> None:
@@ -63,12 +65,23 @@ class PlaneLiveNet(FrameNet):
         self.estimator = plain.estimator
         self.register_buffer("logit_scale", torch.tensor(logit_scale))
 
+    @torch.no_grad()
+    def scale_logits(self, scale: float) -> None:
+        """Changes ``logit_scale``, and the body's last layer with it."""
+        last = cast(nn.Conv2d, self.body.convs[-1])  # pyright: ignore[reportIndexIssue, reportArgumentType]
+        for values in (last.weight, cast(Tensor, last.bias)):
+            values[3::4] *= self.logit_scale / scale
+        self.logit_scale.fill_(scale)
+
+    def estimate(self, frames: Tensor) -> Tensor:
+        """As :meth:`LiveFrameNet.estimate`."""
+        return self.estimator(_cells(frames))
+
     def gate_input(self, frames: Tensor, picture: Tensor, mean: Tensor, weight: Tensor, log_level: Tensor) -> Tensor:
         """What :attr:`gate` is given."""
         level = torch.stack([log_level.exp() / HIGHEST, log_level / math.log(HIGHEST)], 1)
-        planes = torch.cat([level[:, :, None, None].expand(-1, -1, *weight.shape[2:]), weight], 1)
-        parts = [_cells(torch.cat([frames, picture - frames, mean - frames], 1)), HALVED * planes]
-        return F.pad(torch.cat(parts, 1), (0, 0, 0, 0, 0, GATE_WIDTH - GATE_INPUTS))
+        levels = level[:, :, None, None].expand(-1, -1, *frames.shape[2:])
+        return torch.cat([frames, picture - frames, mean - frames, HALVED * levels, HALVED * _fine(weight)], 1)
 
     def body_input(self, mean: Tensor, old: Tensor, off: Tensor, log_level: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """What :attr:`body` is given. off: the mean's difference from the frame. log_level: of each cell, N×1×h×w."""
@@ -83,7 +96,7 @@ class PlaneLiveNet(FrameNet):
             n, _, h, w = frames.shape
             states = [frames.new_zeros(n, s.channels, h // s.grid, w // s.grid) for s in self.states]
         picture, weight, mean = states
-        log_level = self.estimator(space_to_depth(frames, CELL))
+        log_level = self.estimate(frames)
         if level is not None:
             log_level = torch.where(level < 0, log_level, level.clamp(LOWEST, HIGHEST).log())
         past = (2 * weight).clamp(max=1)
@@ -117,13 +130,24 @@ def _body(body: nn.Module, logit_scale: float) -> PlaneStack:
 
 @torch.no_grad()
 def _gate(convs: Sequence[nn.Conv2d]) -> Stack:
-    first = _rewired(convs[0], [*_joined(3), *range(3 * DEPTH, GATE_INPUTS)], GATE_WIDTH)
-    first.weight[:, 3 * DEPTH :] /= HALVED
-    last = convs[-1]
+    first, last = _on_pixels(convs[0]), convs[-1]
     wide = nn.Conv2d(last.in_channels, OUTPUTS, cast(tuple[int, int], last.kernel_size), padding=1)
     for mine, its in ((wide.weight, last.weight), (wide.bias, last.bias)):
         cast(Tensor, mine).zero_()[: last.out_channels] = cast(Tensor, its)
     return Stack([first, *convs[1:-1], wide]).requires_grad_(False)
+
+
+def _on_pixels(conv: nn.Conv2d) -> nn.Conv2d:
+    """The gate's first convolution, which takes cells, as one that takes pixels: its taps are as large as a cell."""
+    outputs, size, planes = conv.out_channels, conv.kernel_size[0], GATE_INPUTS - 3 * DEPTH
+    wide = nn.Conv2d(9 + planes, outputs, CELL * size, CELL * cast(int, conv.stride[0]), padding=CELL * (size // 2))
+    cells = conv.weight[:, : 3 * DEPTH].unflatten(1, (3, CELL, CELL, 3))  # O part row column colour k k
+    taps = cells.permute(0, 1, 4, 5, 2, 6, 3)  # O part colour k row k column
+    wide.weight[:, :9] = taps.reshape(outputs, 9, CELL * size, CELL * size)
+    # A plane has one value for all pixels of a cell.
+    wide.weight[:, 9:] = _fine(conv.weight[:, 3 * DEPTH :]) / (PIXELS * HALVED)
+    cast(Tensor, wide.bias).copy_(cast(Tensor, conv.bias))
+    return wide
 
 
 def _joined(parts: int) -> list[int]:

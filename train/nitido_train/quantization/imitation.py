@@ -15,8 +15,11 @@ from torch import fx, nn
 
 from nitido.errors import CheckpointError
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.live import LiveFrameNet
+from nitido_train.nets.live_planes import PlaneLiveNet
 from nitido_train.nets.planes import in_planes
 from nitido_train.quantization.layers import ActivationQuantizer, QuantizedConv2d
+from nitido_train.quantization.parts import part_of, parts_of, prefix_of
 from nitido_train.quantization.ranges import Quantization
 from nitido_train.quantization.tracing import is_integer_layer, is_quantized, plainly_traced
 from nitido_train.tensors import ZERO_POINT
@@ -65,15 +68,26 @@ def quantize_body(body: nn.Module, quantization: Quantization) -> fx.GraphModule
 
 def quantize_net(net: FrameNet, quantization: Quantization) -> FrameNet:
     """A copy of a frame network with a quantized body."""
-    plain = in_planes(net)
-    plain.body = quantize_body(plain.body, quantization)
+    plain = as_quantized(net)
+    for part, body in parts_of(plain).items():
+        setattr(plain, part, quantize_body(body, part_of(quantization, prefix_of(plain, part))))
     return plain
+
+
+def as_quantized(net: FrameNet) -> FrameNet:
+    """The network in the form in which it is quantized: collapsed, noise levels among its channels."""
+    return PlaneLiveNet(net) if isinstance(net, LiveFrameNet) else in_planes(net)
 
 
 def unquantized(net: FrameNet) -> FrameNet:
     """A copy of a quantized network without its quantizers: the float weights that were trained."""
     plain = copy.deepcopy(net).eval().requires_grad_(False)
-    body = cast(fx.GraphModule, plain.body)
+    for body in parts_of(plain).values():
+        _remove_quantizers(cast(fx.GraphModule, body))
+    return plain
+
+
+def _remove_quantizers(body: fx.GraphModule) -> None:
     for node in list(body.graph.nodes):
         if node.op == "call_module" and isinstance(body.get_submodule(str(node.target)), ActivationQuantizer):
             node.replace_all_uses_with(node.all_input_nodes[0])
@@ -84,4 +98,3 @@ def unquantized(net: FrameNet) -> FrameNet:
             setattr(body.get_submodule(parent), own, module.conv)
     body.delete_all_unused_submodules()
     body.recompile()
-    return plain

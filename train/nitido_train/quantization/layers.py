@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 WEIGHT_LIMIT = 127
+BIAS_LIMIT = 2.0**30
 PAIR_LIMIT = 128  # of two neighbouring weights: 255 · 128 is the most that fits into 16 bits
 
 
@@ -63,7 +64,10 @@ class QuantizedConv2d(nn.Module):
         pairs = F.pad(rows, (0, rows.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # O n; opposite signs cannot overflow
         # Below the limits, as each weight of a pair may be rounded up and then moved one step more.
         largest = torch.maximum(rows.abs().amax(1) / (WEIGHT_LIMIT - 1), pairs.abs().amax(1) / (PAIR_LIMIT - 3))
-        return largest.clamp_min(1e-8 / WEIGHT_LIMIT)
+        # The bias has to fit into 32 bits, in steps of this times the input's.
+        bias = cast(Tensor, self.conv.bias).detach().to(rows.dtype)
+        smallest = bias.abs() / (self.input_scale * BIAS_LIMIT)
+        return torch.maximum(largest, smallest).clamp_min(1e-8 / WEIGHT_LIMIT)
 
     def settle(self, integers: Tensor, scale: Tensor) -> None:
         """Fixes the integers O×I×k×k (int8) and scales O (float32), instead of rounding them from the float weights."""

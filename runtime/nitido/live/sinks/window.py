@@ -17,7 +17,7 @@ from nitido.live.overlay import compose
 from nitido.live.state import Controls, Shot, Status
 from nitido.system.machine import Display, find_display
 
-KEYS = "q or Esc: quit, space: bypass, v: split, s: snapshot, + and -: strength"
+KEYS = "q or Esc: quit, space: bypass, v: split, g: past on and off, s: snapshot, + and -: strength"
 _log = logging.getLogger(__name__)
 _TRIAL = "import cv2; cv2.namedWindow('nitido'); cv2.pollKey(); cv2.destroyAllWindows()"
 _PATIENCE = 15.0
@@ -73,6 +73,8 @@ class WindowSink:
             controls.bypass = not controls.bypass
         elif name == "v":
             controls.split = not controls.split
+        elif name == "g":
+            controls.past = not controls.past
         elif name in ("+", "="):
             controls.change_strength(0.1)
         elif name == "-":

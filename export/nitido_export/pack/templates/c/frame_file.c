@@ -69,6 +69,8 @@ static int64_t header_number(const uint8_t *bytes, size_t size, size_t *at) {
   return value;
 }
 
+size_t frame_size(const struct frame *frame) { return (size_t)(3 * frame->width * frame->height); }
+
 bool read_frame(const char *path, int64_t width, int64_t height, struct frame *frame) {
   uint8_t *bytes;
   size_t size, start = 0;
@@ -91,10 +93,11 @@ bool read_frame(const char *path, int64_t width, int64_t height, struct frame *f
   }
   uint64_t expected = 3 * (uint64_t)frame->width * (uint64_t)frame->height;
   uint64_t found = start <= size ? size - start : 0;
-  if (found != expected)
+  frame->count = ppm ? 1 : (int64_t)(found / expected);
+  if (found < expected || found != expected * (uint64_t)frame->count)
     return fail("%s: a frame of %dx%d has %llu bytes, found %llu; %s", path, (int)frame->width, (int)frame->height,
                 (unsigned long long)expected, (unsigned long long)found, ppm ? "write it again" : "check --size");
-  memmove(bytes, bytes + start, (size_t)expected);
+  memmove(bytes, bytes + start, (size_t)found);
   if (ppm) swap_red_and_blue(frame);
   return true;
 }
@@ -109,7 +112,7 @@ bool write_frame(const char *path, bool ppm, struct frame *frame) {
   if (file == NULL) {
     fail("cannot write %s: %s", path, strerror(errno));
   } else {
-    size_t size = (size_t)(3 * frame->width * frame->height);
+    size_t size = frame_size(frame) * (size_t)frame->count;
     if (ppm) {
       swap_red_and_blue(frame);
       fprintf(file, "P6\n%d %d\n255\n", (int)frame->width, (int)frame->height);

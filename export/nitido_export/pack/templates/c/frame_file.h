@@ -1,4 +1,4 @@
-/* Frames in files: a binary PPM (P6, 8 bits) or one raw BGR24 frame. */
+/* Frames in files: a binary PPM (P6, 8 bits), or raw BGR24 frames one after the other. */
 #ifndef NITIDO_FRAME_FILE_H
 #define NITIDO_FRAME_FILE_H
 
@@ -10,7 +10,11 @@
 struct frame {
   uint8_t *pixels;
   int64_t width, height;
+  int64_t count; /* frames of this size, one after the other */
 };
+
+/* Bytes of one of them. */
+size_t frame_size(const struct frame *frame);
 
 /* Prints one line on stderr; returns false, so that a caller can `return fail(...)`. */
 bool fail(const char *format, ...);
@@ -18,7 +22,7 @@ bool fail(const char *format, ...);
 /* The whole file, for the caller to free. */
 bool read_file(const char *path, uint8_t **bytes, size_t *size);
 
-/* Reads a raw frame of the given size, or a PPM when the width is 0. The caller frees `frame->pixels`, also after a
+/* Reads raw frames of the given size, or a PPM when the width is 0. The caller frees `frame->pixels`, also after a
  * failure. */
 bool read_frame(const char *path, int64_t width, int64_t height, struct frame *frame);
 

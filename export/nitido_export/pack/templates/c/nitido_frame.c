@@ -1,7 +1,8 @@
-/* Runs a Nítido model on one frame, with nothing but C11 and the ONNX Runtime C API.
+/* Runs a Nítido model on frames, with nothing but C11 and the ONNX Runtime C API.
  *
  *   nitido-frame MODEL IN.ppm OUT.ppm                  a binary PPM (P6, 8 bits)
- *   nitido-frame MODEL IN.bgr OUT.bgr --size 640x480   one raw BGR24 frame, as OpenCV and V4L2 lay it out
+ *   nitido-frame MODEL IN.bgr OUT.bgr --size 640x480   raw BGR24, as OpenCV and V4L2 lay it out: one frame, or
+ *                                                      several of a video one after the other
  *
  * MODEL is an .onnx file, or an .ort file for a minimal build. The output is as many times larger as the model
  * enlarges; it is written beside OUT and renamed, so OUT is there complete or not at all.
@@ -23,6 +24,7 @@
 #include <onnxruntime_c_api.h>
 
 #include "frame_file.h"
+#include "states.h"
 
 /* Everything called here is older than API 17, so that is what is asked for: the program then also runs with
  * libraries older than the headers it was built with. Models need ONNX Runtime 1.17 themselves. */
@@ -43,21 +45,6 @@ struct options {
   bool has_strength, has_noise;
   int threads; /* 0: the library decides */
 };
-
-struct runtime {
-  const OrtApi *api;
-  OrtEnv *env;
-  OrtSession *session;
-};
-
-/* Reports and frees a failed status; true when there is none. */
-static bool ok(const OrtApi *api, OrtStatus *status, const char *doing) {
-  if (status == NULL) return true;
-  const char *message = api->GetErrorMessage(status);
-  fail("%s: %.*s", doing, (int)strcspn(message, "\n"), message);
-  api->ReleaseStatus(status);
-  return false;
-}
 
 static bool open_api(struct runtime *rt) {
   const OrtApiBase *base = OrtGetApiBase();
@@ -146,17 +133,18 @@ static bool view_image(const struct runtime *rt, OrtValue *image, struct frame *
     return fail("the model returned no picture (uint8 1 x H x W x 3); is it a Nitido image model?");
   void *data;
   if (!ok(api, api->GetTensorMutableData(image, &data), "cannot read the output")) return false;
-  *frame = (struct frame){data, shape[2], shape[1]};
+  *frame = (struct frame){data, shape[2], shape[1], 1};
   return true;
 }
 
-/* Feeds the frame; on success `*image` owns the result. `*milliseconds` is the time of the run alone. */
-static bool run_model(const struct runtime *rt, const struct options *options, struct frame *frame, OrtValue **image,
-                      double *milliseconds) {
+/* Feeds one frame and the states, which are replaced by those after it; on success `*image` owns the result. The time
+ * of the run alone is added to `*milliseconds`. */
+static bool run_model(const struct runtime *rt, const struct options *options, struct frame *frame,
+                      struct states *states, OrtValue **image, double *milliseconds) {
   const OrtApi *api = rt->api;
-  const char *inputs[3] = {"frame"}, *outputs[] = {"image"};
+  const char *inputs[3 + MOST_STATES] = {"frame"}, *outputs[1 + MOST_STATES] = {"image"};
   const int64_t shape[] = {1, frame->height, frame->width, 3};
-  OrtValue *values[3] = {NULL, NULL, NULL};
+  OrtValue *values[3 + MOST_STATES] = {NULL}, *results[1 + MOST_STATES] = {NULL};
   OrtMemoryInfo *memory = NULL;
   float numbers[3];
   size_t bytes = (size_t)(3 * frame->width * frame->height), count = 1;
@@ -177,15 +165,27 @@ static bool run_model(const struct runtime *rt, const struct options *options, s
     done = ok(api, api->CreateTensorWithDataAsOrtValue(memory, &numbers[i], sizeof numbers[i], shape, 0,
                                                        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &values[i]),
               "cannot wrap a number");
+  done = done && begin_states(rt, states, frame->width, frame->height);
+  for (size_t i = 0; done && i < states->count; i++) {
+    inputs[count + i] = states->items[i].in;
+    values[count + i] = states->items[i].value;
+    outputs[1 + i] = states->items[i].out;
+  }
   if (done) {
     struct timespec began, ended;
     timespec_get(&began, TIME_UTC);
-    done = ok(api, api->Run(rt->session, NULL, inputs, (const OrtValue *const *)values, count, outputs, 1, image),
+    done = ok(api, api->Run(rt->session, NULL, inputs, (const OrtValue *const *)values, count + states->count, outputs,
+                            1 + states->count, results),
               "cannot run the model");
     timespec_get(&ended, TIME_UTC);
-    *milliseconds = 1e3 * (double)(ended.tv_sec - began.tv_sec) + 1e-6 * (double)(ended.tv_nsec - began.tv_nsec);
+    *milliseconds += 1e3 * (double)(ended.tv_sec - began.tv_sec) + 1e-6 * (double)(ended.tv_nsec - began.tv_nsec);
   }
-  for (int i = 0; i < 3; i++)
+  if (done) {
+    *image = results[0];
+    forget_states(rt, states);
+    for (size_t i = 0; i < states->count; i++) states->items[i].value = results[1 + i];
+  }
+  for (size_t i = 0; i < count; i++)
     if (values[i] != NULL) api->ReleaseValue(values[i]);
   if (memory != NULL) api->ReleaseMemoryInfo(memory);
   return done;
@@ -193,15 +193,17 @@ static bool run_model(const struct runtime *rt, const struct options *options, s
 
 /* One level is what sums in another order, on another processor, can move a byte. */
 static bool compare(const struct options *options, const struct frame *result) {
-  struct frame expected = {NULL, 0, 0};
+  struct frame expected = {NULL, 0, 0, 0};
   bool raw = options->width != 0;
   bool same = read_frame(options->expected, raw ? result->width : 0, raw ? result->height : 0, &expected);
   if (same && (expected.width != result->width || expected.height != result->height)) {
     same = fail("%s has %dx%d pixels, the output %dx%d", options->expected, (int)expected.width, (int)expected.height,
                 (int)result->width, (int)result->height);
+  } else if (same && expected.count != result->count) {
+    same = fail("%s has %d frames, the output %d", options->expected, (int)expected.count, (int)result->count);
   } else if (same) {
     int worst = 0;
-    size_t size = (size_t)(3 * result->width * result->height);
+    size_t size = frame_size(result) * (size_t)result->count;
     for (size_t i = 0; i < size; i++) {
       int difference = abs((int)result->pixels[i] - (int)expected.pixels[i]);
       if (difference > worst) worst = difference;
@@ -213,22 +215,46 @@ static bool compare(const struct options *options, const struct frame *result) {
   return same;
 }
 
+/* Runs the model on each frame in turn and collects the results, which the caller frees. */
+static bool restore(const struct runtime *rt, const struct options *options, const struct frame *frames,
+                    struct states *states, struct frame *results, double *milliseconds) {
+  size_t size = frame_size(frames);
+  for (int64_t n = 0; n < frames->count; n++) {
+    struct frame one = {frames->pixels + (size_t)n * size, frames->width, frames->height, 1}, seen;
+    OrtValue *image = NULL;
+    if (!run_model(rt, options, &one, states, &image, milliseconds)) return false;
+    bool done = view_image(rt, image, &seen);
+    if (done && results->pixels == NULL) {
+      *results = (struct frame){malloc(frame_size(&seen) * (size_t)frames->count), seen.width, seen.height, frames->count};
+      done = results->pixels != NULL || fail("out of memory");
+    }
+    if (done) memcpy(results->pixels + (size_t)n * frame_size(results), seen.pixels, frame_size(results));
+    rt->api->ReleaseValue(image);
+    if (!done) return false;
+  }
+  return true;
+}
+
 static bool process(struct options *options) {
   struct runtime rt = {NULL, NULL, NULL};
-  struct frame frame = {NULL, 0, 0}, result = {NULL, 0, 0};
-  OrtValue *image = NULL;
+  struct states states = {.count = 0};
+  struct frame frames = {NULL, 0, 0, 0}, results = {NULL, 0, 0, 0};
   double milliseconds = 0;
-  bool done = open_api(&rt) && read_frame(options->in, options->width, options->height, &frame) && open_model(&rt, options);
-  done = done && find_settings(&rt, options) && run_model(&rt, options, &frame, &image, &milliseconds) && view_image(&rt, image, &result) &&
-         (options->expected == NULL || compare(options, &result)) &&
-         write_frame(options->out, options->width == 0, &result);
+  bool done = open_api(&rt) && read_frame(options->in, options->width, options->height, &frames) &&
+              open_model(&rt, options) && find_settings(&rt, options) && find_states(&rt, &states) &&
+              restore(&rt, options, &frames, &states, &results, &milliseconds) &&
+              (options->expected == NULL || compare(options, &results)) &&
+              write_frame(options->out, options->width == 0, &results);
   if (done)
-    printf("%s: %dx%d -> %s: %dx%d in %.1f ms (ONNX Runtime %s)\n", options->in, (int)frame.width, (int)frame.height,
-           options->out, (int)result.width, (int)result.height, milliseconds, OrtGetApiBase()->GetVersionString());
-  if (image != NULL) rt.api->ReleaseValue(image);
-  if (rt.session != NULL) rt.api->ReleaseSession(rt.session);
+    printf("%s: %dx%d -> %s: %dx%d in %.1f ms (ONNX Runtime %s)\n", options->in, (int)frames.width, (int)frames.height,
+           options->out, (int)results.width, (int)results.height, milliseconds, OrtGetApiBase()->GetVersionString());
+  if (rt.session != NULL) {
+    forget_states(&rt, &states);
+    rt.api->ReleaseSession(rt.session);
+  }
   if (rt.env != NULL) rt.api->ReleaseEnv(rt.env);
-  free(frame.pixels);
+  free(frames.pixels);
+  free(results.pixels);
   return done;
 }
 
