@@ -16,9 +16,11 @@ from nitido.frames import Frame
 from nitido.video.formats import SUFFIXES as VIDEO_SUFFIXES
 from nitido.video.reader import VideoSource
 from nitido_train.data.clip_noise import ClipNoise
+from nitido_train.data.degrade import compress_at
+from nitido_train.data.developed import SOFTNESS, soften_colour
 from nitido_train.data.motion import Clip, moving_clip, with_other_light
 from nitido_train.data.pictures import SUFFIXES, PictureStore
-from nitido_train.recipe.schema import Recipe
+from nitido_train.recipe.schema import DataRecipe, Recipe
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +112,7 @@ class ClipStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
             target = self._clips.cut(asked.length, side, rng)
         else:
             target = moving_clip(self._pictures.draw, asked.length, side, rng)
+        target = _delivered(target, recipe.data, rng)
         if rng.random() < LIGHTS:
             target = with_other_light(target, rng)
         noise = ClipNoise.draw(recipe.noise, rng)
@@ -119,6 +122,16 @@ class ClipStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
 
 def _with(paths: Sequence[Path], suffixes: Collection[str]) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in suffixes]
+
+
+def _delivered(clip: Clip, data: DataRecipe, rng: np.random.Generator) -> Clip:
+    """The clip as cameras and codecs deliver it: a share with soft colour, a share as JPEG, whose grid stays."""
+    soft = float(rng.uniform(*SOFTNESS)) if rng.random() < data.soft_colour else 0.0
+    jpeg = rng.random() < data.jpeg
+    quality = int(rng.integers(data.jpeg_quality[0], data.jpeg_quality[1] + 1))
+    top, left = (int(n) for n in rng.integers(0, 16, 2))
+    frames = [soften_colour(frame, soft) if soft else frame for frame in clip]
+    return np.stack([compress_at(frame, quality, top, left) if jpeg else frame for frame in frames])
 
 
 def _turned(clip: Clip, rng: np.random.Generator) -> Clip:

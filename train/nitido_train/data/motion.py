@@ -23,6 +23,7 @@ STATIC, SHAKE, PAN = 0.35, 0.2, 0.25  # shares of cameras that stand still, shak
 OBJECTS = 0.45  # share of clips in which something moves before the picture
 CUTS = 0.08  # share of clips with a cut
 SCALES = (0.4, 2.0)  # pixels of the picture per pixel of the clip
+SHARP = 0.5  # share of clips with a pixel of the picture for each of theirs, so that they are as sharp
 FASTEST = 8.0  # pixels per frame
 
 
@@ -85,7 +86,7 @@ def _scene(draw: Draw, length: int, side: int, rng: np.random.Generator) -> Clip
 
 def _ground(picture: Frame, side: int, rng: np.random.Generator) -> tuple[Frame, float]:
     """(a part of the picture that is large enough for most motion, its pixels per pixel of the clip)."""
-    scale = float(np.exp(rng.uniform(*np.log(SCALES))))
+    scale = 1.0 if rng.random() < SHARP else float(np.exp(rng.uniform(*np.log(SCALES))))
     height, width = picture.shape[:2]
     wanted = [min(n, round(2 * side * scale)) for n in (height, width)]
     top, left = (int(rng.integers(n - w + 1)) for n, w in zip((height, width), wanted, strict=True))
