@@ -101,7 +101,7 @@ def test_levels_along_a_clip_are_averaged() -> None:
     seen: list[float] = []
     net.register_forward_pre_hook(lambda _module, args: seen.append(float(args[2])))
     play = Playback(net)
-    estimates = [float(net.estimate(to_tensor(torch.from_numpy(given[:, t])))) for t in range(2)]
+    estimates = [float(net.estimate(to_tensor(torch.from_numpy(given[:, t]))).detach()) for t in range(2)]
     for t in range(2):
         play(given[:, t])
     assert seen == pytest.approx([np.exp(estimates[0]), np.exp(np.mean(estimates))], rel=1e-5)

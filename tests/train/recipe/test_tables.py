@@ -83,7 +83,7 @@ def _holds(whole: Any, part: Any) -> bool:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stepz": 1}, "unknown key 'stepz' in the recipe; known here: blots, data, latent, name"),
+        ({"stepz": 1}, "unknown key 'stepz' in the recipe; known here: blots, clips, data, latent, name"),
         (
             {"net": {"kind": "denoiser", "optoins": {}}},
             "unknown key 'net.optoins' in the recipe; known here: kind, opt",
