@@ -28,7 +28,7 @@ from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import stop_on_signal
 from nitido.video.formats import QUALITY, Encoding
 
-MODEL = "denoise"  # where --model does not say
+MODEL = "denoise-live-n.int8"  # where --model does not say
 
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")
@@ -38,7 +38,7 @@ MODEL = "denoise"  # where --model does not say
     type=FRAME_MODEL,
     default=MODEL,
     show_default=True,
-    help="Model name or .onnx file; for cameras denoise-camera-n or -s.",
+    help="Model name or .onnx file. On a GPU denoise-live-n; frame by frame denoise-camera-n, -s or -m.",
 )
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
 @frames_options
