@@ -26,15 +26,32 @@ def array(packed):
     raw = zlib.decompress(base64.b64decode(packed["data"]))
     return numpy.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
 
+def blank(session, metadata, frame):
+    multiple, height, width = json.loads(metadata["nitido.multiple"]), frame.shape[1], frame.shape[2]
+    return {
+        "state_in_" + state["name"]: numpy.zeros(
+            (len(frame), state["channels"])
+            + tuple(-(-side // multiple) * multiple // state["grid"] for side in (height, width)),
+            numpy.float32,
+        )
+        for state in json.loads(metadata.get("nitido.states", "[]"))
+    }
+
 found = {}
 for path in sys.argv[1:]:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     allowed = json.loads(metadata["nitido.certificate"])
-    worst = mean = 0.0
+    worst, mean, states = 0.0, 0.0, {}
+    names = [output.name for output in session.get_outputs()]
     for vector in json.loads(metadata["nitido.vectors"]):
-        outputs = session.run(list(vector["outputs"]), {k: array(v) for k, v in vector["inputs"].items()})
-        for name, value in zip(vector["outputs"], outputs):
+        given = {k: array(v) for k, v in vector["inputs"].items()}
+        if "frame" in given and not vector.get("follows"):
+            states = blank(session, metadata, given["frame"])
+        outputs = dict(zip(names, session.run(names, {**given, **states})))
+        states = {name: outputs[name.replace("_in_", "_out_")] for name in states}
+        for name in vector["outputs"]:
+            value = outputs[name]
             gap = numpy.abs(array(vector["outputs"][name]).astype(float) - value)
             worst, mean = max(worst, gap.max()), max(mean, gap.mean())
     found[path] = [worst, allowed["tolerance"], mean, allowed["mean_tolerance"]]

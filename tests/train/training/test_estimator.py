@@ -34,8 +34,15 @@ def test_errors_between_tried_levels_are_interpolated() -> None:
         torch.tensor([[4.0, 2.0, 4.0], [1.0, 2.0, 4.0]]),
         torch.ones(2),
     )
-    assert torch.allclose(trials.log_errors(torch.tensor([2.0, 1.0]).log()).exp(), torch.tensor([2.0, 1.0]), rtol=1e-3)
-    assert trials.lost(torch.tensor([4.0, 1.0]).log()) == pytest.approx(3.01, abs=0.05)
+    evened = torch.tensor([2.0**2 + fitting.EVEN, 1.0 + fitting.EVEN]).sqrt()
+    assert torch.allclose(trials.log_errors(torch.tensor([2.0, 1.0]).log()).exp(), evened, rtol=1e-3)
+    # The first loses 10·log10(16.25 / 4.25) dB, the second nothing.
+    assert trials.lost(torch.tensor([4.0, 1.0]).log()) == pytest.approx(2.91, abs=0.05)
+
+
+def test_frames_restored_without_an_error_are_no_reason_for_nan() -> None:
+    trials = Trials(torch.tensor([1.0, 2.0]), torch.zeros(1, 28), torch.tensor([[0.0, 0.0]]), torch.ones(1))
+    assert trials.lost(torch.tensor([1.5]).log()) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_the_estimator_learns_which_level_is_best(monkeypatch: pytest.MonkeyPatch) -> None:
