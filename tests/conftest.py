@@ -48,28 +48,25 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def level_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A denoiser with random weights that is given the noise level, or estimates it, exported."""
-    pytest.importorskip("torch")
-    pytest.importorskip("onnx")
-    from nitido_export.draft import ReleaseInfo
-    from nitido_export.export import export_float
-    from support.tiny_models import random_level_checkpoint
-
-    path = tmp_path_factory.mktemp("models") / "level.onnx"
-    export_float(random_level_checkpoint(), path, ReleaseInfo("none", "none"))
-    return path
+    return _exported("level", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def live_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recurrent denoiser with random weights, exported."""
+    return _exported("live", tmp_path_factory)
+
+
+def _exported(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
     from nitido_export.draft import ReleaseInfo
     from nitido_export.export import export_float
-    from support.tiny_models import random_live_checkpoint
+    from support.tiny_models import random_level_checkpoint, random_live_checkpoint
 
-    path = tmp_path_factory.mktemp("models") / "live.onnx"
-    export_float(random_live_checkpoint(), path, ReleaseInfo("none", "none"))
+    made = {"level": random_level_checkpoint, "live": random_live_checkpoint}[kind]()
+    path = tmp_path_factory.mktemp("models") / f"{kind}.onnx"
+    export_float(made, path, ReleaseInfo("none", "none"))
     return path
 
 

@@ -46,9 +46,7 @@ def widened(body: nn.Module, depth: int) -> tuple[nn.Module, int]:
     if not name:
         return body, depth
     wide = copy.deepcopy(body)
-    parent, _, own = name.rpartition(".")
-    layer = cast(QuantizedConv2d, wide.get_submodule(name))
-    setattr(wide.get_submodule(parent), own, _with_zeros(layer, missing))
+    _add_zeros(cast(QuantizedConv2d, wide.get_submodule(name)), missing)
     return wide, depth + missing
 
 
@@ -75,16 +73,12 @@ def _last_convolution(body: fx.GraphModule) -> str:
 
 
 @torch.no_grad()
-def _with_zeros(layer: QuantizedConv2d, missing: int) -> QuantizedConv2d:
-    """The layer with ``missing`` more output channels of zeros."""
+def _add_zeros(layer: QuantizedConv2d, missing: int) -> None:
+    """Gives the layer ``missing`` more output channels of zeros."""
     integers, scale = layer.integer_weight()
-    conv = copy.deepcopy(layer.conv)
+    conv, bias = layer.conv, cast(Tensor, layer.conv.bias)
     conv.out_channels += missing
-    conv.weight = nn.Parameter(torch.cat([conv.weight, conv.weight.new_zeros(missing, *conv.weight.shape[1:])]), False)
-    bias = cast(Tensor, conv.bias)
-    conv.bias = nn.Parameter(torch.cat([bias, bias.new_zeros(missing)]), False)
-    wide = QuantizedConv2d(conv, layer.input_scale)
-    more = integers.new_zeros(missing, *integers.shape[1:])
+    conv.weight = nn.Parameter(F.pad(conv.weight, (0, 0, 0, 0, 0, 0, 0, missing)), False)
+    conv.bias = nn.Parameter(F.pad(bias, (0, missing)), False)
     # Any scale is right for zeros.
-    wide.settle(torch.cat([integers, more]), torch.cat([scale, scale[:1].expand(missing)]))
-    return wide
+    layer.settle(F.pad(integers, (0, 0, 0, 0, 0, 0, 0, missing)), torch.cat([scale, scale[:1].expand(missing)]))

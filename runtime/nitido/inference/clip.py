@@ -49,7 +49,7 @@ def restore_clip(
     """Restores the frames of a clip, each with up to ``REACH`` before and after it, uint8 H×W×3 BGR of one size.
 
     Yields them in order; the first comes when ``REACH`` frames more have been drawn. The model is any denoiser,
-    recurrent or not. Options are those of :meth:`nitido.Model.stream`. Takes about five times as long as a stream.
+    recurrent or not. Options are those of :meth:`nitido.Model.stream`. Takes about six times as long as a stream.
     Raises ``FrameMismatch`` for frames of several sizes, a model that enlarges, and what streaming refuses.
     """
     if model.card.scale != 1:
