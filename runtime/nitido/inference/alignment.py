@@ -21,11 +21,11 @@ from nitido.frames import Frame
 Flow = NDArray[np.float32]
 State = NDArray[np.float32]
 
-BLUR = 1.2  # pixels: the new frame is noisy, and both have to be equally sharp
+BLUR = 0.55  # pixels of halved frames: the new frame is noisy, and both have to be equally sharp
 SMALLEST = 32  # pixels: below this width or height DIS has too few scales
 # The flow of a noisy frame is never zero. It is used where it lessens the squared differences between the two frames to
 # this share, over so many blocks around: near by, or in a wider surrounding, so that flat places move with the others.
-BLOCK = 4  # pixels, on which DIS computes
+BLOCK = 2  # pixels of the halved frames, on which DIS computes
 NEAR, NEAR_SHARE = 5, 0.8
 WIDE, WIDE_SHARE = 16, 0.9
 
@@ -41,24 +41,31 @@ def flow_between(last: Frame, frame: Frame) -> Flow:
     Returns float32 H×W×2 (dx, dy) in pixels: what is at (x, y) of ``frame`` was at (x+dx, y+dy) of ``last``. It is
     exactly zero where nothing shows that anything moved.
     """
-    if min(frame.shape[:2]) < SMALLEST:
-        return np.zeros((*frame.shape[:2], 2), np.float32)
-    before, now = _soft_luma(last), _soft_luma(frame)
-    flow = np.asarray(motion_search(*now.shape).calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return np.asarray(cv2.copyTo(flow, _is_better(flow, before, now)), np.float32)
+    height, width = frame.shape[:2]
+    if min(height, width) < SMALLEST:
+        return np.zeros((height, width, 2), np.float32)
+    before, now = _half_luma(last), _half_luma(frame)
+    flow = np.asarray(motion_search(*now.shape, halvings=1).calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    better = _is_better(flow, before, now)
+    if not better.any():
+        return np.zeros((height, width, 2), np.float32)
+    size = width, height
+    whole = cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR)
+    whole *= np.float32(2)
+    return np.asarray(cv2.copyTo(whole, cv2.resize(better, size, interpolation=cv2.INTER_NEAREST)), np.float32)
 
 
 def _is_better(flow: Flow, before: NDArray[np.uint8], now: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Where the flow explains the new frame better than standing still does: H×W, not 0."""
+    """Blocks where the flow explains the new frame better than standing still does: not 0."""
     height, width = now.shape
     sources = flow + places(height, width)
     moved = cv2.remap(before, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    size = width // BLOCK, height // BLOCK
+    size = -(-width // BLOCK), -(-height // BLOCK)
     still, moving = (_squares(now, other, size) for other in (before, moved))
     better = np.zeros(still.shape, np.bool_)
     for window, share in ((NEAR, NEAR_SHARE), (WIDE, WIDE_SHARE)):
         better |= cv2.blur(moving, (window, window)) < share * cv2.blur(still, (window, window))
-    return np.asarray(cv2.resize(better.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return better.view(np.uint8)
 
 
 def _squares(a: cv2.typing.MatLike, b: cv2.typing.MatLike, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -114,15 +121,22 @@ def places(height: int, width: int) -> Flow:
     return found
 
 
-def _soft_luma(frame: Frame) -> NDArray[np.uint8]:
-    return np.asarray(cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (0, 0), BLUR), np.uint8)
+def _half_luma(frame: Frame) -> NDArray[np.uint8]:
+    luma = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    half = cv2.resize(luma, ((luma.shape[1] + 1) // 2, (luma.shape[0] + 1) // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(half, (0, 0), BLUR), np.uint8)
 
 
-def motion_search(height: int, width: int) -> cv2.DISOpticalFlow:
-    """This thread's flow estimator for frames of that size. One must not serve two threads at once, and it keeps the
-    scales that a small frame made it choose, so each size has its own."""
+def motion_search(height: int, width: int, *, halvings: int = 0) -> cv2.DISOpticalFlow:
+    """This thread's flow estimator for frames of that size, which were halved so many times already.
+
+    One must not serve two threads at once, and it keeps the scales that a small frame made it choose, so each size has
+    its own.
+    """
     kept = getattr(_thread, "search", None)
-    if kept is None or kept[0] != (height, width):
-        kept = (height, width), cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    if kept is None or kept[0] != (height, width, halvings):
+        search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        search.setFinestScale(search.getFinestScale() - halvings)
+        kept = (height, width, halvings), search
         _thread.search = kept
     return kept[1]

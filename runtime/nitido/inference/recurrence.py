@@ -6,6 +6,8 @@ The card describes each state: its grid, and whether it may be warped. Zeros mea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,19 +82,27 @@ class RecurrentState:
         flows = [flow_between(old, new) for old, new in zip(last, frames, strict=True)]
         if not any(flow.any() for flow in flows):
             return states
-        moved = dict(states)
-        for spec in self._specs:
-            if spec.warp != "none":
-                each = zip(_on_host(states[spec.taken]), flows, strict=True)
-                parts = [warp_state(state, flow, spec.grid, spec.warp) for state, flow in each]
-                moved[spec.taken] = parts[0][None] if len(parts) == 1 else np.stack(parts)
-        return moved
+
+        def warped(spec: StateSpec) -> NDArray[np.float32]:
+            each = zip(_on_host(states[spec.taken]), flows, strict=True)
+            parts = [warp_state(state, flow, spec.grid, spec.warp) for state, flow in each]
+            return parts[0][None] if len(parts) == 1 else np.stack(parts)
+
+        movable = [spec for spec in self._specs if spec.warp != "none"]
+        moved = _side_by_side().map(warped, movable)
+        return states | {spec.taken: state for spec, state in zip(movable, moved, strict=True)}
 
     def past(self, states: States) -> float | None:
         """How much past is in the picture, 0 to 1: the mean of the state that says it. ``None`` without such a
         state."""
         weight = states.get(f"{IN}_{WEIGHT}")
         return None if weight is None else float(_on_host(weight).mean())
+
+
+@cache
+def _side_by_side() -> ThreadPoolExecutor:
+    """States are warped on two cores. OpenCV's own threads would wait busily for the next frame."""
+    return ThreadPoolExecutor(2, thread_name_prefix="warp")
 
 
 def _on_host(state: Any) -> NDArray[np.float32]:
