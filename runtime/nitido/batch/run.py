@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+from nitido.batch.clip_model import ClipModel
 from nitido.batch.engine import Engine, LocalEngine, Settings
 from nitido.batch.journal import Journal, Producer, State
 from nitido.batch.plan import Job
@@ -28,12 +29,13 @@ class Batch:
         *,
         journal: Journal | None = None,
         engine: Engine | None = None,
+        clips: ClipModel | None = None,
     ) -> None:
         """journal: of the output folder, entered by the caller; what it knows as done is not done again.
-        engine: where pictures are computed; default here."""
-        self.model, self.settings = model, settings or Settings()
+        engine: where pictures are computed; default here. clips: the model of videos; default the same."""
+        self.model, self.settings, self.clips = model, settings or Settings(), clips
         self.journal, self.engine = journal, engine or LocalEngine(model, self.settings)
-        self.producer = producer_of(model, self.settings)
+        self.producer = producer_of(model, self.settings, clips)
 
     def sort(self, jobs: Sequence[Job]) -> list[tuple[Job, State]]:
         """What is to be done with each job. Without a journal every existing result is kept unless settings say to
@@ -59,7 +61,8 @@ class Batch:
 
         The last three are called in the caller's thread. A full disk ends the run, as ``BatchReport.stopped`` says.
         """
-        workers = Workers(self.model, self.settings, self.engine, self.journal, self.producer, stopping)
+        clips = self.clips or (lambda: self.model)
+        workers = Workers(clips, self.settings, self.engine, self.journal, self.producer, stopping)
         return workers.run(jobs, progress, finished, noted)
 
     def _state(self, job: Job) -> State:
@@ -87,14 +90,15 @@ def run_jobs(
     return batch.run(batch.sort(jobs), stopping=stopping, progress=progress, finished=finished)
 
 
-def producer_of(model: Model, settings: Settings) -> Producer:
-    """What the results of a run are told apart by."""
+def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None) -> Producer:
+    """What the results of a run are told apart by. clips: the model of its videos, where that is another one."""
     encoding, video = settings.encoding, settings.video
     asked = {
         "codec": video.codec,
         "video_quality": video.quality,
         "tone_map": settings.tone_map,
         "temporal": settings.temporal,
+        "clips": f"{clips.name}, sha256 {clips.sha256[:12]}" if clips else None,
     }
     return Producer(
         model.card.name,

@@ -47,14 +47,15 @@ class Workers:
 
     def __init__(
         self,
-        model: Model,
+        clips: Callable[[], Model],
         settings: Settings,
         engine: Engine,
         journal: Journal | None,
         producer: Producer,
         stopping: Callable[[], bool],
     ) -> None:
-        self._model, self._settings, self._engine = model, settings, engine
+        """clips: the model of videos."""
+        self._clips, self._settings, self._engine = clips, settings, engine
         self._journal, self._producer, self._asked = journal, producer, stopping
         self._halt = threading.Event()
         self._full = ""
@@ -168,7 +169,7 @@ class Workers:
         if job.is_video:
             from nitido.batch.videos import restore_video  # not loaded for pictures alone
 
-            level = restore_video(self._model, job.source, job.target, self._settings, self._frame_done)
+            level = restore_video(self._clips(), job.source, job.target, self._settings, self._frame_done)
             findings = Findings(noise=level)
             with _as_sink_error(job.target):
                 self._made(job, version, job.target)

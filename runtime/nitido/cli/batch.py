@@ -17,8 +17,10 @@ from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import Stop, importing, quiet_stderr, stop_on_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from nitido.batch.clip_model import ClipModel
     from nitido.batch.engine import Engine, Settings
     from nitido.batch.plan import Job
     from nitido.batch.report import BatchReport
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from nitido.cli.batch_output import BatchOutput
     from nitido.inference.model import Model
     from nitido.system.search import Filter
+
+CLIP_MODEL = "denoise-live-n.int8"  # what videos go through unless a model is chosen
 
 
 @click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{HELP}")
@@ -37,8 +41,8 @@ if TYPE_CHECKING:
     "--model",
     type=model_for("denoise"),
     default="denoise",
-    show_default=True,
-    help="For photos and video denoise-camera-n, -s or -m; for white noise denoise-n, -s or -m; or an .onnx file.",
+    help="For photos denoise-camera-n, -s or -m; for videos denoise-live-n; for white noise denoise-n, -s or -m; or an "
+    ".onnx file.  [default: denoise-camera-n for pictures, denoise-live-n.int8 for videos]",
 )
 def denoise(**given: Any) -> None:
     _carry_out(BatchOptions(**given), "denoise")
@@ -99,6 +103,7 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     if options.strength != 1.0 and not model.has_strength:
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
     settings = _settings(options, model)
+    clips = _clip_model(options, model) if task == "denoise" else None
     shown = BatchOutput(options.quiet, options.verbose, options.as_json)
     level = "ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"
     if piped:
@@ -112,7 +117,7 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
             journal = stack.enter_context(Journal(options.output, readonly=options.dry_run))
         engine: Engine = LocalEngine(model, settings)
         if options.dry_run:
-            planned = Batch(model, settings, journal=journal, engine=engine).sort(jobs)
+            planned = Batch(model, settings, journal=journal, engine=engine, clips=clips).sort(jobs)
             shown.plan(planned, _left_out(options), _links(options))
             return
         stack.enter_context(quiet_stderr())
@@ -122,7 +127,7 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
             engine = stack.enter_context(RayEngine(model, settings, address=options.ray_address))
         stop = stack.enter_context(stop_on_signal())  # after Ray, which has a handler of its own
         began = time.perf_counter()
-        batch = Batch(model, settings, journal=journal, engine=engine)
+        batch = Batch(model, settings, journal=journal, engine=engine, clips=clips)
         report = _watch(batch, options, stop, shown) if options.watch else _run(batch, jobs, stop, shown)
         if options.watch or not report.stopped:  # else the run that goes on tells
             report.left_out, report.links = _left_out(options), _links(options)
@@ -153,6 +158,23 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
         preserve_times=options.preserve_times,
         noise=told_noise(options.noise, options.calibration, model),
     )
+
+
+def _clip_model(options: BatchOptions, model: Model) -> ClipModel | None:
+    """The model for videos where none was chosen: one that remembers the frames before. ``None``: the same as for
+    pictures."""
+    from nitido.batch.clip_model import ClipModel
+    from nitido.inference.model import Model
+    from nitido.model_file import zoo
+
+    known = [entry for entry in zoo.entries() if entry.name == CLIP_MODEL] if options.model == "denoise" else []
+    if not known or known[0].path.parent != model.path.parent:  # there is another model of that name
+        return None
+
+    def opened() -> Model:
+        return Model(zoo.find(CLIP_MODEL), options.device, threads=options.threads, spinning=False)
+
+    return ClipModel(known[0].name, known[0].sha256, opened)
 
 
 def _plan(options: BatchOptions) -> list[Job]:
@@ -189,8 +211,11 @@ def _links(options: BatchOptions) -> list[Path]:
     return linked_folders(options.inputs, _chosen(options), outside=options.output)
 
 
-def _title(batch: Batch) -> str:
-    return f"{batch.model.card.name} on {batch.engine.place}"
+def _title(batch: Batch, jobs: Sequence[Job] = ()) -> str:
+    videos = sum(job.is_video for job in jobs)
+    names = [batch.model.card.name] if batch.clips is None or videos < len(jobs) or not jobs else []
+    names += [batch.clips.name] if batch.clips and videos else []
+    return f"{', '.join(names)} on {batch.engine.place}"
 
 
 def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> BatchReport:
@@ -200,7 +225,8 @@ def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> Batch
 
     planned = batch.sort(jobs)
     shown.begin(planned)
-    with shown.progress(_title(batch), units([job for job, state in planned if state is State.OPEN])) as progress:
+    todo = [job for job, state in planned if state is State.OPEN]
+    with shown.progress(_title(batch, todo), units(todo)) as progress:
         return batch.run(planned, stopping=stop.is_set, progress=progress, finished=shown.finished, noted=shown.noted)
 
 

@@ -96,5 +96,7 @@ strength_option = click.option(
 )
 
 temporal_option = click.option(
-    "--temporal", is_flag=True, help="Videos: restore each frame with those before and after it. Five times slower."
+    "--temporal",
+    is_flag=True,
+    help="Videos: restore each frame with those before and after it. About six times slower.",
 )

@@ -225,6 +225,29 @@ def test_video_keeps_its_frames_and_size_doubles(tiny_models: dict[str, Path], t
     assert not list(tmp_path.glob("*partial*"))
 
 
+def test_videos_go_through_the_model_that_remembers_unless_one_is_chosen(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    with VideoSink(tmp_path / "in" / "clip.mp4", 10) as sink:
+        for _ in range(4):
+            sink.write(noise.normal(120, 12, (64, 96, 3)).clip(0, 255).astype(np.uint8))
+    cv2.imwrite(str(tmp_path / "in" / "photo.png"), noise.integers(0, 255, (48, 64, 3), np.uint8))
+
+    def results(*options: str) -> list[bytes]:
+        out = tmp_path / "-".join(("out", *options))
+        run = nitido("denoise", tmp_path / "in", "-o", out, *options)
+        assert run.returncode == 0, run.stderr
+        return [(out / name).read_bytes() for name in ("clip.mp4", "photo.png")]
+
+    chosen_clip, _ = results("--model", "denoise-live-n.int8")
+    other_clip, chosen_photo = results("--model", "denoise-camera-n")
+    clip, photo = results()
+    assert clip == chosen_clip != other_clip
+    assert photo == chosen_photo
+    again = nitido("denoise", tmp_path / "in", "-o", tmp_path / "out")
+    assert "2 skipped (done before)" in again.stdout
+
+
 def test_a_video_that_breaks_off_is_a_failure(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     whole, cut, out = tmp_path / "whole.mkv", tmp_path / "cut.mkv", tmp_path / "out"
     noise = np.random.default_rng(0)
