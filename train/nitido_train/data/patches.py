@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from nitido.frames import Frame
-from nitido_train.data import defects, degrade, developed
+from nitido_train.data import defects, degrade, developed, shrinking
 from nitido_train.data.measured import Camera
 from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe.schema import DataRecipe, Recipe
@@ -74,7 +74,9 @@ def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) ->
     if recipe.blots is not None:
         return defects.add_defects(target, recipe.blots, rng), target
     if recipe.noise is None:
-        return degrade.shrink(target, recipe.scale), target
+        if recipe.shrink is None:
+            return degrade.shrink(target, recipe.scale), target
+        return shrinking.shrink_as_found(target, recipe.scale, recipe.shrink, rng), target
     noise = recipe.noise
     kind = rng.random()
     if kind >= noise.camera + noise.developed:

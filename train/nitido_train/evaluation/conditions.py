@@ -15,7 +15,7 @@ import numpy as np
 from nitido.calibration.pairs import CLEAN, NOISY
 from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
-from nitido_train.data import defects, degrade, developed
+from nitido_train.data import defects, degrade, developed, shrinking
 from nitido_train.data.pictures import find_pictures, read_frame
 from nitido_train.evaluation.metrics import score
 from nitido_train.recipe.schema import DefectRecipe, Recipe
@@ -112,14 +112,34 @@ def bicubic(scale: int) -> Degradation:
     return Degradation(f"bicubic x{scale}", "y", lambda frame, _: degrade.shrink(frame, scale))
 
 
+def found_shrinking(scale: int) -> list[Degradation]:
+    """Shrinking as programs do it, and JPEG after it. H and W must be multiples of ``scale``."""
+
+    def by(kernel: str, quality: int | None) -> Callable[[Frame, int], Frame]:
+        return lambda frame, _: shrinking.shrink_by(kernel, frame, scale, quality)
+
+    return [
+        Degradation(f"{kernel} x{scale}" + (f", JPEG {quality}" if quality else ""), key, by(kernel, quality))
+        for kernel, quality, key in (
+            ("bicubic", None, "y"),
+            ("area", None, "area"),
+            ("unfiltered cubic", None, "cubic"),
+            ("unfiltered linear", None, "linear"),
+            ("bicubic", 75, "y75"),
+            ("area", 75, "area75"),
+        )
+    ]
+
+
 def conditions(
-    task: str, scale: int, clean: Sequence[Frame], *, cameras: bool = False, drawn: DefectRecipe | None = None
+    task: str, scale: int, clean: Sequence[Frame], *, real: bool = False, drawn: DefectRecipe | None = None
 ) -> list[Condition]:
     """The conditions that models of a task are measured under.
 
-    Denoising: white noise. For a model for ``cameras``, camera noise comes first and white noise is not what it is
-    meant for. Reconstruction: the defects that ``drawn`` describes, or those of a recipe that says nothing about them.
-    Upscaling: bicubic shrinking, of frames cropped to a multiple of ``scale``.
+    Denoising: white noise. For a model for ``real`` pictures, camera noise comes first and white noise is not what it
+    is meant for. Reconstruction: the defects that ``drawn`` describes, or those of a recipe that says nothing about
+    them. Upscaling: bicubic shrinking, of frames cropped to a multiple of ``scale``; for a model for ``real`` pictures
+    other kernels and JPEG as well.
     """
     whole = [degrade.crop_to_multiple(frame, scale) for frame in clean]
 
@@ -128,8 +148,10 @@ def conditions(
         return Condition(degradation.name, degradation.key, given, whole, scale, meant)
 
     if task == "denoise":
-        white = [under(noise, meant=not cameras) for noise in white_noise()]
-        return [under(noise) for noise in camera_noise()] + white if cameras else white
+        white = [under(noise, meant=not real) for noise in white_noise()]
+        return [under(noise) for noise in camera_noise()] + white if real else white
+    if task == "upscale" and real:
+        return [under(degradation) for degradation in found_shrinking(scale)]
     return [under(drawn_defects(drawn or DefectRecipe()) if task == "reconstruct" else bicubic(scale))]
 
 
@@ -137,7 +159,7 @@ def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condit
     """The conditions that a training is validated under: those of its task, and for a denoiser that learns developed
     noise the noise of sensors and of developed files."""
     if recipe.noise is None or not recipe.noise.developed:
-        return conditions(recipe.task, recipe.scale, clean, drawn=recipe.blots)
+        return conditions(recipe.task, recipe.scale, clean, real=recipe.shrink is not None, drawn=recipe.blots)
     frames = list(clean)
     return [
         Condition(noise.name, noise.key, [noise.apply(frame, i) for i, frame in enumerate(frames)], frames)
@@ -145,13 +167,13 @@ def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condit
     ]
 
 
-def conditions_of(folder: Path, task: str, scale: int, *, cameras: bool = False) -> list[Condition]:
+def conditions_of(folder: Path, task: str, scale: int, *, real: bool = False) -> list[Condition]:
     """:func:`conditions` of the pictures in a folder. For a denoiser and a folder of pairs it is their real noise.
     Raises ``SourceUnavailable``."""
     if task == "denoise" and (found := read_pairs(folder)):
         _names, given, clean = found
         return [Condition("real noise", "real", given, clean)]
-    return conditions(task, scale, read_pictures(folder), cameras=cameras)
+    return conditions(task, scale, read_pictures(folder), real=real)
 
 
 def read_pairs(folder: Path) -> tuple[list[str], list[Frame], list[Frame]] | None:

@@ -124,6 +124,38 @@ class NoiseRecipe:
 
 
 @dataclass(frozen=True)
+class ShrinkRecipe:
+    """How pictures were shrunk that an upscaler for found pictures learns from, see
+    :mod:`nitido_train.data.shrinking`. Without this table they are shrunk by antialiased bicubic.
+
+    bicubic: share of patches, 0..1, that are shrunk by antialiased bicubic. The others get other kernels.
+    twice: share of these others, 0..1, that were resized once before.
+    noise: share of patches, 0..1, with noise as it leaves a camera.
+    noise_level: range of its level at middle grey in 8-bit levels.
+    jpeg: share of patches, 0..1, that are JPEG-compressed at the end.
+    jpeg_quality: range of the quality of these.
+    jpeg_twice: share of these, 0..1, that are compressed twice.
+    """
+
+    bicubic: float = 0.4
+    twice: float = 0.25
+    noise: float = 0.2
+    noise_level: tuple[float, float] = (0.5, 10.0)
+    jpeg: float = 0.5
+    jpeg_quality: tuple[int, int] = (40, 95)
+    jpeg_twice: float = 0.25
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in ("bicubic", "twice", "noise", "jpeg", "jpeg_twice")}
+        if not all(0 <= share <= 1 for share in shares.values()):
+            raise RecipeError(f"[shrink] {', '.join(shares)} are shares in 0..1; found {shares}")
+        if not 0 <= self.noise_level[0] <= self.noise_level[1]:
+            raise RecipeError(f"[shrink] noise_level expects 0 <= low <= high; found {list(self.noise_level)}")
+        if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
+            raise RecipeError(f"[shrink] jpeg_quality expects [low, high] in 1..100; found {list(self.jpeg_quality)}")
+
+
+@dataclass(frozen=True)
 class ClipRecipe:
     """How a recurrent network is trained on clips.
 
@@ -267,6 +299,7 @@ class Recipe:
     blots: the defects of ``reconstruct``. A file may call the table ``[defects]``; cards and older files call it
     ``[blots]``.
     clips: the clips of a recurrent denoiser.
+    shrink: how an upscaler's pictures were shrunk, where not by antialiased bicubic alone.
     qat: the schedule of quantization-aware fine-tuning (``nitido train --qat``).
     """
 
@@ -281,6 +314,7 @@ class Recipe:
     blots: DefectRecipe | None = None
     latent: LatentRecipe | None = None
     clips: ClipRecipe | None = None
+    shrink: ShrinkRecipe | None = None
     qat: Schedule | None = None
 
     def __post_init__(self) -> None:
@@ -295,6 +329,8 @@ class Recipe:
                 raise RecipeError(f"a recipe has a [{table}] table exactly when its task is '{task}'")
         if self.clips is not None and self.task != "denoise":
             raise RecipeError("a recipe has a [clips] table only when its task is 'denoise'")
+        if self.shrink is not None and self.task != "upscale":
+            raise RecipeError("a recipe has a [shrink] table only when its task is 'upscale'")
 
     @property
     def scale(self) -> int:
@@ -304,3 +340,9 @@ class Recipe:
     def for_cameras(self) -> bool:
         """Whether it is a denoiser for cameras, not for white noise."""
         return self.noise is not None and self.noise.camera + self.noise.developed >= 0.5
+
+    @property
+    def for_real_pictures(self) -> bool:
+        """Whether it is for pictures as people have them: a denoiser for cameras, or an upscaler that knows more than
+        bicubic shrinking."""
+        return self.for_cameras or self.shrink is not None
