@@ -135,4 +135,4 @@ def _opened_guard(checkpoint: Checkpoint, info: ReleaseInfo, allowed: AllowedLos
 def _conditions(folder: Path, recipe: Recipe, reference: Model) -> list[Condition]:
     if reference.recurrent:
         return clip_conditions(read_pictures(folder), recipe)
-    return conditions_of(folder, recipe.task, recipe.scale, real=recipe.for_real_pictures)
+    return conditions_of(folder, recipe.task, recipe.scale, purpose=recipe.purpose)

@@ -14,7 +14,7 @@ from nitido_train.recipe.tables import recipe_from_dict
 def evaluate_model(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]]:
     """One row {set, condition, metric, value, baseline, pictures} for each folder and condition."""
     recipe = model.card.training.get("recipe")
-    real = bool(recipe) and recipe_from_dict(recipe).for_real_pictures
+    purpose = recipe_from_dict(recipe).purpose if recipe else "plain"
     return [
         {
             "set": folder.name,
@@ -25,5 +25,5 @@ def evaluate_model(model: Model, folders: Sequence[Path]) -> list[dict[str, Any]
             "pictures": len(condition.clean),
         }
         for folder in folders
-        for condition in conditions_of(folder, model.card.task, model.card.scale, real=real)
+        for condition in conditions_of(folder, model.card.task, model.card.scale, purpose=purpose)
     ]

@@ -46,6 +46,6 @@ def test_half_precision_is_guarded_too_and_says_that_it_was_not_timed(pictures: 
         assert half.card.precision == "fp16" and "not timed" in half.card.quantization["timing"]
         with pytest.raises(ExportError, match="the fp16 model loses"):
             to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(-1.0, held_out, reference))
-        cameras = {"crops": conditions("denoise", 1, pictures[:1], real=True)}
+        cameras = {"crops": conditions("denoise", 1, pictures[:1], purpose="camera")}
         scores = to_fp16(checkpoint, "m.fp16", INFO, QualityGuard(0.1, cameras, reference)).card.quantization["scores"]
         assert [row["condition"] for row in scores] == [f"crops, camera noise, {n}" for n in ("low", "mid", "high")]

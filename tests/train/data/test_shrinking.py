@@ -55,8 +55,8 @@ def test_each_share_changes_the_picture_and_repeats_with_the_generator(asked: di
 
 
 def test_photo_models_are_measured_under_other_kernels_and_jpeg(tmp_path: Path) -> None:
-    assert load_recipe("upscale-x2-photo").for_real_pictures and not load_recipe("upscale-x2-m").for_real_pictures
-    found = conditions("upscale", 2, [picture(97)], real=True)
+    assert load_recipe("upscale-x2-photo").purpose == "found" and load_recipe("upscale-x2-m").purpose == "plain"
+    found = conditions("upscale", 2, [picture(97)], purpose="found")
     assert {c.name for c in found} >= {"bicubic x2", "area x2", "unfiltered cubic x2", "bicubic x2, JPEG 75"}
     assert all(c.given[0].shape == (48, 48, 3) and c.clean[0].shape == (96, 96, 3) for c in found)
     assert len({c.key for c in found}) == len(found)

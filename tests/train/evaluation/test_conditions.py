@@ -51,7 +51,7 @@ def test_a_picture_without_its_pair_makes_a_folder_of_clean_pictures(pairs: Path
 
 
 def test_a_denoiser_for_cameras_is_measured_on_their_noise_and_need_not_stand_white_noise(photos: Path) -> None:
-    found = conditions_of(photos, "denoise", 1, real=True)
+    found = conditions_of(photos, "denoise", 1, purpose="camera")
     meant = {c.name: c.meant for c in found}
     cameras = [f"camera noise, {name}" for name in ("low", "mid", "high")]
     assert meant == dict.fromkeys(cameras, True) | {f"gaussian sigma {s}": False for s in (15, 25, 50)}

@@ -34,10 +34,7 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         side = self.recipe.data.patch
         if self._camera is not None and (pair := self._of_camera(self._camera, side, rng)) is not None:
             return pair
-        target = _zoomed(self.store.draw(rng), side + 2 * self._margin, self.recipe.data, rng)
-        if self.recipe.data.turn:
-            target = _turn(target, rng)
-        target = _delivered(target, self.recipe.data, rng)
+        target = self.clean(rng)
         given, target = degrade_for_task(self.recipe, target, rng)
         trim = self._margin
         if trim:
@@ -47,6 +44,12 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
                 trim // self.recipe.scale : -trim // self.recipe.scale,
             ]
         return np.ascontiguousarray(given), np.ascontiguousarray(target)
+
+    def clean(self, rng: np.random.Generator) -> Frame:
+        """A patch that is not degraded yet, with a margin around it where it is going to be shrunk."""
+        data = self.recipe.data
+        picture = _zoomed(self.store.draw(rng), data.patch + 2 * self._margin, data, rng)
+        return np.ascontiguousarray(_delivered(_turn(picture, rng) if data.turn else picture, data, rng))
 
     def _of_camera(
         self, camera: Camera, side: int, rng: np.random.Generator

@@ -20,6 +20,8 @@ from nitido_train.data.pictures import find_pictures, read_frame
 from nitido_train.evaluation.metrics import score
 from nitido_train.recipe.schema import DefectRecipe, Recipe
 
+JPEG_QUALITIES = (10, 20, 40, 75, 90)
+
 
 @dataclass(frozen=True)
 class Degradation:
@@ -112,6 +114,15 @@ def bicubic(scale: int) -> Degradation:
     return Degradation(f"bicubic x{scale}", "y", lambda frame, _: degrade.shrink(frame, scale))
 
 
+def jpeg() -> list[Degradation]:
+    """JPEG of several qualities, with colour at half the size. The level is not told."""
+
+    def at(quality: int) -> Callable[[Frame, int], Frame]:
+        return lambda frame, _: degrade.compress(frame, quality)
+
+    return [Degradation(f"JPEG {quality}", f"q{quality}", at(quality)) for quality in JPEG_QUALITIES]
+
+
 def found_shrinking(scale: int) -> list[Degradation]:
     """Shrinking as programs do it, and JPEG after it. H and W must be multiples of ``scale``."""
 
@@ -132,14 +143,14 @@ def found_shrinking(scale: int) -> list[Degradation]:
 
 
 def conditions(
-    task: str, scale: int, clean: Sequence[Frame], *, real: bool = False, drawn: DefectRecipe | None = None
+    task: str, scale: int, clean: Sequence[Frame], *, purpose: str = "plain", drawn: DefectRecipe | None = None
 ) -> list[Condition]:
     """The conditions that models of a task are measured under.
 
-    Denoising: white noise. For a model for ``real`` pictures, camera noise comes first and white noise is not what it
-    is meant for. Reconstruction: the defects that ``drawn`` describes, or those of a recipe that says nothing about
-    them. Upscaling: bicubic shrinking, of frames cropped to a multiple of ``scale``; for a model for ``real`` pictures
-    other kernels and JPEG as well.
+    purpose: see :attr:`nitido_train.recipe.schema.Recipe.purpose`. Denoising: white noise. For a ``camera`` model,
+    camera noise comes first and white noise is not what it is meant for. Reconstruction: the defects that ``drawn``
+    describes, or those of a recipe that says nothing about them. Upscaling: bicubic shrinking, of frames cropped to a
+    multiple of ``scale``; for pictures ``found`` anywhere other kernels and JPEG as well.
     """
     whole = [degrade.crop_to_multiple(frame, scale) for frame in clean]
 
@@ -147,10 +158,12 @@ def conditions(
         given = [degradation.apply(frame, position) for position, frame in enumerate(whole)]
         return Condition(degradation.name, degradation.key, given, whole, scale, meant)
 
+    if purpose == "jpeg":
+        return [under(degradation) for degradation in jpeg()]
     if task == "denoise":
-        white = [under(noise, meant=not real) for noise in white_noise()]
-        return [under(noise) for noise in camera_noise()] + white if real else white
-    if task == "upscale" and real:
+        white = [under(noise, meant=purpose != "camera") for noise in white_noise()]
+        return [under(noise) for noise in camera_noise()] + white if purpose == "camera" else white
+    if purpose == "found":
         return [under(degradation) for degradation in found_shrinking(scale)]
     return [under(drawn_defects(drawn or DefectRecipe()) if task == "reconstruct" else bicubic(scale))]
 
@@ -159,7 +172,8 @@ def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condit
     """The conditions that a training is validated under: those of its task, and for a denoiser that learns developed
     noise the noise of sensors and of developed files."""
     if recipe.noise is None or not recipe.noise.developed:
-        return conditions(recipe.task, recipe.scale, clean, real=recipe.shrink is not None, drawn=recipe.blots)
+        purpose = "plain" if recipe.purpose == "camera" else recipe.purpose
+        return conditions(recipe.task, recipe.scale, clean, purpose=purpose, drawn=recipe.blots)
     frames = list(clean)
     return [
         Condition(noise.name, noise.key, [noise.apply(frame, i) for i, frame in enumerate(frames)], frames)
@@ -167,13 +181,13 @@ def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condit
     ]
 
 
-def conditions_of(folder: Path, task: str, scale: int, *, real: bool = False) -> list[Condition]:
+def conditions_of(folder: Path, task: str, scale: int, *, purpose: str = "plain") -> list[Condition]:
     """:func:`conditions` of the pictures in a folder. For a denoiser and a folder of pairs it is their real noise.
     Raises ``SourceUnavailable``."""
     if task == "denoise" and (found := read_pairs(folder)):
         _names, given, clean = found
         return [Condition("real noise", "real", given, clean)]
-    return conditions(task, scale, read_pictures(folder), real=real)
+    return conditions(task, scale, read_pictures(folder), purpose=purpose)
 
 
 def read_pairs(folder: Path) -> tuple[list[str], list[Frame], list[Frame]] | None:

@@ -15,6 +15,7 @@ from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.nets.live import LiveFrameNet
 from nitido_train.nets.registry import build
+from nitido_train.objectives.artefacts import ArtefactObjective
 from nitido_train.objectives.clips import ClipObjective
 from nitido_train.objectives.frames import FrameObjective
 from nitido_train.objectives.latents import LatentObjective
@@ -87,6 +88,8 @@ def open_objective(recipe: Recipe, options: RunOptions) -> Objective:
         return LatentObjective(recipe, options)
     if isinstance(net, LiveFrameNet):
         return ClipObjective(recipe, options)
+    if recipe.purpose == "jpeg":
+        return ArtefactObjective(recipe, options)
     if isinstance(net, LevelFrameNet):
         return LevelObjective(recipe, options)
     return FrameObjective(recipe, options)
@@ -100,6 +103,8 @@ def _checked_net(recipe: Recipe) -> nn.Module:
         raise RecipeError(f"[net] kind '{recipe.net.kind}' is not a network for the task '{recipe.task}'")
     if isinstance(net, FrameNet) and (net.scale != recipe.scale or (net.scale > 1) != (recipe.task == "upscale")):
         raise RecipeError(f"[net] '{recipe.net.kind}' enlarges by {net.scale}, the task is '{recipe.task}'")
+    if recipe.purpose == "jpeg" and not isinstance(net, LevelFrameNet):
+        raise RecipeError(f"[noise] compressed needs a network that takes a level, found '{recipe.net.kind}'")
     if isinstance(net, (LevelFrameNet, LiveFrameNet)) and recipe.task != "denoise":
         raise RecipeError(
             f"[net] '{recipe.net.kind}' estimates noise; expected the task 'denoise', found '{recipe.task}'"

@@ -86,6 +86,9 @@ class NoiseRecipe:
     measured: share of patches, 0..1, that get noise as in ``calibration`` instead.
     paired: share of patches, 0..1, that are a camera's own frames, with the mean of others as what to return; for a
     calibration that kept frames.
+    compressed: range of JPEG qualities, for a network against JPEG artefacts: patches get these and no other noise.
+    [0, 0]: it is a network against noise.
+    compressed_twice: share of these patches, 0..1, that are compressed twice.
     told: share of patches, 0..1, whose noise level the network is given. It estimates that of the others.
     told_error: standard deviation of the error of a given level, as a share of it. Half of the given levels are right.
     """
@@ -98,6 +101,8 @@ class NoiseRecipe:
     calibration: str = ""
     measured: float = 0.0
     paired: float = 0.0
+    compressed: tuple[int, int] = (0, 0)
+    compressed_twice: float = 0.25
     told: float = 0.5
     told_error: float = 0.15
 
@@ -121,6 +126,10 @@ class NoiseRecipe:
             raise RecipeError(f"[noise] camera and jpeg are shares in 0..1; found {self.camera} and {self.jpeg}")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
             raise RecipeError(f"[noise] jpeg_quality expects [low, high] in 1..100; found {list(self.jpeg_quality)}")
+        if self.compressed != (0, 0) and not 1 <= self.compressed[0] <= self.compressed[1] <= 100:
+            raise RecipeError(f"[noise] compressed expects [low, high] in 1..100; found {list(self.compressed)}")
+        if not 0 <= self.compressed_twice <= 1:
+            raise RecipeError(f"[noise] compressed_twice is a share in 0..1; found {self.compressed_twice}")
 
 
 @dataclass(frozen=True)
@@ -342,7 +351,9 @@ class Recipe:
         return self.noise is not None and self.noise.camera + self.noise.developed >= 0.5
 
     @property
-    def for_real_pictures(self) -> bool:
-        """Whether it is for pictures as people have them: a denoiser for cameras, or an upscaler that knows more than
-        bicubic shrinking."""
-        return self.for_cameras or self.shrink is not None
+    def purpose(self) -> str:
+        """What its network is measured on: ``camera`` noise, ``jpeg`` artefacts, pictures ``found`` anywhere and shrunk
+        by any program, or, for all others, ``plain``: what papers measure."""
+        if self.noise is not None and self.noise.compressed != (0, 0):
+            return "jpeg"
+        return "camera" if self.for_cameras else "plain" if self.shrink is None else "found"
