@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option, temporal_option
 from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
-from nitido.cli.noise import noise_options, told_noise
+from nitido.cli.noise import DEJPEG_MODEL, dejpeg_option, noise_options, told_noise, told_quality
 from nitido.cli.options import FRAME_MODEL, model_for
 from nitido.cli.terminal import messages
 from nitido.system.cpus import leave_cores_to_models
@@ -36,6 +37,7 @@ CLIP_MODEL = "denoise-live-n.int8"  # what videos go through unless a model is c
 @batch_options
 @strength_option
 @noise_options
+@dejpeg_option
 @temporal_option
 @click.option(
     "--model",
@@ -45,7 +47,14 @@ CLIP_MODEL = "denoise-live-n.int8"  # what videos go through unless a model is c
     ".onnx file.  [default: denoise-camera-n for pictures, denoise-live-n.int8 for videos]",
 )
 def denoise(**given: Any) -> None:
-    _carry_out(BatchOptions(**given), "denoise")
+    options = BatchOptions(**given)
+    if options.dejpeg is not None:
+        if options.noise is not None or options.calibration is not None:
+            raise click.UsageError(
+                "--dejpeg is about JPEG artefacts, --noise and --calibration about noise; choose one"
+            )
+        options = replace(options, model=DEJPEG_MODEL if options.model == "denoise" else options.model)
+    _carry_out(options, "denoise")
 
 
 @click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{HELP}")
@@ -156,7 +165,9 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
         tone_map=options.tone_map,
         temporal=options.temporal,
         preserve_times=options.preserve_times,
-        noise=told_noise(options.noise, options.calibration, model),
+        noise=told_noise(options.noise, options.calibration, model)
+        if options.dejpeg is None
+        else told_quality(options.dejpeg, model),
     )
 
 

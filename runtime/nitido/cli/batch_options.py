@@ -47,6 +47,7 @@ class BatchOptions:
     noise: float | None = None
     calibration: Path | None = None
     temporal: bool = False
+    dejpeg: int | None = None
 
 
 FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "ppm", "pgm", "avif", "heic", "jxl")

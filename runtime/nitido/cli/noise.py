@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nitido.inference.model import Model
 
 AUTO = "auto"
+DEJPEG_MODEL = "dejpeg-n"
 
 
 class NoiseType(click.ParamType):
@@ -50,6 +51,36 @@ noise_options = together(
         help="Noise of this camera, as 'nitido calibrate' measured it, instead of --noise.",
     ),
 )
+
+
+class QualityType(click.ParamType):
+    """A JPEG quality: ``auto``, which becomes 0, or 1..100."""
+
+    name = "quality"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if str(value) == AUTO:
+            return 0
+        if not str(value).isdecimal() or not 1 <= int(value) <= 100:
+            self.fail(f"expected auto or a JPEG quality of 1..100, found '{value}'", param, ctx)
+        return int(value)
+
+
+dejpeg_option = click.option(
+    "--dejpeg",
+    type=QualityType(),
+    metavar="auto|QUALITY",
+    help=f"Remove JPEG artefacts, not noise, with {DEJPEG_MODEL}. auto: as strongly as each file's own table says.",
+)
+
+
+def told_quality(quality: int, model: Model) -> float | None:
+    """What ``--dejpeg`` says. Raises ``click.UsageError`` for a model against something else."""
+    if not model.card.removes_compression:
+        raise click.UsageError(f"{model.card.name} removes no JPEG artefacts; leave out --dejpeg, or --model")
+    from nitido.images.compression import level_of_quality
+
+    return level_of_quality(quality) if quality else None
 
 
 def told_noise(level: float | None, calibration: Path | None, model: Model) -> Noise | None:

@@ -23,6 +23,7 @@ class Picture:
     metadata: what is written back beside the pixels.
     lossless: the file keeps every value, though files of its format need not (WebP).
     notes: what else was in the file and is not here, or was changed; a line each, for people.
+    compression: of a JPEG, the level that its quantization table tells, see :mod:`nitido.images.compression`.
     noise: of a restored picture, the noise level that was removed, in 8-bit levels; ``None`` where none is known.
     """
 
@@ -33,4 +34,5 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     lossless: bool = False
     notes: tuple[str, ...] = ()
+    compression: float | None = None
     noise: float | None = None

@@ -19,7 +19,8 @@ from nitido.inference.model import Model
 def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, noise: Noise | None = None) -> Picture:
     """The picture through an image model: pixels (s·H)×(s·W), transparency enlarged with them, grey kept grey.
 
-    strength, noise: as :class:`nitido.inference.model.Model` takes them.
+    strength, noise: as :class:`nitido.inference.model.Model` takes them. A model against JPEG artefacts is given the
+    level of the file's own quantization table unless ``noise`` says another.
 
     Models see 8 bits. The 16-bit values of a deep picture get what the model adds: its 8-bit output minus the rounded
     input, times 257; for an upscaler, on top of the 16-bit picture enlarged bicubically. So where the model changes
@@ -36,6 +37,8 @@ def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, no
         filled = fill_hidden(values, alpha, reach)
         if filled is not values:
             pixels, deep = (filled, None) if deep is None else (to_8_bits(filled), filled)
+    if noise is None and model.card.removes_compression:
+        noise = picture.compression
     measured = model.measured(pixels, strength=strength, noise=noise)
     result = measured.image
     height, width = result.shape[:2]

@@ -99,6 +99,12 @@ class Card:
         except TypeError as error:
             raise CardMismatch(f"{origin} has an incomplete card ({error}); export the model again") from error
 
+    @property
+    def removes_compression(self) -> bool:
+        """Whether its noise level is that of JPEG compression, see :mod:`nitido.images.compression`."""
+        noise = (self.training.get("recipe") or {}).get("noise") or {}
+        return any(noise.get("compressed") or ())
+
     def require_task(self, task: str, origin: str) -> None:
         """Raises ``CardMismatch`` unless the model does ``task``."""
         if self.task != task:

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from PIL import Image, TiffImagePlugin
 
+from nitido.images.compression import level_of_table
 from nitido.images.formats.decoder import PillowDecoder
 from nitido.images.metadata import Metadata, cut_exif
+from nitido.images.picture import Picture
 from nitido.images.xmp import without_companions
 
 SEGMENT = 65533  # bytes that fit into one segment
@@ -25,6 +27,10 @@ class JpegDecoder(PillowDecoder):
 
     def pages(self) -> int:
         return 1
+
+    def decode(self) -> Picture:
+        table = getattr(self.image, "quantization", {}).get(0)
+        return replace(super().decode(), compression=level_of_table(table) if table else None)
 
     def metadata(self) -> Metadata:
         metadata = super().metadata()
