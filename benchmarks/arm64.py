@@ -1,10 +1,9 @@
-"""The certificates of model files on emulated ARM64 processors, as in a Raspberry Pi 4 and 5: does their arithmetic agree?
+"""Replays the certificates of model files on emulated ARM64 processors, such as that of a Raspberry Pi 4.
 
     python benchmarks/arm64.py [MODEL …] [--processor cortex-a72] [--folder FOLDER]
 
-MODEL: a name or a file; default all shipped models. It downloads about 150 MB from Debian and PyPI the first time, needs
-Debian or Ubuntu, and installs nothing. Results are those of the processor; times are those of the emulation and say
-nothing about it.
+MODEL: a name or a file; default all shipped models. It needs Debian or Ubuntu, downloads about 150 MB from Debian and
+PyPI the first time, and installs nothing. Results are those of the processor; times are those of the emulation.
 """
 
 from __future__ import annotations
@@ -46,7 +45,8 @@ class Found:
 
 
 def replay(emulator: Emulator, paths: Sequence[Path], processor: str = PI_4) -> list[Found]:
-    """Replays the certificates of model files. Raises ``NitidoError`` when the emulated program ends before the last."""
+    """Replays the certificates of model files. Raises ``NitidoError`` when the emulated program does not reach the last
+    one."""
     names = [str(path) for path in paths]
     done = emulator.python("-c", _REPLAY, *names, processor=processor, paths=[ROOT / "runtime"])
     lines = done.stdout.decode().splitlines()

@@ -25,9 +25,9 @@ ONNXRUNTIME = "1.27.0"  # of the releases that were tried, the newest that QEMU 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCE = f"deb [signed-by={_KEYRING}] http://deb.debian.org/debian bookworm main\n"
 _LIBRARIES = (
-    "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libstdc++6 libgcc-s1 zlib1g libexpat1 libssl3 "
-    "libbz2-1.0 liblzma5 libffi8"
-).split()
+    *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1"),
+    *("zlib1g", "libexpat1", "libssl3", "libbz2-1.0", "liblzma5", "libffi8"),
+)
 _QEMU = "./usr/bin/qemu-aarch64-static"
 _WHEELS = (f"onnxruntime=={ONNXRUNTIME}", "numpy<2.5", "opencv-python-headless<6", "pillow<14", "click<9")
 _PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
@@ -123,11 +123,14 @@ def _download_packages(folder: Path) -> str:
 def _extract_one(package: Path, name: str, target: Path) -> None:
     """Takes one program out of a package: emulators of all processors together have 370 MB."""
     command = ["dpkg-deb", "--fsys-tarfile", str(package)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, target.open("wb") as out:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-            for member in archive:
-                if member.name == name and (content := archive.extractfile(member)):
-                    shutil.copyfileobj(content, out)
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+        target.open("wb") as out,
+    ):
+        for member in archive:
+            if member.name == name and (content := archive.extractfile(member)):
+                shutil.copyfileobj(content, out)
     if not target.stat().st_size:
         raise RuntimeError(f"{package.name} holds no {name}")
     target.chmod(0o755)
