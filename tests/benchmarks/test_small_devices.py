@@ -1,0 +1,73 @@
+"""What models need on small devices: measured, kept and printed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import small_devices
+from small_devices_page import BOARDS, Needs, operator_sets, page
+
+from nitido.model_file import zoo
+
+NEEDS = Needs("denoise-n", "denoise", 1, False, "a", 158_014, 2_000_000_000, [70.0, 100.0, 180.0], ["Conv", "Relu"])
+LATENT = Needs("vae.encoder", "encode", 1, False, "b", 20_000, 700_000, [60.0], ["Gemm"])
+
+
+def table(*rows: Needs, timed: str = "") -> small_devices.Table:
+    return small_devices.Table("1.2", 50.0, timed, list(rows))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read on Linux")
+def test_a_recurrent_and_a_latent_model_are_measured() -> None:
+    found = {
+        entry.name: small_devices.measure(entry)
+        for entry in zoo.entries()
+        if entry.name in ("denoise-live-n", "vae-digits.decoder")
+    }
+    live, decoder = found["denoise-live-n"], found["vae-digits.decoder"]
+    assert small_devices.peak_mb(None, (0, 0)) < live.peak_mb[0] < live.peak_mb[1] < live.peak_mb[2]
+    assert live.macs == round(14559.6 * 640 * 480) and decoder.macs == round(725.6 * 28 * 28)
+    assert {"Conv", "Resize", "com.microsoft.FusedConv"} <= set(live.operators)
+    assert len(decoder.peak_mb) == 1
+    assert all(name.replace(".", "").isalnum() for name in (*live.operators, *decoder.operators))
+
+
+def test_times_are_kept_as_long_as_the_file_is_the_same() -> None:
+    old = table(replace(NEEDS, ms=40.0), timed="board")
+    assert small_devices.merged(old, table(NEEDS)).rows[0].ms == 40.0
+    assert small_devices.merged(old, table(replace(NEEDS, sha256="other"))).rows[0].ms is None
+    assert small_devices.merged(old, table(NEEDS)).timed == "board"
+    assert small_devices.merged(None, table(NEEDS)).rows == [NEEDS]
+
+
+def test_the_page_shows_times_only_where_there_are_some() -> None:
+    without = page([NEEDS, LATENT], 50.0, "1.2", "", "Linux")
+    assert "Not measured yet" in without
+    assert "| denoise-n | 158 KB | 2.0 | 70 MB | 100 MB | 180 MB | A |  |  |" in without
+    assert "| vae.encoder | 20 KB | 0.7 | 60 MB | B |" in without
+    timed = page([replace(NEEDS, ms=40.0)], 50.0, "1.2", "board", "Linux")
+    assert "180 MB | A | 40.0 | 25.0 |" in timed and "on one thread, board." in timed
+
+
+def test_estimates_follow_from_cores_clock_and_operations() -> None:
+    pi_4, pi_5, _ = BOARDS
+    assert pi_4.fps(NEEDS) == pytest.approx((0.2 * 4 * 1.8 * 4 / 2, 0.4 * 4 * 1.8 * 4 / 2))
+    assert pi_5.fps(replace(NEEDS, integer=True)) == pytest.approx((0.1 * 4 * 2.4 * 32 / 2, 0.2 * 4 * 2.4 * 32 / 2))
+
+
+def test_models_with_the_same_operators_share_a_set() -> None:
+    other = replace(NEEDS, model="denoise-s")
+    assert operator_sets([NEEDS, LATENT, other]) == {
+        "A": (["Conv", "Relu"], ["denoise-n", "denoise-s"]),
+        "B": (["Gemm"], ["vae.encoder"]),
+    }
+
+
+def test_the_documented_table_holds_every_shipped_model() -> None:
+    known = small_devices.read_table(Path(small_devices.ROOT / "docs/reference/small-devices.json"))
+    assert known is not None
+    assert {row.model for row in known.rows} == {entry.name for entry in zoo.entries()}
