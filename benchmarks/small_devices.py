@@ -153,6 +153,14 @@ def merged(old: Table | None, new: Table) -> Table:
     return replace(new, timed=new.timed or (old.timed if old else ""), rows=kept)
 
 
+def write(table: Table, target: Path) -> None:
+    """The table as JSON, and as a page beside it."""
+    target.write_text(json.dumps(asdict(table), indent=1) + "\n", encoding="utf-8")
+    system = f"{platform.system()} {platform.machine()}"
+    text = page(table.rows, table.baseline_mb, table.onnxruntime, table.timed, system)
+    target.with_suffix(".md").write_text(text, encoding="utf-8")
+
+
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option("--time", "timing", is_flag=True, help="Measure the speed on one thread, and nothing else.")
@@ -183,10 +191,7 @@ def main(models: tuple[str, ...], timing: bool, seconds: float, into: Path) -> N
             rows.append(measure(entry))
             print(f"{entry.name}: {rows[-1].peak_mb} MB", file=sys.stderr, flush=True)
         table = merged(old, Table(ort.__version__, peak_mb(None, (0, 0)), "", rows))
-    target.write_text(json.dumps(asdict(table), indent=1) + "\n", encoding="utf-8")
-    system = f"{platform.system()} {platform.machine()}"
-    text = page(table.rows, table.baseline_mb, table.onnxruntime, table.timed, system)
-    target.with_suffix(".md").write_text(text, encoding="utf-8")
+    write(table, target)
 
 
 if __name__ == "__main__":

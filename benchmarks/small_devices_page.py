@@ -104,7 +104,7 @@ def page(rows: Sequence[Needs], baseline: float, version: str, timed: str, syste
     parts.append(_ESTIMATES)
     head = ["board", "cores", "clock", "MAC per cycle, float", "8 bits", "dot product"]
     parts.append(table(head, [_board_cells(board) for board in BOARDS]))
-    parts.append(table(["model", *(b.name for b in BOARDS)], [_estimate_cells(row) for row in frames]))
+    parts.append(table(["model", *(b.name for b in BOARDS)], [estimate_cells(row) for row in frames]))
     parts.append(_OPERATORS)
     parts += [
         f"\n**{letter}** ({', '.join(names)}): {', '.join(f'`{o}`' for o in found)}.\n"
@@ -150,10 +150,11 @@ def _board_cells(board: Board) -> list[str]:
     return [board.name, str(board.cores), clock, str(board.float_macs), str(board.integer_macs), dots]
 
 
-def _estimate_cells(row: Needs) -> list[str]:
+def estimate_cells(row: Needs) -> list[str]:
+    """The model, and its frames per second on each of ``BOARDS``."""
     return [row.model, *(" to ".join(_rounded(value) for value in board.fps(row)) for board in BOARDS)]
 
 
 def _rounded(value: float) -> str:
     """Two digits are more than an estimate has."""
-    return f"{value:.1f}" if value < 2 else f"{value:.0f}"
+    return f"{value:.1f}" if round(value, 1) < 2 else f"{value:.0f}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import small_devices
-from small_devices_page import BOARDS, Needs, operator_sets, page
+from small_devices_page import BOARDS, Needs, estimate_cells, operator_sets, page
 
 from nitido.model_file import zoo
+from support.paths import ROOT
 
 NEEDS = Needs("denoise-n", "denoise", 1, False, "a", 158_014, 2_000_000_000, [70.0, 100.0, 180.0], ["Conv", "Relu"])
 LATENT = Needs("vae.encoder", "encode", 1, False, "b", 20_000, 700_000, [60.0], ["Gemm"])
@@ -67,7 +68,23 @@ def test_models_with_the_same_operators_share_a_set() -> None:
     }
 
 
-def test_the_documented_table_holds_every_shipped_model() -> None:
-    known = small_devices.read_table(Path(small_devices.ROOT / "docs/reference/small-devices.json"))
+def documented() -> small_devices.Table:
+    known = small_devices.read_table(ROOT / "docs/reference/small-devices.json")
     assert known is not None
-    assert {row.model for row in known.rows} == {entry.name for entry in zoo.entries()}
+    return known
+
+
+def test_the_documented_table_holds_every_shipped_file_as_it_is() -> None:
+    shipped = {entry.name: entry.path.stat().st_size for entry in zoo.entries()}
+    assert {row.model: row.file_bytes for row in documented().rows} == shipped
+
+
+def test_the_guide_has_the_estimates_of_the_table() -> None:
+    guide = (ROOT / "docs/guide/raspberry-pi.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in guide.splitlines() if line[:1] == "|"]
+    models = [re.findall(r"`([a-z0-9.-]+)`", cell)[0] for cell in rows[0][1:]]
+    estimates = {row.model: estimate_cells(row)[1:] for row in documented().rows}
+    for index, row in enumerate(rows[2:]):
+        assert row[0].startswith(BOARDS[index].name.partition(",")[0])
+        assert row[1:] == [estimates[model][index] for model in models]
+    assert len(rows) == 2 + len(BOARDS)
