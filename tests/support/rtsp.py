@@ -34,7 +34,7 @@ class RtspCamera:
 
     def __init__(self, port: int = 0) -> None:
         self.silent, self.playing, self.closed = threading.Event(), threading.Event(), threading.Event()
-        self.pictures = _encoded(2 * _RATE)
+        self.pictures = encoded_pictures(2 * _RATE)
         self.connections: list[socket.socket] = []
         self._server = _Server(("127.0.0.1", port), _Connection)
         self._server.camera = self
@@ -111,7 +111,7 @@ class _Connection(socketserver.StreamRequestHandler):
                 number += 1
 
 
-def _encoded(count: int) -> list[list[bytes]]:
+def encoded_pictures(count: int) -> list[list[bytes]]:
     """The NAL units of each picture; the first picture stands for itself."""
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"  # type: ignore[attr-defined]

@@ -20,9 +20,11 @@ from nitido.cli.streams import (
     refuse_live,
     refuse_own_source,
     snapshots_option,
+    telling,
 )
 from nitido.cli.terminal import messages, status_line
 from nitido.system.process import quiet_stderr, stop_on_signal
+from nitido.system.service import Service
 from nitido.wording import count, plural
 
 if TYPE_CHECKING:
@@ -258,7 +260,11 @@ def watch(
         elif sighting.changed and not as_json:
             click.echo(f"{row['seconds']:9.2f} s  {line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
 
-    with messages(), stop_on_signal(hangup=True, second="interrupt", asked=controls.stop):
+    with (
+        messages(),
+        stop_on_signal(hangup=True, second="interrupt", asked=controls.stop),
+        Service() as service,
+    ):
         from nitido.anomaly.inspector import open_inspector
         from nitido.anomaly.stage import InspectionStage
         from nitido.live.loop import run_stage
@@ -272,8 +278,15 @@ def watch(
             with open_sink(sink, fps=frames.fps, overwrite=overwrite, snapshots=snapshots) as out:
                 click.echo(f"{stage.name} on {stage.device}: {source} -> {sink}", err=True)
                 report = run_stage(
-                    frames, stage, out, every_frame=every_frame, controls=controls, progress=status_line()
+                    frames,
+                    stage,
+                    out,
+                    every_frame=every_frame,
+                    controls=controls,
+                    progress=telling(service, status_line()),
+                    alive=service.alive,
                 )
+                service.ending()
             expect_frames(report, source, controls)
         click.echo(
             f"{count(stage.seen, 'frame')} inspected, {count(stage.anomalies, 'anomaly')} among them; {report.line()}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nitido.cli.live import MODEL as LIVE_MODEL
 from nitido.wording import count
 
 if TYPE_CHECKING:
@@ -38,17 +39,35 @@ class _Row:
     "--save", is_flag=True, help="Save which device is faster than the CPU for each model, for --device auto."
 )
 @click.option("--forget", is_flag=True, help="Remove what --save has saved, and do nothing else.")
-def doctor(as_json: bool, seconds: float, save: bool, forget: bool) -> None:
+@click.option(
+    "--share",
+    is_flag=False,
+    flag_value=LIVE_MODEL,
+    metavar="[MODEL]",
+    help=f"Print one table row with the speed of a model here, and do nothing else.  [default model: {LIVE_MODEL}]",
+)
+def doctor(as_json: bool, seconds: float, save: bool, forget: bool, share: str | None) -> None:
     """Examine this installation: versions, wheels that overwrite each other, which devices really compute, cameras,
     display, processor, every model's certificate, and which model and device suit this machine.
 
     --save measures every model on every device. It saves a device only where the model's certificate passes on it.
 
+    --share prints a row of a Markdown table: machine, onnxruntime and device, model, milliseconds for a 640x480 frame
+    of a stream, frames per second.
+
     Exit code 0: all is well; 1: something is broken, and the last lines say how to mend it."""
     if save and (forget or not seconds):
         raise click.UsageError("--save needs a measurement: it goes neither with --forget nor with --seconds 0")
+    if share is not None and (save or forget or as_json or not seconds):
+        raise click.UsageError("--share needs a measurement, and goes with --seconds only")
     if forget:
         _forget()
+        return
+    if share is not None:
+        from nitido.doctor.share import measure_stream, row
+        from nitido.system.machine import describe_machine
+
+        click.echo(row(describe_machine(), measure_stream(share, seconds=seconds)))
         return
     from nitido.doctor.report import examine
 
@@ -124,6 +143,8 @@ def _software(report: DoctorReport) -> Iterator[_Row]:
 def _machine(report: DoctorReport) -> Iterator[_Row]:
     machine = report.machine
     yield _Row(_PLAIN, "system", machine.system)
+    if machine.board:
+        yield _Row(_PLAIN, "board", machine.board)
     yield _Row(_PLAIN, "processor", machine.cpu)
     words = {True: "yes", False: "no", None: "unknown"}
     yield _Row(_PLAIN, "has", ", ".join(f"{name}: {words[there]}" for name, there in machine.features.items()))

@@ -22,10 +22,12 @@ from nitido.cli.streams import (
     refuse_live,
     refuse_own_source,
     snapshots_option,
+    telling,
 )
 from nitido.cli.terminal import clear, messages, status_line
 from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import stop_on_signal
+from nitido.system.service import Service
 from nitido.video.formats import QUALITY, Encoding
 
 MODEL = "denoise-live-n.int8"  # where --model does not say
@@ -92,6 +94,7 @@ def live(
     with (
         messages("ERROR" if quiet else "DEBUG" if verbose else "INFO"),
         stop_on_signal(hangup=True, second="interrupt", asked=controls.stop),
+        Service() as service,
     ):
         from nitido.live.loop import run
         from nitido.live.sinks import open_sink
@@ -123,8 +126,10 @@ def live(
                     every_frame=every_frame,
                     overlay=overlay,
                     controls=controls,
-                    progress=status_line(quiet=quiet, verbose=verbose),
+                    progress=telling(service, status_line(quiet=quiet, verbose=verbose)),
+                    alive=service.alive,
                 )
+                service.ending()
             expect_frames(report, source, controls)
         clear()
         if not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib import import_module
 from pathlib import Path
@@ -133,5 +134,7 @@ def _fail(error: Exception, message: str) -> NoReturn:
         import traceback
 
         traceback.print_exception(error)
-    click.echo(f"Error: {message}", err=True)
+    from nitido.cli.terminal import journal_prefix
+
+    click.echo(f"{journal_prefix(logging.ERROR)}Error: {message}", err=True)
     raise SystemExit(1)

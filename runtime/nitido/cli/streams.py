@@ -16,8 +16,9 @@ from nitido.system.process import leave_behind, quiet_stderr
 
 if TYPE_CHECKING:
     from nitido.live.sources import Source
-    from nitido.live.state import Controls
+    from nitido.live.state import Controls, Status
     from nitido.live.statistics import LiveReport
+    from nitido.system.service import Service
 
 
 class _Size(click.ParamType):  # takes a type argument only since click 8.4
@@ -113,6 +114,16 @@ def _opened_unless(controls: Controls, open_it: Callable[[], Source]) -> Source:
         if isinstance(found, BaseException):
             raise found
         return found
+
+
+def telling(service: Service, show: Callable[[Status], None]) -> Callable[[Status], None]:
+    """What shows the status and also reports it to systemd."""
+
+    def tell(status: Status) -> None:
+        show(status)
+        service.working(status.line())
+
+    return tell
 
 
 def refuse_live(frames: Source, source: str) -> None:

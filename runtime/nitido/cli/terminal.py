@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from nitido.live.state import Status
 
 _STATUS_EVERY = 1.0  # seconds between two status lines
+# Levels of the logging module as the journal numbers them (sd-daemon(3)).
+_PRIORITIES = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"), (0, "<7>"))
 
 
 @contextmanager
@@ -42,7 +45,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         clear()
-        click.echo(record.getMessage(), err=True)
+        click.echo(journal_prefix(record.levelno) + record.getMessage(), err=True)
 
 
 @contextmanager
@@ -80,6 +83,18 @@ def status_line(*, quiet: bool = False, verbose: bool = False) -> Callable[[Stat
             click.echo(status.line()[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
 
     return show
+
+
+def journal_prefix(level: int, environment: Mapping[str, str] = os.environ) -> str:
+    """What a line on stderr begins with so that systemd's journal knows its priority, such as ``<4>`` for a warning;
+    empty where stderr is not the journal. level: of the logging module."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        return ""
+    if environment.get("JOURNAL_STREAM") != f"{found.st_dev}:{found.st_ino}":
+        return ""
+    return next(prefix for least, prefix in _PRIORITIES if level >= least)
 
 
 def clear() -> None:

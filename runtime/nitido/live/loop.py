@@ -34,6 +34,7 @@ def run(
     overlay: bool = False,
     controls: Controls | None = None,
     progress: Callable[[Status], None] = lambda _status: None,
+    alive: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> LiveReport:
     """Restores ``source`` into ``sink`` until it ends or the controls say stop; both are entered by the caller.
@@ -56,6 +57,7 @@ def run(
         overlay=overlay,
         controls=controls,
         progress=progress,
+        alive=alive,
         clock=clock,
     )
 
@@ -69,6 +71,7 @@ def run_stage(
     overlay: bool = False,
     controls: Controls | None = None,
     progress: Callable[[Status], None] = lambda _status: None,
+    alive: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> LiveReport:
     """Runs ``source`` through ``stage`` into ``sink`` until it ends or the controls say stop.
@@ -76,10 +79,12 @@ def run_stage(
     every_frame: no frame is dropped; for files and pipes. A source that is not live is otherwise read at its own rate.
     overlay: draw the status onto what a sink without a view of its own gets.
     progress: called with the status of each frame shown, in the calling thread.
+    alive: called in the calling thread several times a second while no frame is shown, as long as the stage is not at
+    work on one: what is silent for long hangs.
     clock: seconds that only grow; waiting is measured by the system's all the same.
 
     The sink runs in the calling thread, capture and stage in threads of their own. Raises what source, stage and sink
     raise, after all three have stopped; ``SinkClosed`` ends the run well.
     """
     loop = LiveThreads(source, stage, sink, every_frame, overlay, controls or Controls(), clock)
-    return loop.run(progress)
+    return loop.run(progress, alive)

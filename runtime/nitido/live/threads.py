@@ -48,6 +48,7 @@ class LiveThreads:
         if source.live or every_frame:
             self.playing.set()
         self.captured = self.skipped = self.stale = 0
+        self.at_work = False  # the stage has a frame, or warms up
         self.changes: list[Change] = []
         self.failure: BaseException | None = None
         self.statistics = LiveStatistics()
@@ -67,7 +68,7 @@ class LiveThreads:
         """Frames that a newer one replaced."""
         return self.inbox.dropped + self.outbox.dropped + self.stale
 
-    def run(self, progress: Callable[[Status], None]) -> LiveReport:
+    def run(self, progress: Callable[[Status], None], alive: Callable[[], None]) -> LiveReport:
         threads = [
             threading.Thread(target=self._guard, args=(work, mailbox), name=name, daemon=True)
             for name, work, mailbox in (
@@ -78,7 +79,7 @@ class LiveThreads:
         for thread in threads:
             thread.start()
         try:
-            ended = self._show(progress)
+            ended = self._show(progress, alive)
         finally:
             self.controls.over = True
             self.halted.set()
@@ -128,9 +129,11 @@ class LiveThreads:
     def _process(self) -> None:
         warm = self._warm_up_ahead()
         while not self.inbox.over:
+            self.at_work = False
             item = self.inbox.take()
             if item is None:
                 continue
+            self.at_work = True
             if item.frame.shape != warm:
                 warm = item.frame.shape
                 self.stage.warm_up(warm[0], warm[1], self.controls)
@@ -179,7 +182,7 @@ class LiveThreads:
         self.stage.warm_up(size[1], size[0], self.controls)
         return (size[1], size[0], 3)
 
-    def _show(self, progress: Callable[[Status], None]) -> str:
+    def _show(self, progress: Callable[[Status], None], alive: Callable[[], None]) -> str:
         viewer = self.sink if isinstance(self.sink, Viewer) else None
         while not self.outbox.over:
             if self.controls.stopping:
@@ -189,6 +192,8 @@ class LiveThreads:
                 if shot is None:
                     if viewer is not None:
                         viewer.idle(self.controls)
+                    if not self.at_work:
+                        alive()
                     continue
                 status = self._status(shot)
                 if viewer is not None:

@@ -28,7 +28,8 @@ _LIST_CAMERAS = (
 @dataclass(frozen=True)
 class Machine:
     """features: instructions that matter, ``None`` where it is unknown. physical_cores: ``None`` where unknown.
-    logical_cpus: that the system has. usable_cpus: that this process may use, by affinity and container."""
+    logical_cpus: that the system has. usable_cpus: that this process may use, by affinity and container. board: what
+    the firmware of a single-board computer calls it, empty elsewhere."""
 
     system: str
     cpu: str
@@ -36,6 +37,7 @@ class Machine:
     physical_cores: int | None
     logical_cpus: int
     usable_cpus: int
+    board: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         physical_cores=physical_cores(root),
         logical_cpus=os.cpu_count() or 1,
         usable_cpus=usable_cpus(root),
+        board=_read(root / "proc/device-tree/model").strip("\0\n "),
     )
 
 

@@ -23,6 +23,7 @@ from nitido.doctor.checks import (
 )
 from nitido.doctor.devices import Comparison
 from nitido.doctor.report import DoctorReport, Version
+from nitido.doctor.share import StreamSpeed, row
 from nitido.inference import saved_devices
 from nitido.system.machine import Camera, Display, Machine
 from nitido.system.wheels import Clash
@@ -159,3 +160,27 @@ def test_what_was_found_is_saved_replaced_and_forgotten(tmp_path: Path, monkeypa
 def test_saving_needs_a_measurement(other: list[str]) -> None:
     run = CliRunner().invoke(cli, ["doctor", "--save", *other])
     assert run.exit_code == 2 and "--save needs a measurement" in run.output
+
+
+def test_a_shared_row_has_machine_runtime_model_and_speed(tiny_models: dict[str, Path]) -> None:
+    done = CliRunner().invoke(cli, ["doctor", "--share", str(tiny_models["denoise"]), "--seconds", "0.01"])
+    assert done.exit_code == 0, done.output
+    (line,) = done.output.splitlines()
+    machine, runtime, model, ms, fps = (cell.strip() for cell in line.strip("|").split("|"))
+    assert "core" in machine and runtime == f"{ort.__version__}, cpu" and model == "denoise"
+    assert float(ms) > 0 and abs(float(fps) - 1000 / float(ms)) < 0.06 * float(fps) + 0.06
+
+
+def test_a_board_is_shared_by_its_own_name() -> None:
+    board = Machine("Board OS", "ARMv8 | rev 1", {}, 4, 4, 1, "Board 5")
+    speed = StreamSpeed("denoise-n", "cpu", "1.2", 50.0, 9)
+    assert row(board, speed) == "| Board 5, 1 core, Board OS | 1.2, cpu | denoise-n | 50.0 | 20.0 |"
+    assert row(replace(board, board=""), speed).startswith("| ARMv8 / rev 1, 1 core")
+    report = replace(WELL, machine=board)
+    assert "Board 5" in "\n".join(render(report))
+
+
+@pytest.mark.parametrize("other", [["--json"], ["--save"], ["--forget"], ["--seconds", "0"]])
+def test_sharing_goes_with_seconds_only(other: list[str]) -> None:
+    done = CliRunner().invoke(cli, ["doctor", "--share", "denoise-n", *other])
+    assert done.exit_code == 2 and "goes with --seconds only" in done.output

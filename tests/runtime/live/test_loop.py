@@ -302,3 +302,35 @@ def test_a_camera_that_comes_back_with_another_size_keeps_the_size_of_the_record
     with FakeSource(frames()) as source:
         run(source, fake_model(), sink)
     assert [item.shape for item in sink.frames] == [(12, 16, 3)] * 2
+
+
+def test_a_run_without_frames_is_alive_and_one_whose_model_hangs_is_not() -> None:
+    signs: list[str] = []
+    waiting, hanging, over = threading.Event(), threading.Event(), threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        yield frame(0)
+        reached(waiting)
+        yield frame(1)
+
+    def work(item: Frame) -> None:
+        if item[0, 0, 0] == 1:
+            hanging.set()
+            reached(over)
+
+    def alive() -> None:
+        signs.append("hangs" if hanging.is_set() else "waits")
+        if len(signs) >= 3:
+            waiting.set()
+
+    def release() -> None:
+        reached(hanging)
+        over.wait(0.3)  # six looks at the controls
+        over.set()
+
+    threading.Thread(target=release).start()
+    with FakeSource(frames()) as source, ListSink() as sink:
+        run(source, fake_model(work), sink, alive=alive)
+    assert signs.count("waits") >= 3
+    assert signs.count("hangs") <= 1  # one may have been on its way
+    assert sink.values == [1, 2]

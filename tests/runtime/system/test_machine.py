@@ -37,6 +37,7 @@ def test_a_machine_is_read_from_its_files(tmp_path: Path, monkeypatch: pytest.Mo
     files = {
         "proc/cpuinfo": "Features : asimd\nHardware : Board\n",
         "etc/os-release": 'PRETTY_NAME="Board OS 1"\n',
+        "proc/device-tree/model": "Board 5 Rev 1\0",
         "sys/fs/cgroup/cpu.max": "150000 100000\n",
         **{
             f"sys/devices/system/cpu/cpu{i}/topology/thread_siblings_list": f"{i // 2 * 2}-{i // 2 * 2 + 1}\n"
@@ -47,7 +48,7 @@ def test_a_machine_is_read_from_its_files(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     found = describe_machine(tmp_path)
-    assert found.cpu == "Board" and found.system.startswith("Board OS 1")
+    assert found.cpu == "Board" and found.system.startswith("Board OS 1") and found.board == "Board 5 Rev 1"
     assert found.features == {"NEON": True, "dot product": False, "int8 matrix": False, "half floats": False}
     assert (found.physical_cores, found.usable_cpus) == (2, 2)
 

@@ -52,7 +52,11 @@ class VirtualCameraSink:
             _log.info("virtual camera %s, %d×%d", self._camera.device, width, height)
         if frame.shape != self._shape:
             raise FrameMismatch(f"expected frames of {self._shape} for the virtual camera, found {frame.shape}")
-        self._camera.send(frame)
+        try:
+            self._camera.send(frame)
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise SinkUnavailable(f"the virtual camera {self._camera.device} takes no more frames: {reason}") from error
 
     def __enter__(self) -> VirtualCameraSink:
         return self

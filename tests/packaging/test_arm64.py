@@ -1,0 +1,72 @@
+"""The shipped files and the runtime on emulated ARM64 processors, as in a Raspberry Pi 4 and 5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import arm64
+import cv2
+import emulation
+import numpy as np
+import pytest
+
+from nitido.inference.model import load
+from nitido.model_file import zoo
+from support.paths import ROOT, SAMPLES
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
+COMMAND = "import sys; from nitido.cli.main import main; sys.argv[0] = 'nitido'; main()"
+
+
+@pytest.fixture(scope="module")
+def emulator(request: pytest.FixtureRequest) -> emulation.Emulator:
+    """Kept in pytest's cache."""
+    cache = request.config.cache
+    assert cache is not None
+    try:
+        return emulation.prepare(cache.mkdir("arm64") / emulation.ONNXRUNTIME)
+    except emulation.EmulatorUnavailable as error:
+        pytest.skip(str(error))
+
+
+def test_every_shipped_model_passes_its_certificate_on_a_raspberry_pi_4(emulator: emulation.Emulator) -> None:
+    found = arm64.replay(emulator, [entry.path for entry in zoo.entries()], emulation.PI_4)
+    assert {one.model for one in found} == {entry.name for entry in zoo.entries()}
+    assert [one for one in found if not one.passed] == []
+
+
+def test_models_in_8_bits_pass_with_the_dot_products_of_a_raspberry_pi_5(emulator: emulation.Emulator) -> None:
+    paths = [entry.path for entry in zoo.entries() if entry.name.endswith(".int8")]
+    assert paths
+    assert [one for one in arm64.replay(emulator, paths, emulation.PI_5) if not one.passed] == []
+
+
+def test_nitido_denoise_makes_the_picture_that_it_makes_here(emulator: emulation.Emulator, tmp_path: Path) -> None:
+    photo = cv2.imread(str(SAMPLES / "coffee.webp"))
+    assert photo is not None
+    crop = photo[100:164, 100:196]
+    cv2.imwrite(str(tmp_path / "photo.png"), crop)
+    done = emulator.python(
+        "-c", COMMAND, "denoise", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out.png"), "--model", "denoise-n",
+        paths=[ROOT / "runtime"],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    there = cv2.imread(str(tmp_path / "out.png"))
+    with load("denoise-n", "cpu") as here:
+        expected, allowed = here(crop), here.card.certificate
+    assert there is not None
+    gap = np.abs(there.astype(int) - expected)
+    assert np.abs(expected.astype(int) - crop).max() > 0
+    assert gap.max() <= allowed["tolerance"] and gap.mean() <= allowed["mean_tolerance"]
+
+
+def test_nitido_live_restores_a_pipe(emulator: emulation.Emulator) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), np.uint8)
+    done = emulator.python(
+        "-c", COMMAND, "live", "--source", "-", "--size", "64x48", "--sink", "-", "--every-frame",
+        paths=[ROOT / "runtime"], given=frames.tobytes(),
+    )  # fmt: skip
+    assert done.returncode == 0 and b"3 of 3 frames shown" in done.stderr, done.stderr.decode()
+    assert len(done.stdout) == frames.nbytes
+    assert done.stdout != frames.tobytes()
