@@ -1,4 +1,5 @@
-"""An ARM64 computer without one: Debian's Python and the ARM64 wheels of PyPI under QEMU, in a folder of their own.
+"""Other processors without a computer that has them. ARM64: Debian's Python and the ARM64 wheels of PyPI under QEMU, in a
+folder of their own. Older x86-64: the Python of this process under QEMU.
 
 Nothing is installed on this machine and no right is needed but that of writing the folder: packages are downloaded and
 unpacked, and QEMU runs single programs, so there is neither a root file system nor a kernel.
@@ -21,6 +22,9 @@ from nitido.system.files import replacing_folder
 PI_4, PI_5 = "cortex-a72", "cortex-a76"
 """Processors by QEMU's names. The second has the dot product instructions of 8-bit models, as Jetson Orin has."""
 
+AVX2, SSE4 = "Haswell", "Nehalem"
+"""x86-64 processors by QEMU's names: with AVX2 and without VNNI, and without AVX."""
+
 ONNXRUNTIME = "1.27.0"  # of the releases that were tried, the newest that QEMU 7.2 can import; 1.28 to 1.32 crash
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCE = f"deb [signed-by={_KEYRING}] http://deb.debian.org/debian bookworm main\n"
@@ -28,7 +32,7 @@ _LIBRARIES = (
     *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1"),
     *("zlib1g", "libexpat1", "libssl3", "libbz2-1.0", "liblzma5", "libffi8"),
 )
-_QEMU = "./usr/bin/qemu-aarch64-static"
+_QEMU = {"qemu": "./usr/bin/qemu-aarch64-static", "qemu-x86_64": "./usr/bin/qemu-x86_64-static"}
 _WHEELS = (f"onnxruntime=={ONNXRUNTIME}", "numpy<2.5", "opencv-python-headless<6", "pillow<14", "click<9")
 _PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
 _CONFIG = """
@@ -51,7 +55,7 @@ class EmulatorUnavailable(NitidoError):
 
 @dataclass(frozen=True)
 class Emulator:
-    """folder: holds ``qemu``, ``root`` (Debian's libraries) and ``site`` (Python packages)."""
+    """folder: holds ``qemu``, ``qemu-x86_64``, ``root`` (Debian's libraries) and ``site`` (Python packages)."""
 
     folder: Path
 
@@ -62,10 +66,15 @@ class Emulator:
 
         paths: further folders that it imports from. given: its standard input.
         """
-        python = [str(self.folder / "root/usr/bin/python3.11"), *arguments]
-        modules = os.pathsep.join(map(str, (self.folder / "site", *paths)))
+        if processor in (AVX2, SSE4):
+            command, folders = [str(self.folder / "qemu-x86_64"), "-cpu", processor, sys.executable], list(paths)
+        else:
+            python = ["-L", str(self.folder / "root"), str(self.folder / "root/usr/bin/python3.11")]
+            command = [str(self.folder / "qemu"), "-cpu", processor, *python]
+            folders = [self.folder / "site", *paths]
+        modules = os.pathsep.join(map(str, folders))
         return subprocess.run(
-            [str(self.folder / "qemu"), "-cpu", processor, "-L", str(self.folder / "root"), *python],
+            [*command, *arguments],
             env=os.environ | {"PYTHONPATH": modules, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             input=given, capture_output=True, check=False, timeout=600,
         )  # fmt: skip
@@ -90,7 +99,8 @@ def prepare(folder: Path) -> Emulator:
         for package in packages.glob("*_arm64.deb"):
             _run("dpkg-deb", "--extract", str(package), str(draft / "root"))
         (qemu,) = packages.glob(f"qemu-user-static_*_{host}.deb")
-        _extract_one(qemu, _QEMU, draft / "qemu")
+        for name, inside in _QEMU.items():
+            _extract_one(qemu, inside, draft / name)
         shutil.rmtree(packages)
         platforms = [word for name in _PLATFORMS for word in ("--platform", name)]
         _run(

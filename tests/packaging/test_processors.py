@@ -1,13 +1,14 @@
-"""The shipped files and the runtime on emulated ARM64 processors, as in a Raspberry Pi 4 and 5."""
+"""The shipped files and the runtime on emulated processors: of a Raspberry Pi 4 and 5, and of older PCs."""
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
-import arm64
 import cv2
 import emulation
 import numpy as np
+import processors
 import pytest
 
 from nitido.inference.model import load
@@ -25,13 +26,13 @@ def emulator(request: pytest.FixtureRequest) -> emulation.Emulator:
     cache = request.config.cache
     assert cache is not None
     try:
-        return emulation.prepare(cache.mkdir("arm64") / emulation.ONNXRUNTIME)
+        return emulation.prepare(cache.mkdir("emulated") / emulation.ONNXRUNTIME)
     except emulation.EmulatorUnavailable as error:
         pytest.skip(str(error))
 
 
 def test_every_shipped_model_passes_its_certificate_on_a_raspberry_pi_4(emulator: emulation.Emulator) -> None:
-    found = arm64.replay(emulator, [entry.path for entry in zoo.entries()], emulation.PI_4)
+    found = processors.replay(emulator, [entry.path for entry in zoo.entries()], emulation.PI_4)
     assert {one.model for one in found} == {entry.name for entry in zoo.entries()}
     assert [one for one in found if not one.passed] == []
 
@@ -39,7 +40,15 @@ def test_every_shipped_model_passes_its_certificate_on_a_raspberry_pi_4(emulator
 def test_models_in_8_bits_pass_with_the_dot_products_of_a_raspberry_pi_5(emulator: emulation.Emulator) -> None:
     paths = [entry.path for entry in zoo.entries() if entry.name.endswith(".int8")]
     assert paths
-    assert [one for one in arm64.replay(emulator, paths, emulation.PI_5) if not one.passed] == []
+    assert [one for one in processors.replay(emulator, paths, emulation.PI_5) if not one.passed] == []
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="this Python is not one for x86-64")
+@pytest.mark.parametrize("processor", [emulation.AVX2, emulation.SSE4])
+def test_models_in_8_bits_pass_on_older_x86_64_processors(emulator: emulation.Emulator, processor: str) -> None:
+    paths = [entry.path for entry in zoo.entries() if entry.name.endswith("n.int8")]
+    assert len(paths) >= 5
+    assert [one for one in processors.replay(emulator, paths, processor) if not one.passed] == []
 
 
 def test_nitido_denoise_makes_the_picture_that_it_makes_here(emulator: emulation.Emulator, tmp_path: Path) -> None:

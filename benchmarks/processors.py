@@ -1,8 +1,9 @@
-"""Replays the certificates of model files on emulated ARM64 processors, such as that of a Raspberry Pi 4.
+"""Replays the certificates of model files on emulated processors, such as that of a Raspberry Pi 4.
 
-    python benchmarks/arm64.py [MODEL …] [--processor cortex-a72] [--folder FOLDER]
+    python benchmarks/processors.py [MODEL …] [--processor cortex-a72] [--folder FOLDER]
 
-MODEL: a name or a file; default all shipped models. It needs Debian or Ubuntu, downloads about 150 MB from Debian and
+MODEL: a name or a file; default all shipped models. Haswell is an x86-64 processor with AVX2 and without VNNI, Nehalem
+one without AVX; on x86-64 they run this Python. It needs Debian or Ubuntu, downloads about 150 MB from Debian and
 PyPI the first time, and installs nothing. Results are those of the processor; times are those of the emulation.
 """
 
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from emulation import ONNXRUNTIME, PI_4, Emulator, prepare
+import onnxruntime as ort
+from emulation import AVX2, ONNXRUNTIME, PI_4, SSE4, Emulator, prepare
 
 from nitido.errors import NitidoError
 from nitido.model_file import zoo
@@ -58,23 +60,24 @@ def replay(emulator: Emulator, paths: Sequence[Path], processor: str = PI_4) -> 
 
 @click.command()
 @click.argument("models", nargs=-1)
-@click.option("--processor", default=PI_4, show_default=True, help="QEMU's name of it, such as cortex-a76 or max.")
+@click.option("--processor", default=PI_4, show_default=True, help="QEMU's name of it, such as cortex-a76 or Haswell.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=cache_folder() / f"arm64-{ONNXRUNTIME}",
+    default=cache_folder() / f"emulated-{ONNXRUNTIME}",
     show_default=True,
     help="Folder of the emulator; it is downloaded when the folder is not there.",
 )
 def main(models: tuple[str, ...], processor: str, folder: Path) -> None:
-    """Replay the certificates of model files on an emulated ARM64 processor."""
+    """Replay the certificates of model files on an emulated processor."""
     paths = [zoo.find(name) for name in models] or [entry.path for entry in zoo.entries()]
     try:
         found = replay(prepare(folder), paths, processor)
     except (NitidoError, RuntimeError) as error:
         raise click.ClickException(str(error)) from error
     width = max(len(one.model) for one in found)
-    print(f"onnxruntime {ONNXRUNTIME} on {processor}, emulated")
+    version = ort.__version__ if processor in (AVX2, SSE4) else ONNXRUNTIME
+    print(f"onnxruntime {version} on {processor}, emulated")
     for one in found:
         verdict = "passed" if one.passed else "FAILED"
         detail = "identical" if one.identical else f"off by at most {one.largest:.3g}, allowed {one.allowed:.3g}"
