@@ -21,8 +21,12 @@ from nitido_export.pack.template import read
 
 @dataclass(frozen=True)
 class Program:
-    """sources: templates that are copied as they are. readme: the template of the README. call: how the program is
-    started. frame: the file name of a frame, here ``frame`` and its suffix. write_frame: writes one, uint8 H×W×3 BGR."""
+    """sources: templates that are copied as they are.
+    readme: the template of the README.
+    call: how the program is started.
+    suffix: of the frame that goes along, and of the result.
+    write_frame: writes such a file, from uint8 H×W×3 BGR.
+    """
 
     sources: Sequence[str]
     readme: str

@@ -18,8 +18,8 @@ _STRENGTH = """
 
 _NOISE = """
 The model estimates how noisy a frame is. `--noise` gives it the noise level instead: the standard deviation of
-brightness noise in 8-bit levels. For a video, give it one level, or the average of the levels that it found in the frames
-before. Otherwise the level changes a little from frame to frame, and the result flickers.
+brightness noise in 8-bit levels. For a video, give it one level, or the average of the levels that it found in the
+frames before. Otherwise the level changes a little from frame to frame, and the result flickers.
 
 ```sh
 {call} {picture} --noise 4

@@ -3,9 +3,10 @@
     python nitido_frame.py MODEL IN OUT [IN OUT ...] [--strength 0..1] [--noise N] [--cut N] [--threads N]
 
 IN: the number of a camera, a video, a picture, or numbered pictures such as in/%04d.png.
-OUT: a video (.avi, .mp4), numbered pictures such as out/%04d.png (lossless), or - for raw BGR24 frames on standard output.
-Several pairs are several streams; their frames take turns. --cut N: a new scene begins with frame N, counted from 0; may
-be repeated. Ctrl-C ends a camera.
+OUT: a video (.avi, .mp4), a picture, numbered pictures such as out/%04d.png (lossless), or - for raw BGR24 frames on
+standard output.
+Several pairs are several streams; their frames take turns. --cut N: a new scene begins with frame N, counted from 0;
+repeatable. Ctrl-C ends a camera.
 """
 
 import argparse

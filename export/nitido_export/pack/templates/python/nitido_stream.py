@@ -31,7 +31,7 @@ class Stream:
         if not self.states or frame.shape[:2] != self.size:
             self.states, self.size = self.no_past(*frame.shape[:2]), frame.shape[:2]
         results = self.session.run(self.names, {"frame": frame[None], **self.settings, **self.states})
-        outputs = dict(zip(self.names, results, strict=True))
+        outputs = {name: np.asarray(value) for name, value in zip(self.names, results, strict=True)}
         self.states = {n.replace("_out_", "_in_"): v for n, v in outputs.items() if n.startswith("state_out_")}
         self.level = float(outputs["noise_level"]) if "noise_level" in outputs else None
         return outputs["image"][0]
