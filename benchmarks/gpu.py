@@ -5,9 +5,10 @@
 
 Needs an NVIDIA GPU, onnxruntime-gpu in place of onnxruntime, and the extras train and export. First it checks that the
 provider is really used, that certificates and results match the CPU, and that the states of a recurrent model stay on
-the GPU. Then it measures frames per second for every shipped model in float32, float16 and 8 bits, in and out of the
-host's memory; several frames in one run; training steps; and TensorRT, where it is installed. What does not fit into the
-time is left out, with a note. A second run finds the float16 files made. Exit code 1: no GPU, or a check failed.
+the GPU. Then it measures frames per second for every shipped model in float32, float16 and 8 bits, in and out of
+the memory of the host; several frames in one run; training steps; and TensorRT, where it is installed. What does not
+fit into the time is left out, with a note. A second run finds the float16 files made. Exit code 1: no GPU, or a check
+failed.
 """
 
 from __future__ import annotations
