@@ -102,8 +102,8 @@ def native(target: str, model: Path, onnxruntime: Path, folder: Path, size: str)
     pack = folder / target
     write_pack(str(model), target, pack)
     configure = ["cmake", "-S", pack, "-B", pack / "build", f"-DONNXRUNTIME_ROOT={onnxruntime}"]
-    for command in (configure, ["cmake", "--build", pack / "build"]):
-        subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    for step in (configure, ["cmake", "--build", pack / "build"]):
+        subprocess.run(list(map(str, step)), check=True, stdout=subprocess.DEVNULL)
     program = pack / "build" / "nitido-frame"
     (library,) = {p.resolve() for p in (onnxruntime / "lib").glob("libonnxruntime.so*")}
 
