@@ -40,13 +40,13 @@ def _install(folder: Path) -> None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless browser. Skips the test when none is installed."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """A headless browser. flags: more of its command line. Skips the test when none is installed."""
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         pytest.skip("no Chromium on PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_OFFLINE))
+        browser = playwright.chromium.launch(executable_path=program, args=[*_OFFLINE, *flags])
         try:
             yield browser
         finally:

@@ -7,11 +7,23 @@ from pathlib import Path
 
 import click
 
+_CMAKE = "cmake -S {folder} -B {folder}/build -DONNXRUNTIME_ROOT=FOLDER"
+# The first step with a program.
+_NEXT = {
+    "c": _CMAKE,
+    "cpp": _CMAKE,
+    "python": "python {folder}/nitido_frame.py {folder}/{model} {folder}/frame.png result.png",
+    "node": "cd {folder} && npm install --no-save onnxruntime-node@1.30.0",
+}
+
 
 @click.command(short_help="Make a model ready for a device.")
 @click.argument("model", metavar="FILE")
 @click.option(
-    "--target", required=True, type=click.Choice(["ort", "minimal", "c", "plain"]), help="What to make; see below."
+    "--target",
+    required=True,
+    type=click.Choice(["c", "cpp", "python", "node", "plain", "ort", "minimal"]),
+    help="What to make; see below.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that 'nitido pack' wrote.")
@@ -27,10 +39,13 @@ def pack(model: str, target: str, output: Path, overwrite: bool, frame: Path | N
     """Make FILE (a model's name or an .onnx file) ready for a device, in a folder of its own.
 
     \b
+    c        a C program with its build file, the model and a frame to try
+    cpp      the same in C++, with a header to copy
+    python   a Python program that needs onnxruntime, numpy and OpenCV, but not nitido
+    node     a package for Node and browsers, with types, a program and a page
+    plain    the .onnx with strength and noise as plain inputs, for bindings without optional ones
     ort      the model in ONNX Runtime's own format, compared with the .onnx
     minimal  that, and what a minimal build of ONNX Runtime needs to know
-    c        a C program with its build file, the model and a frame to try
-    plain    the .onnx with strength and noise as plain inputs, for Node and browsers
     """
     from nitido.images.io import read_picture
     from nitido_export.pack.write import write_pack
@@ -38,8 +53,8 @@ def pack(model: str, target: str, output: Path, overwrite: bool, frame: Path | N
     pixels = read_picture(frame).pixels if frame else None
     source, worst = write_pack(model, target, output, overwrite=overwrite, frame=pixels)
     click.echo(f"{output}: {', '.join(sorted(path.name for path in output.iterdir()))}")
-    if target == "c":
-        click.echo(f"next: cmake -S {output} -B {output}/build -DONNXRUNTIME_ROOT=FOLDER; more in {output}/README.md")
+    if target in _NEXT:
+        click.echo(f"next: {_NEXT[target].format(folder=output, model=source.name)}; more in {output}/README.md")
         return
     if target == "plain":
         click.echo(f"largest difference from {source.name}: {worst} of 255 levels; how to call it is in the README")

@@ -13,14 +13,15 @@ from nitido.errors import ExportError, ModelNotFound
 from nitido.inference.model import Model
 from nitido.model_file import zoo
 from nitido.model_file.weights import first_not_finite
-from nitido_export.pack.c_program import write_c
 from nitido_export.pack.folder import new_folder, require_replaceable
 from nitido_export.pack.minimal_build import write_minimal
+from nitido_export.pack.npm_package import write_package
 from nitido_export.pack.ort_format import write_ort
 from nitido_export.pack.plain_inputs import write_plain
+from nitido_export.pack.programs import PROGRAMS, write_program
 from nitido_export.pack.sample import sample_frame
 
-TARGETS = ("ort", "minimal", "c", "plain")
+TARGETS = (*PROGRAMS, "node", "plain", "ort", "minimal")
 
 
 def write_pack(
@@ -32,7 +33,7 @@ def write_pack(
     name: of a model, or an ``.onnx`` file.
     target: one of ``TARGETS``.
     overwrite: replace a folder that an earlier call wrote.
-    frame: uint8 H×W×3 BGR to compare on, and for the C program to try; default: a photograph.
+    frame: uint8 H×W×3 BGR to compare on, and for programs to try; default: a photograph.
 
     Raises ``ModelNotFound``, ``CardMismatch`` for a file that is not a Nítido model, ``SinkUnavailable`` for a place
     that cannot be written or holds something else, ``ExportError`` when the result does not equal the model. After any
@@ -52,8 +53,10 @@ def write_pack(
     facts = {"model": source.card.name, "target": target, "nitido": __version__, "onnxruntime": ort.__version__}
     worst = 0
     with new_folder(output, path, facts, overwrite=overwrite) as folder:
-        if target == "c":
-            write_c(source, folder, pixels)
+        if target in PROGRAMS:
+            write_program(target, source, folder, pixels)
+        elif target == "node":
+            worst = write_package(source, folder, pixels)
         elif target == "plain":
             worst = write_plain(source, folder, pixels)
         else:

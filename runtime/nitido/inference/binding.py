@@ -19,10 +19,9 @@ def run_bound(session: ort.InferenceSession, given: dict[str, Any], names: list[
     with readable_errors():
         binding = session.io_binding()
         for name, value in given.items():
-            if isinstance(value, ort.OrtValue):
-                binding.bind_ortvalue_input(name, value)
-            else:
-                binding.bind_cpu_input(name, value)
+            # Not bind_cpu_input, which knows nothing of inputs that have a default, such as noise.
+            tensor = value if isinstance(value, ort.OrtValue) else ort.OrtValue.ortvalue_from_numpy(value)
+            binding.bind_ortvalue_input(name, tensor)
         for name in names:
             binding.bind_output(name, "cpu" if name in _HOST else device)
         session.run_with_iobinding(binding)

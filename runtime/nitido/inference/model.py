@@ -248,8 +248,7 @@ class Model:
         state = self.state
         given = {"frame": np.ascontiguousarray(frames), **feeds, **(states or state.blank(frames.shape))}
         names = ["image", *state.outputs, *([ESTIMATE] if self.has_noise else [])]
-        # A binding knows nothing of inputs that have a default, such as strength.
-        if self._binding and not feeds:
+        if self._binding:
             outputs = run_bound(session, given, names, self._binding)
         else:
             given = {name: v.numpy() if isinstance(v, ort.OrtValue) else v for name, v in given.items()}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 import subprocess
-import sys
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from nitido.model_file import zoo
 from nitido.model_file.certificate import VECTORS, difference, vectors_from_text
 from nitido.model_file.properties import read_properties
 from nitido_export.pack.write import write_pack
-from support.npm import keep, npm
+from support.node_package import node_folder
 
 pytestmark = pytest.mark.network
 
@@ -34,38 +33,29 @@ LATENT_PARTS = [entry for entry in zoo.entries() if not entry.takes_frames]
 
 @pytest.fixture(scope="module")
 def example(pytestconfig: pytest.Config) -> Path:
-    """A folder with run.mjs and the onnxruntime-node that its lock file names."""
-    lock = (EXAMPLE / "package-lock.json").read_bytes()
-
-    def install(folder: Path) -> None:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(EXAMPLE / name, folder)
-        npm("ci", cwd=folder)
-        for platform in (folder / "node_modules" / "onnxruntime-node" / "bin").glob("*/*"):
-            if platform.name != sys.platform:
-                shutil.rmtree(platform)  # 220 MB of libraries for other systems
-
-    folder = keep(pytestconfig, f"node-{hashlib.sha256(lock).hexdigest()[:12]}", install)
-    for name in ("run.mjs", "replay.mjs"):
-        shutil.copy(EXAMPLE / name, folder)
+    """A folder with replay.mjs and onnxruntime-node."""
+    folder = node_folder(pytestconfig)
+    shutil.copy(EXAMPLE / "replay.mjs", folder)
     return folder
 
 
-def run(example: Path, *arguments: object, script: str = "run.mjs") -> subprocess.CompletedProcess[str]:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not on PATH")
-    command = [node, str(example / script), *map(str, arguments)]
+def run(example: Path, *arguments: object, script: str = "replay.mjs") -> subprocess.CompletedProcess[str]:
+    command = ["node", str(example / script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def assert_same_in_node(example: Path, model: Path, frame: NDArray[np.uint8], tmp_path: Path) -> None:
-    expected = load(model, "cpu")(frame).astype(int)
-    frame.tofile(tmp_path / "in.bgr")
-    done = run(example, model, tmp_path / "in.bgr", f"{frame.shape[1]}x{frame.shape[0]}", tmp_path / "out.bgr")
+def replay(example: Path, model: Path, feeds: Mapping[str, Any], folder: Path) -> dict[str, NDArray[Any]]:
+    """The outputs of a model in Node, by name."""
+    (folder / "feeds.json").write_text(json.dumps({name: packed(np.asarray(value)) for name, value in feeds.items()}))
+    done = run(example, model, folder / "feeds.json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() == f"{expected.shape[1]}x{expected.shape[0]}"
-    found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(expected.shape).astype(int)
+    return {name: unpacked(output) for name, output in json.loads(done.stdout).items()}
+
+
+def assert_same_in_node(example: Path, path: Path, frame: NDArray[np.uint8], tmp_path: Path) -> None:
+    model = load(path, "cpu")
+    expected = model(frame).astype(int)
+    found = replay(example, path, {"frame": frame[None], **model.state.blank(frame[None].shape)}, tmp_path)["image"][0]
     assert np.abs(found - expected).max() <= 1  # another build may sum floats in another order
     assert np.ptp(found) > 100  # a picture, not a constant that happens to fit
 
@@ -89,11 +79,7 @@ def test_shipped_parts_of_autoencoders_prove_themselves(example: Path, tmp_path:
     metadata = read_properties(entry.path.read_bytes())
     card = read_card(entry.path)
     for vector in vectors_from_text(metadata[VECTORS], entry.name):
-        feeds = {name: packed(array) for name, array in vector.inputs.items()}
-        (tmp_path / "feeds.json").write_text(json.dumps(feeds))
-        done = run(example, entry.path, tmp_path / "feeds.json", script="replay.mjs")
-        assert (done.returncode, done.stderr) == (0, "")
-        found = {name: unpacked(output) for name, output in json.loads(done.stdout).items()}
+        found = replay(example, entry.path, vector.inputs, tmp_path)
         largest, mean, _ = difference(vector.outputs, found)
         assert largest <= card.certificate["tolerance"] and mean <= card.certificate["mean_tolerance"]
 
@@ -110,37 +96,13 @@ def test_strength_and_noise_can_be_set_in_a_file_with_plain_inputs(
     example: Path, level_model: Path, frame: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     write_pack(str(level_model), "plain", tmp_path / "plain")
-    packed, model = tmp_path / "plain" / level_model.name, load(level_model, "cpu")
-    frame.tofile(tmp_path / "in.bgr")
-    size = f"{frame.shape[1]}x{frame.shape[0]}"
-    for path, numbers, settings in (
-        (level_model, (), {}),
-        (packed, (), {}),
-        (packed, ("0.5",), {"strength": 0.5}),
-        (packed, ("1", "30"), {"noise": 30.0}),
-    ):
-        done = run(example, path, tmp_path / "in.bgr", size, tmp_path / "out.bgr", *numbers)
-        assert (done.returncode, done.stderr) == (0, "")
-        found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(frame.shape).astype(int)
-        assert np.abs(found - model(frame, **settings)).max() <= 1
+    path, model = tmp_path / "plain" / level_model.name, load(level_model, "cpu")
+    for strength, noise in ((1.0, -1.0), (0.5, -1.0), (1.0, 30.0)):
+        feeds = {"frame": frame[None], "strength": np.float32(strength), "noise": np.float32(noise)}
+        found = replay(example, path, feeds, tmp_path)["image"][0]
+        expected = model(frame, strength=strength, noise=None if noise < 0 else noise)
+        assert np.abs(found.astype(int) - expected).max() <= 1
     assert not np.array_equal(model(frame, noise=30.0), model(frame))
-
-
-def test_a_recurrent_model_remembers_in_node(
-    example: Path, live_model: Path, frame: NDArray[np.uint8], tmp_path: Path
-) -> None:
-    clip = np.stack([np.roll(frame, 2 * n, 1) for n in range(3)])
-    expected = np.stack(list(load(live_model, "cpu").stream(clip, noise=12.0, align=False))).astype(int)
-    write_pack(str(live_model), "plain", tmp_path / "plain")
-    packed = tmp_path / "plain" / live_model.name
-    shutil.copy(live_model.with_suffix(".json"), packed.with_suffix(".json"))
-    clip.tofile(tmp_path / "in.bgr")
-    size = f"{frame.shape[1]}x{frame.shape[0]}"
-    done = run(example, packed, tmp_path / "in.bgr", size, tmp_path / "out.bgr", 1, 12)
-    assert (done.returncode, done.stderr) == (0, "")
-    found = np.fromfile(tmp_path / "out.bgr", np.uint8).reshape(clip.shape).astype(int)
-    assert np.abs(found - expected).max() <= 1
-    assert not np.array_equal(load(live_model, "cpu")(clip[2], noise=12.0), expected[2])
 
 
 def test_what_the_readme_of_a_recurrent_model_shows_runs(
@@ -178,22 +140,3 @@ await writeFile(process.argv[4], Buffer.concat(images));
         step = model.step(given[None], states)
         states = step.states
         assert np.abs(image - step.images[0]).max() <= 1
-
-
-def test_what_it_cannot_do_is_one_line_and_leaves_no_file(
-    example: Path, tiny_models: dict[str, Path], frame: NDArray[np.uint8], tmp_path: Path
-) -> None:
-    frame.tofile(tmp_path / "in.bgr")
-    model, size = tiny_models["denoise"], f"{frame.shape[1]}x{frame.shape[0]}"
-    for arguments, message in [
-        ((model, tmp_path / "in.bgr", "640x480", tmp_path / "out.bgr"), "has 921600 bytes"),
-        ((model, tmp_path / "missing.bgr", size, tmp_path / "out.bgr"), "no such file"),
-        ((tmp_path / "no.onnx", tmp_path / "in.bgr", size, tmp_path / "out.bgr"), "no.onnx"),
-        # Node feeds required inputs only; ignoring the wish without a word would be worse.
-        ((model, tmp_path / "in.bgr", size, tmp_path / "out.bgr", "0.5"), "takes no strength"),
-        ((model,), "usage"),
-    ]:
-        done = run(example, *arguments)
-        assert done.returncode == 1
-        assert message in done.stderr and len(done.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["in.bgr"]

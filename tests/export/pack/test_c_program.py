@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shutil
 import subprocess
-import sys
-import tarfile
 from pathlib import Path
 
 import cv2
@@ -20,65 +16,14 @@ from numpy.typing import NDArray
 from nitido.inference.model import load
 from nitido.model_file import zoo
 from nitido_export.pack.write import write_pack
-from support.npm import keep, npm
+from support.native import build
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
-# The wheel has the library but no headers. This package repeats those of the official iOS archive, which are the same
-# on every system; API 29 of it is older than the library, as on a device that was updated.
-HEADERS = "com.github.asus4.onnxruntime@0.4.9"
-HEADERS_SHA512 = "BkzxduSZ9IkeDP6Q8lz2TFU2ie7hSSvS7ZIfzMooExoq0CNzJnuuGaUJ7IsojBgqO4ouD1jXah8OYyJbCN29Fg=="
-
 
 @pytest.fixture(scope="module")
-def onnxruntime_root(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a release archive unpacks to: include/ and lib/."""
-    missing = [name for name in ("cc", "cmake", "ctest") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"a C compiler and CMake are needed, missing: {', '.join(missing)}")
-    library = next((Path(ort.__file__).parent / "capi").glob("libonnxruntime.so.*"), None)
-    if library is None or not sys.platform.startswith("linux"):
-        pytest.skip(f"the onnxruntime {ort.__version__} wheel has no C library on {sys.platform}")
-    headers = keep(pytestconfig, f"onnxruntime-headers-{HEADERS_SHA512[:8]}", fetch_headers)
-    root = tmp_path_factory.mktemp("onnxruntime")
-    (root / "include").symlink_to(headers)
-    (root / "lib").mkdir()
-    (root / "lib" / "libonnxruntime.so.1").symlink_to(library)
-    (root / "lib" / "libonnxruntime.so").symlink_to("libonnxruntime.so.1")
-    return root
-
-
-def fetch_headers(folder: Path) -> None:
-    npm("pack", HEADERS, cwd=folder)
-    (archive,) = folder.glob("*.tgz")
-    digest = hashlib.sha512(archive.read_bytes()).digest()
-    assert base64.b64encode(digest).decode() == HEADERS_SHA512, f"{HEADERS} is not the archive that was reviewed"
-    with tarfile.open(archive) as packed:
-        for member in packed:
-            path = Path(member.name)
-            if path.suffix == ".h" and path.parent.name == "Headers" and "ios-arm64" in path.parts:
-                content = packed.extractfile(member)
-                assert content is not None
-                (folder / path.name).write_bytes(content.read())
-    archive.unlink()
-    assert (folder / "onnxruntime_c_api.h").is_file()
-
-
-def build(folder: Path, onnxruntime_root: Path, *flags: str) -> Path:
-    """Builds a pack as its README says, warnings being errors, and returns the program."""
-    configure = ["cmake", "-S", folder, "-B", folder / "build", f"-DONNXRUNTIME_ROOT={onnxruntime_root}"]
-    warnings = "-DCMAKE_C_FLAGS=" + " ".join(["-Werror", "-Wshadow", "-Wconversion", *flags])
-    for command in ([*configure, warnings], ["cmake", "--build", folder / "build"]):
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "build" / "nitido-frame"
-
-
-@pytest.fixture(scope="module")
-def program(onnxruntime_root: Path, tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packed") / "denoise"
-    write_pack(str(tiny_models["denoise"]), "c", folder)
-    return build(folder, onnxruntime_root)
+def program(c_program: Path) -> Path:
+    return c_program
 
 
 def run(program: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -219,7 +164,12 @@ def test_comments_in_a_ppm_are_skipped(program: Path, tiny_models: dict[str, Pat
 
 FAILURES = [
     ("{model} in.ppm", 2, "usage"),
-    ("{model} in.ppm out.ppm more", 2, "unexpected argument: more"),
+    ("{model} in.ppm out.ppm more", 2, "usage"),
+    ("{model} - out.bgr --size 4x4", 2, "standard input goes to standard output, alone, with --size"),
+    ("{model} - -", 2, "standard input goes to standard output, alone, with --size"),
+    ("{model} in.ppm out.ppm --cut early", 2, "--cut expects a whole number"),
+    ("{model} in.ppm out.ppm in.ppm two.ppm --expect tall.ppm", 2, "--expect is for one stream"),
+    ("{model} in.ppm out.ppm missing.ppm two.ppm", 1, "cannot read missing.ppm: No such file"),
     ("{model} in.ppm out.ppm --loud", 2, "unknown option"),
     ("{model} in.ppm out.ppm --strength 1.5", 2, "--strength expects a number from 0 to 1, found '1.5'"),
     ("{model} in.ppm out.ppm --threads none", 2, "--threads expects"),

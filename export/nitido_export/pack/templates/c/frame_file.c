@@ -1,20 +1,11 @@
 #include "frame_file.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool fail(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("nitido-frame: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
-  return false;
-}
+#include "failure.h"
 
 /* Reads to the end instead of asking for the size, so that pipes work too. */
 bool read_file(const char *path, uint8_t **bytes, size_t *size) {

@@ -16,9 +16,6 @@ struct frame {
 /* Bytes of one of them. */
 size_t frame_size(const struct frame *frame);
 
-/* Prints one line on stderr; returns false, so that a caller can `return fail(...)`. */
-bool fail(const char *format, ...);
-
 /* The whole file, for the caller to free. */
 bool read_file(const char *path, uint8_t **bytes, size_t *size);
 

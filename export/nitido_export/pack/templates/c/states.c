@@ -4,17 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame_file.h"
+#include "failure.h"
 
 static const char PREFIX[] = "state_in_";
-
-bool ok(const OrtApi *api, OrtStatus *status, const char *doing) {
-  if (status == NULL) return true;
-  const char *message = api->GetErrorMessage(status);
-  fail("%s: %.*s", doing, (int)strcspn(message, "\n"), message);
-  api->ReleaseStatus(status);
-  return false;
-}
 
 /* An entry of the model's metadata, for the caller to free with the allocator; NULL where there is none. */
 static bool find_metadata(const struct runtime *rt, OrtAllocator *allocator, const char *key, char **text) {
@@ -22,7 +14,8 @@ static bool find_metadata(const struct runtime *rt, OrtAllocator *allocator, con
   OrtModelMetadata *metadata;
   *text = NULL;
   if (!ok(api, api->SessionGetModelMetadata(rt->session, &metadata), "cannot read the metadata")) return false;
-  bool found = ok(api, api->ModelMetadataLookupCustomMetadataMap(metadata, allocator, key, text), "cannot read the metadata");
+  bool found =
+      ok(api, api->ModelMetadataLookupCustomMetadataMap(metadata, allocator, key, text), "cannot read the metadata");
   api->ReleaseModelMetadata(metadata);
   return found;
 }
@@ -68,7 +61,7 @@ bool find_states(const struct runtime *rt, struct states *states) {
   OrtAllocator *allocator;
   char *text = NULL, *multiple = NULL;
   size_t count = 0;
-  states->count = 0;
+  *states = (struct states){.count = 0};
   bool found = ok(api, api->GetAllocatorWithDefaultOptions(&allocator), "cannot allocate") &&
                ok(api, api->SessionGetInputCount(rt->session, &count), "cannot list the model's inputs");
   if (!found) return false;
@@ -91,6 +84,9 @@ bool begin_states(const struct runtime *rt, struct states *states, int64_t width
   const OrtApi *api = rt->api;
   OrtAllocator *allocator;
   int64_t whole = states->multiple;
+  if (states->width != width || states->height != height) forget_states(rt, states);
+  states->width = width;
+  states->height = height;
   if (!ok(api, api->GetAllocatorWithDefaultOptions(&allocator), "cannot allocate")) return false;
   for (size_t i = 0; i < states->count; i++) {
     struct state *state = &states->items[i];

@@ -5,15 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <onnxruntime_c_api.h>
+#include "runtime.h"
 
 #define MOST_STATES 8
-
-struct runtime {
-  const OrtApi *api;
-  OrtEnv *env;
-  OrtSession *session;
-};
 
 struct state {
   char in[80], out[80]; /* names of the input and of the output */
@@ -26,15 +20,13 @@ struct states {
   struct state items[MOST_STATES];
   size_t count;     /* 0 for a model that does not remember */
   int64_t multiple; /* to which the model fills up the height and width of a frame, in pixels */
+  int64_t width, height; /* of the frames that they belong to */
 };
 
-/* Reports and frees a failed status; true when there is none. */
-bool ok(const OrtApi *api, OrtStatus *status, const char *doing);
-
-/* Which states the model has. Their grids are in the model's metadata, as its contract says. */
+/* Which states the model has, without a past: each stream has a copy. How large they are, the model's metadata say. */
 bool find_states(const struct runtime *rt, struct states *states);
 
-/* Makes the states that are missing: zeros, for a frame of this size. */
+/* Makes the states that are missing, zeros, for a frame of this size. Those of frames of another size are forgotten. */
 bool begin_states(const struct runtime *rt, struct states *states, int64_t width, int64_t height);
 
 /* The next frame has no past. */
