@@ -1,5 +1,5 @@
-"""Other processors without a computer that has them. ARM64: Debian's Python and the ARM64 wheels of PyPI under QEMU, in a
-folder of their own. Older x86-64: the Python of this process under QEMU.
+"""Other processors without a computer that has them, by QEMU. ARM64: Debian's Python and the ARM64 wheels of PyPI in a
+folder of their own. Older x86-64: the Python of this process.
 
 Nothing is installed on this machine and no right is needed but that of writing the folder: packages are downloaded and
 unpacked, and QEMU runs single programs, so there is neither a root file system nor a kernel.
