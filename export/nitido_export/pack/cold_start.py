@@ -65,7 +65,13 @@ def _run_once(path: str) -> None:
     began = time.perf_counter()
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     opened = time.perf_counter()
-    session.run(["image"], {"frame": frame})
+    feeds = {"frame": frame}
+    facts = session.get_modelmeta().custom_metadata_map
+    for state in json.loads(facts.get("nitido.states", "[]")):  # of a recurrent model: no past
+        grid, multiple = state["grid"], json.loads(facts["nitido.multiple"])
+        sides = (-(-side // multiple) * multiple // grid for side in (HEIGHT, WIDTH))
+        feeds[f"state_in_{state['name']}"] = np.zeros((1, state["channels"], *sides), np.float32)
+    session.run(["image"], feeds)
     done = time.perf_counter()
     sys.stdout.write(json.dumps({"opening": opened - began, "first_frame": done - opened}) + "\n")
     sys.stdout.flush()
