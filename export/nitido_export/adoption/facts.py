@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
 
 from nitido_export.adoption.conventions import Conventions, level_values
 from nitido_export.adoption.foreign import Foreign, float_values
@@ -29,8 +28,7 @@ def macs_per_pixel(foreign: Foreign, how: Conventions) -> float:
     watched = {
         name for node in counted for name in (node.output[0], *node.input[:2]) if name and name not in constants
     } - {value.name for value in (*model.graph.input, *model.graph.output)}
-    kind = TensorProto.FLOAT16 if foreign.image.half else TensorProto.FLOAT
-    model.graph.output.extend(helper.make_tensor_value_info(name, kind, None) for name in watched)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in watched)
     size = how.size or BASE
     shape = (1, *size, how.channels + (how.level is not None and how.level.kind == "channel"))
     dtype = np.float16 if foreign.image.half else np.float32

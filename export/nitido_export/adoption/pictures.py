@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +12,7 @@ from nitido.frames import Frame
 from nitido_export.pack.sample import photograph
 from nitido_train.data import degrade
 
-CROPS = 8
+CROPS = 16
 SIDE = 64
 SIGMA = 25.0  # of the noise that denoisers are tried on
 
@@ -31,13 +30,6 @@ class Crops:
     def level(self) -> float:
         """Luma noise in 8-bit levels."""
         return self.sigma * float(np.sqrt(sum(weight**2 for weight in degrade.BT601_BGR)))
-
-    def enlarged(self, scale: int) -> NDArray[np.float32]:
-        """What goes in, enlarged bicubically."""
-        if scale == 1:
-            return self.given.astype(np.float32)
-        large = [cv2.resize(one, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) for one in self.given]
-        return np.stack(large).astype(np.float32)
 
 
 class Pictures:

@@ -22,7 +22,7 @@ LEVEL = 8.0
 
 _POINTWISE = frozenset(
     "Relu LeakyRelu PRelu Clip Sigmoid Tanh Add Sub Mul Div Concat Identity Cast BatchNormalization HardSigmoid Elu Gelu "
-    "HardSwish Softplus Erf Sqrt Pow Abs Neg Exp Log Min Max Split Mish Dropout Where Sum Mean".split()
+    "HardSwish Softplus Transpose Erf Sqrt Pow Abs Neg Exp Log Min Max Split Mish Dropout Where Sum Mean".split()
 )
 _GLOBAL = frozenset({"GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization"})
 
