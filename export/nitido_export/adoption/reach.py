@@ -57,7 +57,8 @@ def find_halo(foreign: Foreign, run: Runner, how: Conventions, pictures: Picture
         return WHOLE_FRAME, Finding("halo", "none", "certain: an operator looks at the whole frame; it is never tiled")
     measured = measured_reach(foreign, run, how, pictures)
     if measured is None:
-        reason = f"pictures of {SIDES[-1]} px are changed as a whole; it is never tiled"
+        side = min(how.size) if how.size else SIDES[-1]
+        reason = f"pictures of {side} px are changed as a whole; it is never tiled"
         return WHOLE_FRAME, Finding("halo", "none", f"likely: {reason}")
     halo = max(measured + how.multiple, least)
     if derived is not None and derived <= halo:
