@@ -29,7 +29,7 @@ def write_windows(w: GraphWriter, frame: str, how: Conventions, network: Network
         core = step_of(how)
         if core is None:
             raise ExportError("windows of that size have no room for what they must see around them")
-        step = w.shape("core", *core)
+        step = w.shape("core_sides", *core)
     padded = _padded(w, frame, how, step, size, lead)
     grid = w.op("Div", [_rounded(w, size, step, "covered"), step], "windows")  # rows columns
     count = w.op("Shape", [frame], "frames", start=0, end=1)
