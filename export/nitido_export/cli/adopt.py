@@ -10,6 +10,7 @@ import click
 from nitido.wording import count
 from nitido_export.cli.evaluate import print_evaluation
 
+FOLDER = click.Path(path_type=Path)
 AUTO = "auto"
 TASKS = ("denoise", "upscale", "reconstruct")
 
@@ -59,8 +60,12 @@ def _number(option: str, text: str) -> Any:
     help="Folder of clean pictures to try the model on, and for the certificate.  [default: a photograph]",
 )
 @click.option(
-    "--eval", "folders", multiple=True, type=click.Path(path_type=Path), help="Folder of clean test pictures, for the card."
+    "--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card."
 )
+@click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is faster.")
+@click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
+@click.option("--holdout", multiple=True, type=FOLDER, help="--int8: folder to measure the loss on.  [default: --eval]")
+@click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 def adopt(file: Path, output: Path, **values: Any) -> None:
     """Wrap FILE, a float model in ONNX as other tools export it, into a file that every command takes: raw frames of any
@@ -72,12 +77,16 @@ def adopt(file: Path, output: Path, **values: Any) -> None:
     from nitido.system.files import refuse_existing
     from nitido_export.adoption.adopt import Asked, draft_adopted, understand
     from nitido_export.adoption.pictures import Pictures
+    from nitido_export.adoption.quantize import quantize_measured
     from nitido_export.adoption.write import write_adopted
     from nitido_export.draft import ReleaseInfo
     from nitido_train.evaluation.conditions import read_pictures
 
     if output.suffix != ".onnx":
         raise click.UsageError(f"-o expects a file name ending in .onnx, found {output}")
+    measured_on = values["holdout"] or values["folders"]
+    if values["int8"] and not (values["calib"] and measured_on):
+        raise click.UsageError("--int8 expects --calib FOLDER and --holdout FOLDER, clean pictures like those it will see")
     refuse_existing([output, output.with_suffix(".json")], overwrite=cast(bool, values["overwrite"]))
     given = {name: None if value == AUTO else value for name, value in values.items()}
     names = ("layout", "colour", "range", "scale", "multiple", "halo", "task")
@@ -87,11 +96,16 @@ def adopt(file: Path, output: Path, **values: Any) -> None:
     info = ReleaseInfo(
         values["licence"], values["data_note"], values["folders"], photos, values["failures"]
     )
-    card = write_adopted(draft_adopted(adoption, output.stem, info), output, info)
+    finished = draft_adopted(adoption, output.stem, info)
+    if values["int8"]:
+        finished = quantize_measured(adoption, finished, info, values["calib"], measured_on, values["max_drop"])
+    card = write_adopted(finished, output, info)
     halo = f"halo {card.halo} px" if card.halo >= 0 else "whole frames only"
     click.echo(
         f"{output}: {card.task} ×{card.scale}, {count(card.parameters, 'parameter')}, "
         f"{card.macs_per_pixel / 1000:.1f} K MAC/pixel, {halo}, differs from the model called directly by at most "
         f"{card.parity['max_error']} of 255 levels"
     )
+    if card.quantization:
+        click.echo(f"loses {card.quantization['drop']:.3f} dB on the worst condition; {card.quantization['timing']}")
     print_evaluation(card.evaluation)
