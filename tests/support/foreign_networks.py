@@ -36,7 +36,9 @@ class Compact(nn.Module):
         super().__init__()
         torch.manual_seed(1)
         self.scale = scale
-        self.body = nn.Sequential(conv(3, 16), nn.PReLU(16), conv(16, 16), nn.PReLU(16), conv(16, 3 * scale**2, gain=0.1))
+        self.body = nn.Sequential(
+            conv(3, 16), nn.PReLU(16), conv(16, 16), nn.PReLU(16), conv(16, 3 * scale**2, gain=0.1)
+        )
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -115,7 +115,9 @@ def understand(
     return Adoption(foreign, how, task, findings)
 
 
-def draft_adopted(adoption: Adoption, name: str, info: ReleaseInfo, quantization: dict[str, Any] | None = None) -> Draft:
+def draft_adopted(
+    adoption: Adoption, name: str, info: ReleaseInfo, quantization: dict[str, Any] | None = None
+) -> Draft:
     """Builds the graph and proves it: against the model as its own tool would call it, and tile by tile.
 
     quantization: of the card, for a network that was quantized. Raises ``ExportError``.

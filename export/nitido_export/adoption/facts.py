@@ -38,7 +38,9 @@ def macs_per_pixel(foreign: Foreign, how: Conventions) -> float:
         feeds[foreign.level.name] = np.asarray(level_values(how, shape, 5.0)).astype(dtype)
     session = quiet_session(model.SerializeToString(), optimised=False)
     names = [output.name for output in session.get_outputs()]
-    shapes = constants | {name: v.shape for name, v in zip(names, session.run(names, feeds), strict=True)}
+    shapes = constants | {
+        name: np.shape(np.asarray(v)) for name, v in zip(names, session.run(names, feeds), strict=True)
+    }
     shapes[foreign.image.name] = image.shape
     return sum(_macs(node, shapes) for node in counted) / math.prod(size)
 

@@ -135,4 +135,3 @@ def _without_margin(w: GraphWriter, values: str, how: Conventions) -> str:
         return name
     begin, end = w.shape("margin", how.margin, how.margin), w.shape("margin_end", -how.margin, -how.margin)
     return w.op("Slice", [values, begin, end, w.shape("sides", *how.axes)], name)
-

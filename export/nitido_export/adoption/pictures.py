@@ -77,5 +77,3 @@ def decibels(found: NDArray[np.float32], wanted: NDArray[np.generic], inner: int
     shown = np.clip(np.rint(found), 0, 255)
     gap = (shown - wanted)[:, inner : -inner or None, inner : -inner or None].astype(np.float64)
     return 10 * np.log10(255**2 / np.maximum((gap**2).mean(axis=(1, 2, 3)), 1e-6))
-
-

@@ -178,7 +178,9 @@ class _Quantizer:
         with tempfile.TemporaryDirectory() as scratch:
             path, augmented = Path(scratch) / "model.onnx", Path(scratch) / "augmented.onnx"
             onnx.save(self._model, str(path))
-            calibrator = create_calibrator(path, list(LAYERS), str(augmented), kind, extra_options={"percentile": 99.99})
+            calibrator = create_calibrator(
+                path, list(LAYERS), str(augmented), kind, extra_options={"percentile": 99.99}
+            )
             with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
                 calibrator.collect_data(_Inputs(self._adoption, self._crops))
                 found = calibrator.compute_data()

@@ -21,9 +21,12 @@ CHEAP = 64  # pixels: a derived halo up to this is taken without measuring
 LEVEL = 8.0
 
 _POINTWISE = frozenset(
-    "Relu LeakyRelu PRelu Clip Sigmoid Tanh Add Sub Mul Div Concat Identity Cast BatchNormalization HardSigmoid Elu Gelu "
-    "HardSwish Softplus Transpose Erf Sqrt Pow Abs Neg Exp Log Min Max Split Mish Dropout Where Sum Mean".split()
-)
+    (
+        "Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "Tanh", "Elu", "Gelu", "HardSwish", "Softplus",
+        "Mish", "Erf", "Add", "Sub", "Mul", "Div", "Sum", "Mean", "Min", "Max", "Where", "Sqrt", "Pow", "Abs", "Neg",
+        "Exp", "Log", "Concat", "Split", "Identity", "Cast", "Dropout", "BatchNormalization", "Transpose",
+    )
+)  # fmt: skip
 _GLOBAL = frozenset({"GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization"})
 
 
@@ -35,9 +38,7 @@ def find_grid(foreign: Foreign, run: Runner, how: Conventions, pictures: Picture
     size = how.size or (round_up(192, MULTIPLES[-1]),) * 2
     for multiple in (m for m in MULTIPLES if m % how.multiple == 0 and m < min(size) // 4):
         canvas = pictures.canvas(size[0] + multiple, size[1] + multiple)
-        first, second = (
-            _run(foreign, run, how, canvas[at : at + size[0], at : at + size[1]]) for at in (0, multiple)
-        )
+        first, second = (_run(foreign, run, how, canvas[at : at + size[0], at : at + size[1]]) for at in (0, multiple))
         step = multiple * how.scale
         gap = np.abs(first[step:, step:] - second[:-step, :-step])
         height, width = gap.shape[:2]
@@ -79,7 +80,9 @@ def measured_reach(foreign: Foreign, run: Runner, how: Conventions, pictures: Pi
             for axis in (0, 1):
                 middle = (height, width)[axis] // 2 + phase
                 for before in (True, False):
-                    reach = max(reach, _reach(foreign, run, how, (canvas, other.astype(np.uint8)), axis, middle, before))
+                    reach = max(
+                        reach, _reach(foreign, run, how, (canvas, other.astype(np.uint8)), axis, middle, before)
+                    )
         if reach < side // 2 - 2 * how.multiple:
             return reach
     return None
@@ -92,7 +95,8 @@ def derived_reach(foreign: Foreign) -> float | None:
     seen: dict[str, float] = {foreign.image.name: 0.0}
     for node in foreign.model.graph.node:
         if node.op_type == "Constant":
-            known |= {node.output[0]: a.t for a in node.attribute if a.name == "value"}
+            for attribute in node.attribute:
+                known[node.output[0]] = attribute.t
         given = [name for name in node.input if name in step]
         if not given or node.op_type == "Shape":
             continue
@@ -161,4 +165,3 @@ def _run(foreign: Foreign, run: Runner, how: Conventions, frame: NDArray[np.uint
         return restore(run, how, frame[None], LEVEL, whole=False)[0]
     except Misfit as error:
         raise unsure(foreign.path, "how far it sees", "--halo", f"it fails on a picture: {error}") from error
-

@@ -108,6 +108,4 @@ def _cut(w: GraphWriter, image: str, size: str, how: Conventions, first: int, na
     """What belongs to ``size`` pixels of a frame. first: where it begins in the image."""
     begin = w.shape(f"{name}_first", first, first)
     large = w.op("Mul", [size, w.shape("scale", how.scale, how.scale)], f"{name}_size")
-    return w.op(
-        "Slice", [image, begin, w.op("Add", [begin, large], f"{name}_last"), w.shape("image_axes", 1, 2)], name
-    )
+    return w.op("Slice", [image, begin, w.op("Add", [begin, large], f"{name}_last"), w.shape("image_axes", 1, 2)], name)

@@ -59,17 +59,17 @@ def _number(option: str, text: str) -> Any:
     type=click.Path(path_type=Path),
     help="Folder of clean pictures to try the model on, and for the certificate.  [default: a photograph]",
 )
-@click.option(
-    "--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card."
-)
+@click.option("--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card.")
 @click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is faster.")
 @click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
 @click.option("--holdout", multiple=True, type=FOLDER, help="--int8: folder to measure the loss on.  [default: --eval]")
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 def adopt(file: Path, output: Path, **values: Any) -> None:
-    """Wrap FILE, a float model in ONNX as other tools export it, into a file that every command takes: raw frames of any
-    size in and out, with a card and a certificate.
+    """Wrap FILE, a float ONNX model as other tools export it, into a model file that every command takes.
+
+    The result takes and returns raw frames of any size, and has a card and a certificate. Models that denoise or
+    enlarge pictures of 1 or 3 channels can be wrapped.
 
     What no option says is found out by running the model on pictures: one line for each finding says how sure it is.
     What stays unsure is an error that names the option.
@@ -86,16 +86,16 @@ def adopt(file: Path, output: Path, **values: Any) -> None:
         raise click.UsageError(f"-o expects a file name ending in .onnx, found {output}")
     measured_on = values["holdout"] or values["folders"]
     if values["int8"] and not (values["calib"] and measured_on):
-        raise click.UsageError("--int8 expects --calib FOLDER and --holdout FOLDER, clean pictures like those it will see")
+        raise click.UsageError(
+            "--int8 expects --calib FOLDER and --holdout FOLDER, clean pictures like those it will see"
+        )
     refuse_existing([output, output.with_suffix(".json")], overwrite=cast(bool, values["overwrite"]))
     given = {name: None if value == AUTO else value for name, value in values.items()}
     names = ("layout", "colour", "range", "scale", "multiple", "halo", "task")
     asked = Asked(**{name: given[name] for name in names}, unit=given["noise_unit"])
     photos = read_pictures(values["pictures"]) if values["pictures"] else []
     adoption = understand(file, asked, Pictures(photos), lambda finding: click.echo(str(finding)))
-    info = ReleaseInfo(
-        values["licence"], values["data_note"], values["folders"], photos, values["failures"]
-    )
+    info = ReleaseInfo(values["licence"], values["data_note"], values["folders"], photos, values["failures"])
     finished = draft_adopted(adoption, output.stem, info)
     if values["int8"]:
         finished = quantize_measured(adoption, finished, info, values["calib"], measured_on, values["max_drop"])

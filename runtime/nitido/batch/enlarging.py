@@ -112,4 +112,3 @@ class Enlarger:
     def asked(self) -> dict[str, Any]:
         """What results are told apart by: the size, and the models that it may take."""
         return {**self.size.asked(), "models": self._digests}
-

@@ -99,4 +99,3 @@ def _family() -> dict[int, Entry]:
         if entry.task == TASK and entry.default:
             found.setdefault(entry.scale, entry)
     return found
-

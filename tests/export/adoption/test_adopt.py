@@ -12,11 +12,15 @@ from torch import Tensor, nn
 from nitido.errors import ExportError, FrameMismatch
 from nitido.frames import Frame
 from nitido.inference.model import Model, load
+from nitido_export.adoption import quantize
 from nitido_export.adoption.adopt import Adoption, Asked, draft_adopted, understand
 from nitido_export.adoption.pictures import Pictures
 from nitido_export.adoption.write import write_adopted
 from nitido_export.draft import ReleaseInfo
+from nitido_export.quantization.guard import QualityGuard
+from nitido_export.quantization.timing import Comparison
 from nitido_train.data.degrade import gaussian_at
+from nitido_train.evaluation.conditions import conditions_of, read_pictures
 from nitido_train.evaluation.metrics import psnr
 from support.foreign_models import Form, write_foreign
 from support.foreign_networks import Compact, Luma, Strided, Unpadded, Weighing, Windowed, write_network
@@ -135,7 +139,7 @@ class WeighingWindows(nn.Module):
 
 def test_what_stays_unsure_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     path = write_network(tmp_path / "foreign.onnx", Tinted())
-    with pytest.raises(ExportError, match="the order of colours could not be found out.*say it with --colour"):
+    with pytest.raises(ExportError, match=r"the order of colours could not be found out.*say it with --colour"):
         understand(path, Asked(range="0..1"), Pictures())
 
 
@@ -152,3 +156,25 @@ class Tinted(nn.Module):
         tint = 0.05 * (x[:, :1] - x[:, 2:])
         chequered = nn.functional.pixel_shuffle(torch.cat([tint, -tint, -tint, tint], 1), 2)
         return nn.functional.interpolate(x, scale_factor=2, mode="nearest") + chequered
+
+
+@pytest.mark.slow
+def test_int8_is_measured_and_refused_when_it_loses_too_much(photos: Path, tmp_path: Path) -> None:
+    path = write_foreign(tmp_path / "foreign.onnx", "upscale-x2-n", Form())
+    for other in sorted(photos.iterdir())[1:]:
+        other.unlink()
+    adoption = understand(path, Asked(range="0..1", colour="rgb", halo=8), Pictures())
+    finished = draft_adopted(adoption, "mine", INFO)
+    with pytest.raises(ExportError, match="-1 dB cannot be met: the best int8 model loses"):
+        quantize.quantize_measured(adoption, finished, INFO, photos, [photos], -1.0)
+    with finished.opened() as reference:
+        guard = QualityGuard(0.3, {"photos": conditions_of(photos, "upscale", 2)}, reference)
+        made = quantize.quantize_adopted(
+            adoption, "mine", INFO, guard, read_pictures(photos), time=lambda *_: Comparison(2.0, 1.0, 2.0)
+        )
+    card = made.card
+    assert card.precision == "int8" and card.quantization["drop"] <= 0.3 and card.quantization["speedup"] == 2.0
+    kinds = {node.op_type for node in made.graph.graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    with made.opened() as model:
+        assert psnr(model(picture(50, 60)), load("upscale-x2-n", "cpu")(picture(50, 60))) > 38

@@ -120,5 +120,7 @@ def test_a_video_has_the_size_asked_for(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert frames_in(tmp_path / "out.mp4") == 3
     before, after = (cv2.VideoCapture(str(tmp_path / f"{name}.mp4")) for name in ("in", "out"))
-    sides = [[int(film.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)] for film in (before, after)]
+    sides = [
+        [int(film.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)] for film in (before, after)
+    ]
     assert sides[1] == [round(side * 1.5) for side in sides[0]]
