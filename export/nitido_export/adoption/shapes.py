@@ -42,7 +42,10 @@ def find_shapes(
     if how is None and base:
         how, run = _scaled_by_one(fixed, fitting[0], base, scale), fixed
     if how is None:
-        raise unsure(foreign.path, "the scale", "--scale", "its results are not a whole number of times as large")
+        wanted = "a whole number of times" if scale is None else f"{scale} times"
+        raise ExportError(
+            f"{foreign.path}: its results are not {wanted} as large as its pictures (with the same missing on every side)"
+        )
     findings.append(Finding("scale", f"×{how.scale}", "by the size of its results" if scale is None else "as given"))
     if how.margin:
         findings.append(Finding("margin", f"{how.margin} px", "its results are smaller by that on each side"))
