@@ -79,7 +79,9 @@ class GraphWriter:
             functions=functions,
             producer_name="nitido",
         )
-        model.ir_version = max(IR_VERSION, helper.find_min_ir_version_for(opsets, ignore_unknown=True)) if opsets else IR_VERSION
+        model.ir_version = (
+            max(IR_VERSION, helper.find_min_ir_version_for(opsets, ignore_unknown=True)) if opsets else IR_VERSION
+        )
         # Shapes are not inferred through what others wrote: ONNX Runtime is the judge of that.
         onnx.checker.check_model(model, full_check=not opsets)
         return model

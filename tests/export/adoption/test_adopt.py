@@ -26,7 +26,7 @@ from support.foreign_models import Form, write_foreign
 from support.foreign_networks import Compact, Luma, Strided, Unpadded, Weighing, Windowed, write_network
 
 INFO = ReleaseInfo("MIT", "not stated")
-PLAIN = Asked(range="0..1", colour="rgb")  # of random weights nothing can be told by results
+PLAIN = Asked(range="0..1", colour="rgb")  # results of random weights show neither
 
 
 def picture(height: int, width: int) -> Frame:
