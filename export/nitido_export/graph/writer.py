@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class GraphWriter:
         self.outputs: list[onnx.ValueInfoProto] = []
         self.quantized = False  # whether activations are quantized anywhere
         self._constants: dict[str, onnx.TensorProto] = {}
+        self._is_inner = False
 
     def constant(self, name: str, value: Any, dtype: Any = None) -> str:
         """An initializer. The same name may be asked for again, with the same value."""
@@ -48,10 +50,38 @@ class GraphWriter:
         self.outputs.append(helper.make_tensor_value_info(name, dtype, dims))
         return name
 
-    def model(self) -> onnx.ModelProto:
-        """The checked model: one file, no external data, opset and IR old enough for the runtimes on boards."""
-        graph = helper.make_graph(self.nodes, "nitido", self.inputs, self.outputs, list(self._constants.values()))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="nitido")
-        model.ir_version = IR_VERSION
-        onnx.checker.check_model(model, full_check=True)
+    def take_constants(self, graph: onnx.GraphProto) -> None:
+        """The initializers of another graph, whose names must not be in use here."""
+        self._constants |= {tensor.name: tensor for tensor in graph.initializer}
+
+    def inner(self) -> GraphWriter:
+        """A writer for the body of a loop. Names are unique in both, and the constants are kept here."""
+        body = GraphWriter()
+        body._constants, body._is_inner = self._constants, True
+        return body
+
+    def graph(self, name: str = "nitido") -> onnx.GraphProto:
+        """The graph alone."""
+        constants = [] if self._is_inner else list(self._constants.values())
+        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, constants)
+
+    def model(
+        self, opsets: Iterable[onnx.OperatorSetIdProto] = (), functions: Iterable[onnx.FunctionProto] = ()
+    ) -> onnx.ModelProto:
+        """The checked model: one file, no external data, opset and IR old enough for the runtimes on boards.
+
+        opsets, functions: of a graph that was written elsewhere and is a part of this one; its opset is 17 or later.
+        """
+        opsets, functions = list(opsets), list(functions)
+        model = helper.make_model(
+            self.graph(),
+            opset_imports=opsets or [helper.make_opsetid("", OPSET)],
+            functions=functions,
+            producer_name="nitido",
+        )
+        model.ir_version = (
+            max(IR_VERSION, helper.find_min_ir_version_for(opsets, ignore_unknown=True)) if opsets else IR_VERSION
+        )
+        # Shapes are not inferred through what others wrote: ONNX Runtime is the judge of that.
+        onnx.checker.check_model(model, full_check=not opsets)
         return model

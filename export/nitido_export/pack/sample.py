@@ -20,9 +20,14 @@ SIGMA = 25
 
 def sample_frame(card: Card) -> NDArray[np.uint8]:
     """A photograph, uint8 240×320×3 BGR, for denoisers with seeded Gaussian noise of σ 25 (8-bit levels)."""
-    data = files("nitido_export.pack").joinpath("templates", "photo.webp").read_bytes()
-    photo = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    photo = photograph()
     return gaussian_at(photo, 0, SIGMA) if card.task == "denoise" else photo
+
+
+def photograph() -> NDArray[np.uint8]:
+    """The photograph as it is, uint8 240×320×3 BGR."""
+    data = files("nitido_export.pack").joinpath("templates", "photo.webp").read_bytes()
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
 def write_ppm(path: Path, picture: NDArray[np.uint8]) -> None:

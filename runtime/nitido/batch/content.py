@@ -6,7 +6,6 @@ from io import BytesIO
 
 from nitido.batch.engine import Findings, Settings
 from nitido.images.io import encode_picture, read_picture
-from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
 
 
@@ -16,7 +15,7 @@ def restore_content(model: Model, content: bytes, name: str, kind: str, settings
     name: of the source, for messages. Raises ``NitidoError``.
     """
     picture = read_picture(content, name, max_pixels=settings.max_pixels)
-    picture = restore_picture(model, picture, strength=settings.strength, noise=settings.noise)
+    picture, encoding = settings.restored(model, picture)
     stream = BytesIO()
-    notes = encode_picture(picture, kind, stream, settings.encoding)
+    notes = encode_picture(picture, kind, stream, encoding)
     return stream.getvalue(), Findings((*picture.notes, *notes), picture.noise)

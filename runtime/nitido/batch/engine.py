@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import BinaryIO, Protocol, TypeAlias
 
+from nitido.batch.enlarging import Enlarger, software_of
 from nitido.batch.plan import Job
 from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
+from nitido.images.picture import Picture
 from nitido.images.restore import restore_picture
 from nitido.inference.levels import Noise
 from nitido.inference.model import Model
@@ -36,6 +39,7 @@ class Settings:
     tone_map: HDR videos become SDR.
     temporal: each frame of a video is restored with those before and after it.
     preserve_times: results have the time of change and the permissions of their source.
+    enlarger: results of a size that was asked for, in place of what one model gives; ``None``: the model's own.
     """
 
     strength: float = 1.0
@@ -49,6 +53,20 @@ class Settings:
     temporal: bool = False
     preserve_times: bool = False
     noise: Noise | None = None
+    enlarger: Enlarger | None = None
+
+    def restored(self, model: Model, picture: Picture) -> tuple[Picture, Encoding]:
+        """A picture through the model, or through those that the size asks for, and how the result is to be encoded.
+        Raises ``NitidoError``."""
+        if self.enlarger is None:
+            return restore_picture(model, picture, strength=self.strength, noise=self.noise), self.encoding
+        result, models = self.enlarger.restore(picture)
+        named = self.encoding.software is not None
+        return result, replace(self.encoding, software=software_of(models)) if named else self.encoding
+
+    def growth(self, model: Model, width: int, height: int) -> int:
+        """How many times as wide and high a picture becomes on the way. Raises ``CardMismatch``."""
+        return model.card.scale if self.enlarger is None else prod(self.enlarger.passes(width, height))
 
 
 class Abandoned(Exception):
@@ -102,13 +120,13 @@ class LocalEngine:
         with PictureFile(job.source, max_pixels=settings.max_pixels) as file:
             # Of Pillow's copy (4 bytes a pixel) and ours (3, and 6 more of 16 bits), before the model and after it.
             each = (7 + 6 * file.deep) * file.width * file.height
-            with self._budget.reserve(each * (1 + self._model.card.scale**2)):
+            with self._budget.reserve(each * (1 + settings.growth(self._model, file.width, file.height) ** 2)):
                 picture = file.decode()
                 with self._lanes:
-                    picture = restore_picture(self._model, picture, strength=settings.strength, noise=settings.noise)
+                    picture, encoding = settings.restored(self._model, picture)
 
                 def write(stream: BinaryIO) -> Findings:
-                    notes = encode_picture(picture, kind, stream, settings.encoding)
+                    notes = encode_picture(picture, kind, stream, encoding)
                     return Findings((*picture.notes, *notes), picture.noise)
 
                 yield write

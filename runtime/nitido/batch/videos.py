@@ -61,8 +61,12 @@ def restore_video(
         # While the model has a frame, the one before is encoded and the next one decoded.
         written: Future[None] | None = None
         average, given = LevelAverage(), _ahead(images(), reading)
-        restore = partial(restore_clip, model) if settings.temporal else model.stream
-        for image in restore(given, strength=settings.strength, noise=settings.noise, average=average):
+        if settings.enlarger is not None:
+            results = settings.enlarger.stream(given)
+        else:
+            restore = partial(restore_clip, model) if settings.temporal else model.stream
+            results = restore(given, strength=settings.strength, noise=settings.noise, average=average)
+        for image in results:
             if written is not None:
                 written.result()
             written = writing.submit(write, waiting.popleft(), image)

@@ -13,6 +13,7 @@ from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength
 from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
 from nitido.cli.noise import DEJPEG_MODEL, dejpeg_option, noise_options, told_noise, told_quality
 from nitido.cli.options import FRAME_MODEL, model_for
+from nitido.cli.size import open_for_size, opened, size_from, size_options
 from nitido.cli.terminal import messages
 from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import Stop, importing, quiet_stderr, stop_on_signal
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
     from nitido.batch.clip_model import ClipModel
     from nitido.batch.engine import Engine, Settings
+    from nitido.batch.enlarging import Enlarger
     from nitido.batch.plan import Job
     from nitido.batch.report import BatchReport
     from nitido.batch.run import Batch
     from nitido.cli.batch_output import BatchOutput
+    from nitido.images.resize import OutputSize
     from nitido.inference.model import Model
     from nitido.system.search import Filter
 
@@ -62,9 +65,10 @@ def denoise(**given: Any) -> None:
 @click.option(
     "--model", type=model_for("upscale"), default="upscale", show_default=True, help="Model name or .onnx file."
 )
-@click.option("--scale", type=int, help="Enlargement: 2, 3 or 4.  [default: the model's, else 2]")
-def upscale(scale: int | None, **given: Any) -> None:
-    _carry_out(BatchOptions(**given), "upscale", scale)
+@size_options
+def upscale(**given: Any) -> None:
+    size = size_from(given)
+    _carry_out(BatchOptions(**given), "upscale", size)
 
 
 @click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{HELP}")
@@ -77,8 +81,8 @@ def run(**given: Any) -> None:
     _carry_out(BatchOptions(**given))
 
 
-def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None = None) -> None:
-    """Runs the batch, for models of ``task`` and ``scale`` where these are given. Exits unless all is well."""
+def _carry_out(options: BatchOptions, task: str | None = None, size: OutputSize | None = None) -> None:
+    """Runs the batch, for models of ``task`` where it is given. Exits unless all is well."""
     with importing():
         from nitido.batch.engine import LocalEngine
         from nitido.batch.journal import Journal
@@ -87,7 +91,6 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         from nitido.cli.batch_output import BatchOutput
         from nitido.images.io import SUFFIX_OF
         from nitido.images.plugins import HEIF_PACKAGE, JXL_PACKAGE
-        from nitido.inference.model import Model
         from nitido.model_file import zoo
 
     if options.format_ and options.format_ not in SUFFIX_OF:
@@ -102,16 +105,13 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
     if options.watch and (options.dry_run or is_file_name(options.output)):
         raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
     leave_cores_to_models()
-    # Waiting threads that do not spin leave the cores to decoding and encoding.
     with messages("WARNING" if options.quiet else "INFO"):
-        model = Model(zoo.find(options.model, scale), options.device, threads=options.threads, spinning=False)
+        model, enlarger = open_for_size(options, size) if size else (opened(options, zoo.find(options.model)), None)
     if task:
         model.card.require_task(task, str(model.path))
-    if scale and model.card.scale != scale:
-        raise click.UsageError(f"{model.card.name} enlarges ×{model.card.scale}, --scale asked for ×{scale}")
     if options.strength != 1.0 and not model.has_strength:
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
-    settings = _settings(options, model)
+    settings = _settings(options, model, enlarger)
     clips = _clip_model(options, model) if task == "denoise" else None
     shown = BatchOutput(options.quiet, options.verbose, options.as_json)
     level = "ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"
@@ -143,15 +143,13 @@ def _carry_out(options: BatchOptions, task: str | None = None, scale: int | None
         _conclude(report, options, batch, time.perf_counter() - began, stop, shown)
 
 
-def _settings(options: BatchOptions, model: Model) -> Settings:
-    from nitido import __version__
+def _settings(options: BatchOptions, model: Model, enlarger: Enlarger | None) -> Settings:
     from nitido.batch.engine import Settings
+    from nitido.batch.enlarging import software_of
     from nitido.images.io import Encoding
     from nitido.video.formats import Encoding as VideoEncoding
 
-    software = None
-    if options.provenance:
-        software = f"nitido {__version__}, {model.card.name}, sha256 {model.sha256[:12]}"
+    software = software_of([model]) if options.provenance else None
     encoding = Encoding(options.quality, options.lossless, software)
     pixels = int(options.max_megapixels * 1e6)
     return Settings(
@@ -168,6 +166,7 @@ def _settings(options: BatchOptions, model: Model) -> Settings:
         noise=told_noise(options.noise, options.calibration, model)
         if options.dejpeg is None
         else told_quality(options.dejpeg, model),
+        enlarger=enlarger,
     )
 
 
@@ -175,17 +174,13 @@ def _clip_model(options: BatchOptions, model: Model) -> ClipModel | None:
     """The model for videos where none was chosen: one that remembers the frames before. ``None``: the same as for
     pictures."""
     from nitido.batch.clip_model import ClipModel
-    from nitido.inference.model import Model
     from nitido.model_file import zoo
 
     known = [entry for entry in zoo.entries() if entry.name == CLIP_MODEL] if options.model == "denoise" else []
     if not known or known[0].path.parent != model.path.parent:  # there is another model of that name
         return None
 
-    def opened() -> Model:
-        return Model(zoo.find(CLIP_MODEL), options.device, threads=options.threads, spinning=False)
-
-    return ClipModel(known[0].name, known[0].sha256, opened)
+    return ClipModel(known[0].name, known[0].sha256, lambda: opened(options, zoo.find(CLIP_MODEL)))
 
 
 def _plan(options: BatchOptions) -> list[Job]:

@@ -100,7 +100,8 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
         yield "latent", f"{latent['kind']}, {count(latent['size'], 'dimension')}, {latent['medium']} of {size}"
         yield "classes", ", ".join(latent.get("labels") or [])
     else:
-        yield "tiles", f"on a grid of {card.multiple} px, with {card.halo} px of context"
+        context = f"on a grid of {card.multiple} px, with {card.halo} px of context"
+        yield "tiles", context if card.halo >= 0 else "none: it looks at the whole frame"
     yield "needs", f"onnxruntime {card.min_onnxruntime} or later (opset {card.opset}, IR {card.ir_version})"
     yield "licence", card.licence
     training = card.training

@@ -32,7 +32,7 @@ def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, no
     alpha = picture.alpha
     pixels, deep = picture.pixels, picture.deep
     if alpha is not None:
-        reach = model.card.halo + model.card.multiple
+        reach = max(0, model.card.halo) + model.card.multiple
         values: Any = pixels if deep is None else deep
         filled = fill_hidden(values, alpha, reach)
         if filled is not values:

@@ -153,7 +153,11 @@ class Model:
         told = level_in(frames, noise)
         feeds = self._feeds(strength, told)
         height, width = frames.shape[1:3]
-        if tile is None:
+        if self.card.halo < 0:
+            if tile:
+                raise FrameMismatch(f"{self.card.name} looks at whole frames, which cannot be tiled; leave out tile")
+            tile = 0
+        elif tile is None:
             tile = TILE if height * width > WHOLE_PIXELS else 0
         elif not _is_side(tile):
             raise FrameMismatch(f"tile expects a side in whole pixels, or 0 to never tile, found {tile!r}")

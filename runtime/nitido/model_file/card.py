@@ -27,7 +27,8 @@ class Card:
     summary: one line for people.
     scale: output size ÷ input size.
     multiple: the grid of the network in input pixels; tiles must start on it. The graph itself takes any size.
-    halo: pixels of surrounding picture that a tile starting on the grid needs for an exact result.
+    halo: pixels of surrounding picture that a tile starting on the grid needs for an exact result; -1: all of them, so
+    that the frame must not be cut.
     colour_order: ``bgr``, of both input and output.
     parameters: number of trained values as exported.
     macs_per_pixel: multiply-accumulates per input pixel, from the graph.
@@ -78,7 +79,8 @@ class Card:
         """Reads a card; keys of later contract minors are ignored. Raises ``CardMismatch`` naming ``origin``."""
         if f"{PREFIX}contract" not in metadata:
             raise CardMismatch(
-                f"{origin} carries no Nítido card: expected a model made by 'nitido export', found another ONNX file"
+                f"{origin} carries no Nítido card: expected a model made by 'nitido export', found another ONNX file; "
+                f"if it is one from picture to picture, wrap it with: nitido adopt {origin} -o NEW.onnx"
             )
         values: dict[str, Any] = {}
         for spec in fields(cls):

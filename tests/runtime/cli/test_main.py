@@ -26,7 +26,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 COMMANDS = [
     *("live", "cameras", "anomaly", "anomaly live", "denoise", "run", "doctor", "sample", "interpolate", "embed"),
-    *("explore", "train", "report", "export", "evaluate", "pack"),
+    *("explore", "train", "report", "export", "evaluate", "pack", "adopt"),
 ]
 # click's classes take type arguments only since 8.4, and older ones will do.
 OLDER = """

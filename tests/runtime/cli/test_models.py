@@ -26,8 +26,8 @@ def test_an_upscaler_has_its_own_scale_unless_another_is_asked_for(tmp_path: Pat
     assert run("upscale", source, "-o", two)[0] == 0
     assert run("upscale", source, "-o", three, "--scale", 3)[0] == 0
     assert [read_picture(path).pixels.shape[0] for path in (four, two, three)] == [32, 16, 24]
-    code, output = run("upscale", source, "-o", tmp_path / "x.png", "--model", "upscale-x4-n", "--scale", 2)
-    assert code == 2 and "upscale-x4-n enlarges ×4, --scale asked for ×2" in output
+    code, output = run("upscale", source, "-o", tmp_path / "x.png", "--model", "upscale-x4-n", "--scale", 5)
+    assert code == 2 and "--scale 5 asks for more than the ×4 that upscale-x4-n gives" in output
     assert not (tmp_path / "x.png").exists()
 
 

@@ -1,0 +1,1 @@
+"""Models of other tools wrapped into files of the model contract."""

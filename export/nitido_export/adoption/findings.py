@@ -1,0 +1,25 @@
+"""What was found out about a model, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nitido.errors import ExportError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """what: such as ``layout``. value: as an option takes it. reason: how it is known, and how surely."""
+
+    what: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.what:10} {self.value:9} {self.reason}"
+
+
+def unsure(path: Path, what: str, option: str, reason: str) -> ExportError:
+    """The error for what could not be found out."""
+    return ExportError(f"{path}: {what} could not be found out: {reason}; say it with {option}")

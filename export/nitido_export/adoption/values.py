@@ -1,0 +1,107 @@
+"""Finding out by trying on pictures: the range of values, the unit of a noise level, the order of colours, the task.
+
+Each is the one under which the results come closest to what they should be. A gap that another choice of crops could
+close is not taken for an answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido_export.adoption.conventions import COLOURS, RANGES, UNITS, Conventions, restore
+from nitido_export.adoption.findings import Finding, unsure
+from nitido_export.adoption.foreign import Foreign, Misfit, Runner
+from nitido_export.adoption.pictures import SIDE, Crops, Pictures, decibels
+
+CERTAIN = 6.0  # dB between the best and the next that nothing else explains
+LIKELY = 1.5  # dB that are enough even where the crops disagree
+STEADY = 3.0  # a mean gap in standard errors that is no accident
+SAME = 0.25  # a mean difference in 8-bit levels that does not matter
+BORDER = 4  # pixels of a result that are not looked at
+
+Results = dict[str, NDArray[np.float32]]
+
+
+class Trials:
+    """A foreign model on pictures whose right results are known: shrunk ones for a model that enlarges, else noisy
+    ones."""
+
+    def __init__(self, foreign: Foreign, run: Runner, pictures: Pictures) -> None:
+        self._foreign, self._run, self._pictures = foreign, run, pictures
+
+    def range_of(self, how: Conventions) -> tuple[str, Finding]:
+        """The range of values under which pictures are restored best. Raises ``ExportError``."""
+        units = UNITS if how.level is not None else ("range",)
+        crops, tried = self._crops(how), Results()
+        for name in RANGES:
+            ways = [replace(how, range=name, level=how.level and replace(how.level, unit=unit)) for unit in units]
+            results = [self._restored(way, crops) for way in ways]
+            tried[name] = max(results, key=lambda found: float(self._scores(how, found, crops).mean()))
+        return self._decided(how, tried, crops, "range", "the range of values", "--range")
+
+    def unit_of(self, how: Conventions) -> tuple[str, Finding]:
+        """The unit in which the noise level is given, tried on noise of a known level. Raises ``ExportError``."""
+        assert how.level is not None
+        if RANGES[how.range][0] == 1:
+            return "levels", Finding("unit", "levels", "the range is that of 8-bit levels")
+        crops, level = self._crops(how), how.level
+        tried = {unit: self._restored(replace(how, level=replace(level, unit=unit)), crops) for unit in UNITS}
+        return self._decided(how, tried, crops, "unit", "the unit of its noise level", "--noise-unit")
+
+    def colour_of(self, how: Conventions) -> tuple[str, Finding]:
+        """The order of colours under which pictures are restored best. Raises ``ExportError``."""
+        crops = self._crops(how)
+        tried = {colour: self._restored(replace(how, colour=colour), crops) for colour in COLOURS}
+        return self._decided(how, tried, crops, "colour", "the order of colours", "--colour")
+
+    def task_of(self, how: Conventions) -> tuple[str, Finding]:
+        """``upscale`` for a model that enlarges, ``denoise`` for one that removes noise. Raises ``ExportError``."""
+        if how.scale > 1:
+            return "upscale", Finding("task", "upscale", "certain: it enlarges")
+        crops = self._crops(how)
+        found = float(self._scores(how, self._restored(how, crops), crops).mean())
+        before = float(decibels(crops.given.astype(np.float32), crops.wanted, BORDER).mean())
+        reason = f"noise of σ {crops.sigma:g} has {before:.1f} dB, its results {found:.1f}"
+        if found < before + LIKELY:
+            raise unsure(self._foreign.path, "the task", "--task", reason)
+        return "denoise", Finding("task", "denoise", f"certain: {reason}")
+
+    def _crops(self, how: Conventions) -> Crops:
+        size = how.size or (SIDE, SIDE)
+        return self._pictures.shrunk(how.scale, size) if how.scale > 1 else self._pictures.noisy(size)
+
+    def _decided(
+        self, how: Conventions, tried: Results, crops: Crops, what: str, name: str, option: str
+    ) -> tuple[str, Finding]:
+        """The choice whose results are best, if that is no accident or makes no difference. Raises ``ExportError``."""
+        scores = {value: self._scores(how, found, crops) for value, found in tried.items()}
+        best, second = sorted(scores, key=lambda value: float(scores[value].mean()), reverse=True)[:2]
+        gaps = scores[best] - scores[second]
+        gap, error = float(gaps.mean()), float(gaps.std(ddof=1)) / math.sqrt(len(gaps)) + 1e-9
+        listed = ", ".join(f"{float(found.mean()):.2f} dB with {value}" for value, found in scores.items())
+        if self._alike(tried.values()):
+            return best, Finding(what, best, "makes no difference")
+        if gap < LIKELY and gap < STEADY * error:
+            raise unsure(self._foreign.path, name, option, f"{listed}, {gap / error:.1f} standard errors apart")
+        sure = "certain" if gap >= CERTAIN else "likely"
+        return best, Finding(what, best, f"{sure}: {listed}, {gap / error:.0f} standard errors apart")
+
+    def _restored(self, how: Conventions, crops: Crops) -> NDArray[np.float32]:
+        try:
+            each = [restore(self._run, how, one[None], crops.level, whole=False) for one in crops.given]
+        except Misfit as error:
+            raise unsure(self._foreign.path, "what it takes", "--layout", f"it fails on pictures: {error}") from error
+        return np.concatenate(each)
+
+    def _scores(self, how: Conventions, found: NDArray[np.float32], crops: Crops) -> NDArray[np.float64]:
+        inner = slice(how.margin, -how.margin or None)
+        return decibels(found, crops.wanted[:, inner, inner], BORDER)
+
+    def _alike(self, results: Iterable[NDArray[np.float32]]) -> bool:
+        first, *others = (np.clip(found, 0, 255) for found in results)
+        return all(float(np.abs(first - other).mean()) < SAME for other in others)

@@ -1,0 +1,114 @@
+"""Results of any size: enlarged by the next larger models, then reduced."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from math import prod
+from typing import Any
+
+from nitido import __version__
+from nitido.errors import CardMismatch
+from nitido.frames import Frame
+from nitido.images.picture import Picture
+from nitido.images.resize import OutputSize, reduce_frame, reduce_picture
+from nitido.images.restore import restore_picture
+from nitido.inference.model import Model
+
+MOST = 8  # the largest enlargement by two models, one after the other
+
+
+def passes_for(factor: float, scales: Collection[int], *, twice: bool) -> tuple[int, ...] | None:
+    """Scales whose product is the smallest that is at least ``factor``, the smaller one first, which is less work.
+
+    Empty where nothing is to be enlarged, ``None`` where they do not reach. twice: two models may follow each other.
+    """
+    if factor <= 1:
+        return ()
+    ways = [(scale,) for scale in scales]
+    if twice:
+        ways += [(a, b) for a in scales for b in scales if a <= b and a * b <= MOST]
+    enough = [way for way in ways if prod(way) >= factor]
+    return min(enough, key=lambda way: (prod(way), len(way)), default=None)
+
+
+def software_of(models: Iterable[Model]) -> str:
+    """What a result says that it was made by."""
+    return ", ".join([f"nitido {__version__}", *(f"{m.card.name}, sha256 {m.sha256[:12]}" for m in models)])
+
+
+class Enlarger:
+    """The models of one run by scale, each opened when it is first needed, from any thread.
+
+    size: what was asked for.
+    """
+
+    def __init__(
+        self, size: OutputSize, digests: Mapping[int, str], open_model: Callable[[int], Model], *, twice: bool = True
+    ) -> None:
+        """digests: SHA-256 of the models that there are, by scale. twice: whether two may follow each other."""
+        self.size, self._open, self._twice = size, open_model, twice
+        self._scales = sorted(digests)
+        self._digests = [f"×{scale} {digests[scale][:12]}" for scale in self._scales]
+        self._models: dict[int, Model] = {}
+        self._opening = threading.Lock()
+
+    def most(self) -> int:
+        """The largest enlargement."""
+        pairs = [a * b for a in self._scales for b in self._scales if a * b <= MOST]
+        return max([*self._scales, *(pairs if self._twice else [])])
+
+    def passes(self, width: int, height: int) -> tuple[int, ...]:
+        """Scales of the models that a picture of that size goes through. Raises ``CardMismatch``."""
+        wanted = self.size.of(width, height)
+        factor = max(wanted[0] / width, wanted[1] / height)
+        passes = passes_for(factor, self._scales, twice=self._twice)
+        if passes is None:
+            raise CardMismatch(
+                f"{width}×{height} to {wanted[0]}×{wanted[1]} is ×{factor:.4g}, more than the ×{self.most()} that the "
+                "models give; ask for a smaller size, or enlarge the result again"
+            )
+        return passes
+
+    def model(self, scale: int) -> Model:
+        """Raises what opening a model raises."""
+        with self._opening:
+            if scale not in self._models:
+                self._models[scale] = self._open(scale)
+            return self._models[scale]
+
+    def restore(self, picture: Picture) -> tuple[Picture, list[Model]]:
+        """(the picture in the size that was asked for, the models that it went through). A picture that is as large
+        already is reduced, with a note. Raises ``CardMismatch``."""
+        height, width = picture.pixels.shape[:2]
+        wanted = self.size.of(width, height)
+        models = [self.model(scale) for scale in self.passes(width, height)]
+        result = picture
+        for model in models:
+            result = restore_picture(model, result)
+        result = reduce_picture(result, *wanted)
+        if not models:
+            same = wanted == (width, height)
+            note = "has that size already: not enlarged" if same else "is larger already: reduced without a model"
+            result = replace(result, notes=(*result.notes, f"{width}×{height} {note}"))
+        return result, models
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Frames of one size H×W×3, each in the size that was asked for. Raises ``CardMismatch``."""
+        waiting = iter(frames)
+        first = next(waiting, None)
+        if first is None:
+            return
+        height, width = first.shape[:2]
+        wanted = self.size.of(width, height)
+        results: Iterator[Frame] = chain([first], waiting)
+        for scale in self.passes(width, height):
+            results = self.model(scale).stream(results)
+        for image in results:
+            yield reduce_frame(image, *wanted)
+
+    def asked(self) -> dict[str, Any]:
+        """What results are told apart by: the size, and the models that it may take."""
+        return {**self.size.asked(), "models": self._digests}
