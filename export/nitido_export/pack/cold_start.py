@@ -65,7 +65,7 @@ def _run_once(path: str) -> None:
     began = time.perf_counter()
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     opened = time.perf_counter()
-    feeds = {"frame": frame}
+    feeds: dict[str, np.ndarray] = {"frame": frame}
     facts = session.get_modelmeta().custom_metadata_map
     for state in json.loads(facts.get("nitido.states", "[]")):  # of a recurrent model: no past
         grid, multiple = state["grid"], json.loads(facts["nitido.multiple"])

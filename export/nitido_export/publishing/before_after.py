@@ -10,33 +10,42 @@ import numpy as np
 from nitido.frames import Frame
 from nitido_train.data import degrade
 from nitido_train.data.degrade import CAMERAS
+from nitido_train.data.shrinking import shrink_by
 from nitido_train.recipe.schema import Recipe
 
 SIDE = 240  # of a crop; a multiple of 2, 3 and 4
 LABEL = 22  # height in pixels
-SIGMA = 25
+SIGMA, QUALITY = 25, 20
 
 
 def before_after(restore: Callable[[Frame], Frame], recipe: Recipe, pictures: Sequence[Frame]) -> Frame:
     """A row for each picture: the middle of it as the model gets it, as the model returns it, and as it was; uint8
-    H×W×3 BGR. Denoisers get Gaussian noise of σ 25, or a camera's middle exposure when most of what they were trained
-    on was a camera's; upscalers what antialiased bicubic shrinking leaves, shown enlarged by the same.
+    H×W×3 BGR. Models get what they are made for: Gaussian noise of σ 25, a camera's middle exposure, JPEG of quality
+    20, or a picture that was shrunk, by antialiased bicubic or by areas with JPEG 75 after it. Shrunk ones are shown
+    enlarged by bicubic.
     """
-    camera = recipe.noise is not None and recipe.noise.camera > 0.5
-    what = "camera noise" if camera else f"noise, sigma {SIGMA}" if recipe.noise else f"bicubic x{recipe.scale}"
+    what, degraded = _given(recipe)
     rows = [np.hstack([_label(text) for text in (what, recipe.name, "original")])]
     for position, picture in enumerate(pictures):
         clean = _middle(picture)
-        rng = np.random.default_rng([SIGMA, position])
-        if camera:
-            given = degrade.add_camera_noise(clean, CAMERAS["mid"], rng)
-        elif recipe.noise is not None:
-            given = degrade.add_gaussian(clean, SIGMA, rng)
-        else:
-            given = degrade.shrink(clean, recipe.scale)
+        given = degraded(clean, np.random.default_rng([SIGMA, position]))
         shown = degrade.enlarge(given, recipe.scale) if recipe.scale > 1 else given
         rows.append(np.hstack([shown, restore(given), clean]))
     return np.vstack(rows)
+
+
+def _given(recipe: Recipe) -> tuple[str, Callable[[Frame, np.random.Generator], Frame]]:
+    """(its name, how a clean frame becomes what the model gets)."""
+    scale = recipe.scale
+    if recipe.purpose == "camera":
+        return "camera noise", lambda clean, rng: degrade.add_camera_noise(clean, CAMERAS["mid"], rng)
+    if recipe.purpose == "jpeg":
+        return f"JPEG {QUALITY}", lambda clean, _: degrade.compress(clean, QUALITY)
+    if recipe.purpose == "found":
+        return f"area x{scale}, JPEG 75", lambda clean, _: shrink_by("area", clean, scale, 75)
+    if recipe.noise is not None:
+        return f"noise, sigma {SIGMA}", lambda clean, rng: degrade.add_gaussian(clean, SIGMA, rng)
+    return f"bicubic x{scale}", lambda clean, _: degrade.shrink(clean, scale)
 
 
 def _middle(picture: Frame) -> Frame:

@@ -56,7 +56,7 @@ class Comparison:
 
 def people_use(entries: Sequence[Entry]) -> list[Entry]:
     """Of the models for frames those that a task's name stands for, and their 8-bit files."""
-    chosen = {entry.name for entry in entries if entry.default and entry.takes_frames}
+    chosen = {entry.name.removesuffix(".int8") for entry in entries if entry.default and entry.takes_frames}
     return [entry for entry in entries if entry.name.removesuffix(".int8") in chosen]
 
 

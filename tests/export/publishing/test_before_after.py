@@ -15,7 +15,7 @@ from nitido_train.evaluation.metrics import psnr
 from nitido_train.recipe.files import load_recipe
 
 
-@pytest.mark.parametrize("name", ["denoise-n", "denoise-camera-n", "upscale-x3-n"])
+@pytest.mark.parametrize("name", ["denoise-n", "denoise-camera-n", "dejpeg-n", "upscale-x3-n", "upscale-x2-photo"])
 def test_the_picture_of_a_model_shows_given_restored_and_original(photos: Path, name: str) -> None:
     recipe = load_recipe(name)
     shapes: list[tuple[int, ...]] = []

@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from nitido.images.compression import level_of_quality
 from nitido.images.io import read_picture
 from nitido.inference.model import load
 from nitido.video.writer import VideoSink
 from support.commands import nitido
+from support.paths import SAMPLES
 
 
 def noisy(sigma: float, seed: int = 0) -> np.ndarray:
@@ -49,6 +51,38 @@ def test_a_level_is_given_or_estimated_and_is_in_the_report(level_model: Path, t
         automatic, level = denoised(*options)
         assert level == round(model.noise_level(frame), 2)
         assert np.array_equal(automatic, model(frame))
+
+
+def test_jpeg_artefacts_are_removed_as_strongly_as_the_file_says(tmp_path: Path) -> None:
+    clean = cv2.imread(str(SAMPLES / "coffee.webp"))
+    assert clean is not None
+    clean = np.ascontiguousarray(clean[100:260, 100:340])
+    cv2.imwrite(str(tmp_path / "a.jpg"), clean, [cv2.IMWRITE_JPEG_QUALITY, 30])
+    jpeg, report = read_picture(tmp_path / "a.jpg").pixels, tmp_path / "report.json"
+    found: dict[str, tuple[np.ndarray, float]] = {}
+    for asked in ("auto", "30", "90"):
+        arguments = ["denoise", tmp_path / "a.jpg", "-o", tmp_path / f"{asked}.png", "--report", report]
+        run = nitido(*arguments, "--dejpeg", asked)
+        assert run.returncode == 0, run.stderr
+        (row,) = json.loads(report.read_text())["noise_levels"]
+        found[asked] = read_picture(tmp_path / f"{asked}.png").pixels, row["noise"]
+    assert found["auto"][1] == found["30"][1] == round(level_of_quality(30), 2) > found["90"][1]
+    assert np.array_equal(found["auto"][0], found["30"][0])
+    error = {name: float(np.square(pixels.astype(float) - clean).mean()) for name, (pixels, _) in found.items()}
+    assert error["auto"] < 0.93 * float(np.square(jpeg.astype(float) - clean).mean())
+    assert error["auto"] < error["90"]
+
+
+def test_dejpeg_is_not_for_noise_and_not_for_models_against_it(level_model: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.jpg"), noisy(10))
+    for options, words in (
+        (("--dejpeg", "auto", "--noise", "3"), "choose one"),
+        (("--dejpeg", "auto", "--model", level_model), "removes no JPEG artefacts"),
+        (("--dejpeg", "best"), "expected auto or a JPEG quality"),
+    ):
+        run = nitido("denoise", tmp_path / "a.jpg", "-o", tmp_path / "b.png", *options)
+        assert run.returncode == 2 and words in run.stderr, run.stderr
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_a_video_is_given_the_average_level(level_model: Path, tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ def found_shrinking(scale: int) -> list[Degradation]:
         for kernel, quality, key in (
             ("bicubic", None, "y"),
             ("area", None, "area"),
+            ("Lanczos", None, "lanczos"),
             ("unfiltered cubic", None, "cubic"),
-            ("unfiltered linear", None, "linear"),
             ("bicubic", 75, "y75"),
             ("area", 75, "area75"),
         )
