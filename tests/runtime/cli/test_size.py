@@ -17,6 +17,8 @@ from support.commands import nitido
 from support.frames import frames_in
 from support.paths import SAMPLES
 
+X2 = "upscale-x2-photo.int8"  # what doubles unless a model is chosen
+
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
@@ -29,15 +31,15 @@ def photo(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "size", "models"),
     [
-        ("--scale 1.5", (60, 45), ["upscale-x2-n"]),
-        ("--scale 2", (80, 60), ["upscale-x2-n"]),
-        ("--scale 5", (200, 150), ["upscale-x2-n", "upscale-x3-n"]),
-        ("--scale 8", (320, 240), ["upscale-x2-n", "upscale-x4-n"]),
+        ("--scale 1.5", (60, 45), [X2]),
+        ("--scale 2", (80, 60), [X2]),
+        ("--scale 5", (200, 150), [X2, "upscale-x3-n"]),
+        ("--scale 8", (320, 240), [X2, "upscale-x4-n"]),
         ("--width 110", (110, 82), ["upscale-x3-n"]),
         ("--height 90", (120, 90), ["upscale-x3-n"]),
-        ("--max-side 50", (50, 38), ["upscale-x2-n"]),
+        ("--max-side 50", (50, 38), [X2]),
         ("--width 90 --height 60", (90, 60), ["upscale-x3-n"]),
-        ("--width 90 --height 60 --fit", (80, 60), ["upscale-x2-n"]),
+        ("--width 90 --height 60 --fit", (80, 60), [X2]),
         ("--scale 1.5 --model upscale-x4-n", (60, 45), ["upscale-x4-n"]),
     ],
 )
@@ -54,7 +56,7 @@ def test_a_result_has_the_size_asked_for_and_names_its_models(
 
 def test_the_result_is_that_of_the_model_reduced(photo: Path, tmp_path: Path) -> None:
     assert nitido("upscale", photo, "-o", tmp_path / "out.png", "--scale", 1.5).returncode == 0
-    large = load("upscale-x2-n", "cpu")(read_picture(photo).pixels)
+    large = load(X2, "cpu")(read_picture(photo).pixels)
     wanted = cv2.resize(large, (60, 45), interpolation=cv2.INTER_AREA)
     found = read_picture(tmp_path / "out.png").pixels
     assert np.abs(found.astype(int) - wanted).mean() < 3
