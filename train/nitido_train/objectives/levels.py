@@ -27,14 +27,19 @@ class LevelObjective(FrameObjective):
     """
 
     def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
-        given, target = (to_tensor(part).to(device) for part in batch)  # N 3 H W
-        level = true_level(given, target)
+        given, target = (to_tensor(part).to(device) for part in batch[:2])  # N 3 H W
+        known, learnt = self.levels(batch, given, target)
         noise = cast(NoiseRecipe, self.recipe.noise)
-        told = told_levels(level, noise, torch.Generator().manual_seed(1_000_003 * self.recipe.seed + step))
+        told = told_levels(known, noise, torch.Generator().manual_seed(1_000_003 * self.recipe.seed + step))
         restored, found = net(given, told, estimates=True)
-        off = level.clamp(LOWEST, HIGHEST).log() - found
+        off = learnt.clamp(LOWEST, HIGHEST).log() - found
         pinball = torch.maximum(QUANTILE * off, (QUANTILE - 1) * off).mean()
         return self._loss(restored, target) + SHARE * pinball
+
+    def levels(self, batch: Any, given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """(what a network is told of each patch, what its estimator learns), both N, in 8-bit levels."""
+        level = true_level(given, target)
+        return level, level
 
 
 def true_level(given: Tensor, target: Tensor) -> Tensor:
