@@ -82,7 +82,7 @@ def dry_plan() -> Plan:
     small = ("data.patch=32", "data.batch=2")
     return Plan(
         "cpu",
-        [network for network in networks() if network.name in ("denoise-n", RECURRENT, "upscale-x2-n")],
+        [network for network in networks() if network.name in ("denoise-n", RECURRENT, "upscale-x2-photo")],
         [Size("small", 64, 48), Size("wide", 96, 40)],
         0.01,
         (1, 2),

@@ -34,8 +34,10 @@ class Network:
 
 def networks() -> list[Network]:
     """All that are shipped, the default ones and the recurrent one first: with little time, these are measured."""
-    entries = [e for e in zoo.entries() if e.takes_frames and not e.name.endswith(INT8)]
-    found = [Network(entry.name, entry.default or "live" in entry.name) for entry in entries]
+    known = [entry for entry in zoo.entries() if entry.takes_frames]
+    chosen = {entry.name.removesuffix(INT8) for entry in known if entry.default}
+    entries = [entry for entry in known if not entry.name.endswith(INT8)]
+    found = [Network(entry.name, entry.name in chosen or "live" in entry.name) for entry in entries]
     return sorted(found, key=lambda network: not network.default)
 
 

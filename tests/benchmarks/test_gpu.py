@@ -46,9 +46,9 @@ def test_a_dry_run_goes_through_everything(tmp_path: Path) -> None:
     assert checks == ["provider", "certificates", "parity", "binding", "stream", "float16"]
     assert all(check["passed"] for check in found["checks"])
     for precision in ("fp32", "fp16", "int8"):
-        for name in ("denoise-n", "denoise-live-n", "upscale-x2-n"):
+        for name in ("denoise-n", "denoise-live-n", "upscale-x2-photo"):
             assert all(cell["fps"] > 0 for cell in found["speeds"][f"{name}, {precision}"].values())
-        assert found["batches"][f"upscale-x2-n, {precision}"]["2"]["fps"] > 0
+        assert found["batches"][f"upscale-x2-photo, {precision}"]["2"]["fps"] > 0
     (pace,) = found["trainings"].values()
     assert pace["steps"] or pace["note"] == "too short to measure", pace
     assert "| frames per second | small | wide |" in done.stdout and "dry run on the CPU" in done.stdout
