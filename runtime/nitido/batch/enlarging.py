@@ -27,11 +27,14 @@ def passes_for(factor: float, scales: Collection[int], *, twice: bool) -> tuple[
     """
     if factor <= 1:
         return ()
-    ways = [(scale,) for scale in scales]
-    if twice:
-        ways += [(a, b) for a in scales for b in scales if a <= b and a * b <= MOST]
-    enough = [way for way in ways if prod(way) >= factor]
+    enough = [way for way in _ways(scales, twice=twice) if prod(way) >= factor]
     return min(enough, key=lambda way: (prod(way), len(way)), default=None)
+
+
+def _ways(scales: Collection[int], *, twice: bool) -> list[tuple[int, ...]]:
+    """What models can follow each other, by their scales."""
+    pairs = [(a, b) for a in scales for b in scales if a <= b and a * b <= MOST]
+    return [*((scale,) for scale in scales), *(pairs if twice else [])]
 
 
 def software_of(models: Iterable[Model]) -> str:
@@ -57,8 +60,7 @@ class Enlarger:
 
     def most(self) -> int:
         """The largest enlargement."""
-        pairs = [a * b for a in self._scales for b in self._scales if a * b <= MOST]
-        return max([*self._scales, *(pairs if self._twice else [])])
+        return max(prod(way) for way in _ways(self._scales, twice=self._twice))
 
     def passes(self, width: int, height: int) -> tuple[int, ...]:
         """Scales of the models that a picture of that size goes through. Raises ``CardMismatch``."""
