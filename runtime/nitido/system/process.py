@@ -73,6 +73,7 @@ def importing() -> Iterator[None]:
 
 
 _left_behind: list[threading.Thread] = []
+_foreign: list[str] = []
 
 
 def leave_behind(thread: threading.Thread) -> None:
@@ -80,14 +81,19 @@ def leave_behind(thread: threading.Thread) -> None:
     _left_behind.append(thread)
 
 
+def leave_library_behind(name: str) -> None:
+    """Notes a library with threads of its own that Python does not know and that do not survive Python's usual end."""
+    _foreign.append(name)
+
+
 def end_despite_threads(code: int) -> None:
-    """Ends the process at once, with that exit code, if a thread that was left behind still runs.
+    """Ends the process at once, with that exit code, if a thread that was left behind still runs, or may.
 
     The usual end of Python takes the interpreter and the globals of libraries away from under such a thread, which now
     and then crashes in that moment. Without such a thread Python ends as usual, but does not search everything that is
     left for garbage: the system takes the memory back as a whole, and sooner.
     """
-    if any(thread.is_alive() for thread in _left_behind):
+    if _foreign or any(thread.is_alive() for thread in _left_behind):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

@@ -116,6 +116,22 @@ def test_a_process_ends_with_its_code_though_a_thread_hangs(kind: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, b"said", b"")
 
 
+_FOREIGN = """
+import atexit
+from nitido.system.process import end_despite_threads, leave_library_behind
+
+atexit.register(print, "the usual end")
+leave_library_behind("a library")
+print("said", end="")
+end_despite_threads(3)
+"""
+
+
+def test_a_process_does_not_wait_for_a_library_with_threads_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-c", _FOREIGN], capture_output=True, timeout=HANG, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"said", b"")
+
+
 def test_a_process_whose_threads_have_ended_goes_on() -> None:
     thread = threading.Thread(target=str)
     thread.start()

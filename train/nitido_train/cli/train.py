@@ -112,8 +112,10 @@ def train(
     loaded = load_recipe(recipe, overrides)
 
     import torch
+    from torch import distributed
 
     from nitido.errors import NitidoError
+    from nitido.system.process import leave_library_behind
     from nitido_train.checkpoint import load_checkpoint
     from nitido_train.objectives.options import RunOptions
     from nitido_train.training.loop import train as run
@@ -146,6 +148,11 @@ def train(
         if is_first_process():
             raise
         raise SystemExit(1) from None  # the first process says it for all
+    finally:
+        if distributed.is_available() and distributed.is_initialized():
+            # Cutting the connection may wait for a process that has ended; leaving it open now and then ends this one
+            # with "terminate called without an active exception".
+            leave_library_behind("torch.distributed")
     if is_first_process():
         _print_result(result, loaded.name, out)
 

@@ -23,7 +23,7 @@ from nitido_train.recipe.schema import Recipe, Schedule
 from nitido_train.training.interruption import Interruptible, Interruption
 from nitido_train.training.log import Records, kept
 from nitido_train.training.muon import Muon
-from nitido_train.training.processes import disconnected_after, is_first_process, open_fabric, require_even_shares
+from nitido_train.training.processes import is_first_process, open_fabric, require_even_shares
 from nitido_train.training.progress import Progress
 from nitido_train.training.setup import effective_recipe, initial_state, prepare_folder, restore, say_data
 from nitido_train.training.standstill import Standstill
@@ -40,8 +40,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
     ``RecipeError``, ``CheckpointError``, ``SinkUnavailable``, or ``TrainingError`` when it diverges or cannot go on.
     """
     recipe = effective_recipe(recipe, options)
-    shown = options.progress and is_first_process()
-    with disconnected_after(), Progress(recipe.schedule.steps, shown=shown) as progress:
+    with Progress(recipe.schedule.steps, shown=options.progress and is_first_process()) as progress:
         progress.doing("reading the data")
         fabric = open_fabric(options)
         if is_first_process():

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
-import torch.distributed
 from lightning_fabric import Fabric
 
 from nitido.errors import RecipeError, TrainingError
@@ -37,20 +34,6 @@ def open_fabric(options: RunOptions) -> Fabric:
             f"cannot use --accelerator {options.accelerator} --devices {options.devices} --precision "
             f"{options.precision}: {reason}"
         ) from error
-
-
-@contextmanager
-def disconnected_after() -> Iterator[None]:
-    """At the end of the block, the connection of the training's processes is cut.
-
-    Lightning does so for GPUs only. Threads of a connection that is still open when Python ends now and then end the
-    process with "terminate called without an active exception" and the exit code of a failure.
-    """
-    try:
-        yield
-    finally:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
 
 
 def require_even_shares(batch: int, options: RunOptions) -> None:
