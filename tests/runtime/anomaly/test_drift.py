@@ -79,7 +79,7 @@ def test_a_light_that_fades_slowly_is_heard_before_verdicts_tell(line_model: Pat
     assert test.alarms >= 1 and test.drift and test.drift.median < test.drift.fitted
 
 
-def test_another_product_is_heard_within_half_a_window(line_model: Path) -> None:
+def test_another_product_is_heard_within_a_window(line_model: Path) -> None:
     inspect, rng = open_inspector(line_model, "cpu"), np.random.default_rng(9)
     test = DriftTest(inspect.threshold.scores)
     first = 0
