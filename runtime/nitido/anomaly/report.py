@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nitido.anomaly.drift import Drift
 from nitido.anomaly.inspector import Inspection
 
 
@@ -27,6 +28,11 @@ def line(row: Mapping[str, Any]) -> str:
     places = "  ".join(f"{r['x']},{r['y']} {r['width']}×{r['height']}" for r in row["regions"])
     verdict = "ANOMALY" if row["verdict"] == "anomaly" else "ok"
     return f"{verdict:8}{row['score']:7.1f}  {row['file']}{'  ' + places if places else ''}"
+
+
+def drift_line(drift: Drift, where: str) -> str:
+    """The drift alarm going on or off at a picture, for people."""
+    return f"{'DRIFT' if drift.alarm else 'no drift':8}  at {where}: {drift.line()}"
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nitido.anomaly.drift import Drift, DriftTest
 from nitido.anomaly.heatmap import draw_heatmap
 from nitido.anomaly.inspector import Inspection, Inspector
 from nitido.live.ladder import Change
@@ -22,12 +23,16 @@ class Sighting:
     inspection: what was found in it.
     anomalous: the verdict after ``steady`` frames that agree.
     changed: the verdict is another one than before.
+    drift: what the drift test says; ``None`` without one, or before its window is full.
+    drift_changed: the drift alarm went on or off.
     """
 
     index: int
     inspection: Inspection
     anomalous: bool
     changed: bool
+    drift: Drift | None = None
+    drift_changed: bool = False
 
 
 class InspectionStage:
@@ -35,11 +40,19 @@ class InspectionStage:
 
     steady: frames in a row that must agree before the verdict changes.
     report: called with every sighting, in the thread that inspects.
+    drift: test that gets every score.
     seen, anomalies: frames inspected so far, and how many of them are anomalies.
     """
 
-    def __init__(self, inspector: Inspector, report: Callable[[Sighting], None], *, steady: int = 1) -> None:
-        self._inspector, self._report, self._steady = inspector, report, steady
+    def __init__(
+        self,
+        inspector: Inspector,
+        report: Callable[[Sighting], None],
+        *,
+        steady: int = 1,
+        drift: DriftTest | None = None,
+    ) -> None:
+        self._inspector, self._report, self._steady, self._drift = inspector, report, steady, drift
         self.name = inspector.reconstruction.path.stem
         self.device = inspector.reconstruction.device
         self.seen = self.anomalies = 0
@@ -70,4 +83,12 @@ class InspectionStage:
         changed = found != self._anomalous and self._agreeing >= self._steady
         if changed:
             self._anomalous = found
-        return Sighting(index, inspection, bool(self._anomalous), changed)
+        return Sighting(index, inspection, bool(self._anomalous), changed, *self._drifted(inspection.score))
+
+    def _drifted(self, score: float) -> tuple[Drift | None, bool]:
+        """What the drift test says after a score, and whether its alarm went on or off."""
+        if self._drift is None:
+            return None, False
+        before = self._drift.alarm
+        drift = self._drift.add(score)
+        return drift, self._drift.alarm != before

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nitido.anomaly.drift import thin
 from nitido.anomaly.reconstruction import Pair, Reconstruction
 from nitido.errors import CardMismatch, SourceUnavailable
 from nitido.frames import Frame
@@ -62,7 +63,8 @@ class Threshold:
 
     score: a picture above it is an anomaly: the ``quantile`` of the good scores, times 1 + ``margin``. heat: a place
     above it is shown as a region: likewise of the good pictures' greatest heats. pictures: how many good ones; mean and
-    std: of their scores; size: (height, width) of the first. measure: how scores are taken.
+    std: of their scores; size: (height, width) of the first. measure: how scores are taken. scores: those of the good
+    pictures, ascending, at most a thousand, for the drift alarm; files that were fitted before it existed have none.
     """
 
     score: float
@@ -74,6 +76,7 @@ class Threshold:
     std: float
     size: tuple[int, int]
     measure: Measure = field(default_factory=Measure)
+    scores: tuple[float, ...] = field(default=(), repr=False)
 
     def fits(self, reconstruction: Reconstruction, size: tuple[int, ...]) -> bool:
         """Whether pictures of that size (height, width) are such as this was fitted on; for a model with a size of its
@@ -95,7 +98,8 @@ class Threshold:
         try:
             entry = json.loads(text)
             size = (int(entry["size"][0]), int(entry["size"][1]))
-            return cls(**{**entry, "size": size, "measure": Measure(**entry["measure"])})
+            scores = tuple(map(float, entry.get("scores", ())))
+            return cls(**{**entry, "size": size, "measure": Measure(**entry["measure"]), "scores": scores})
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise CardMismatch(
                 f"{origin}: its anomaly threshold cannot be read ({error}); fit it again: nitido anomaly fit"
@@ -140,6 +144,7 @@ def fit_threshold(
         std=round(float(np.std(scores)), 3),
         size=size,
         measure=measure,
+        scores=thin(scores),
     )
 
 

@@ -44,6 +44,16 @@ _options = together(
     click.option("--columns", type=click.IntRange(1), help="Of a sheet."),
     click.option("--zoom", type=click.IntRange(1, 64), help="Enlarge every pixel.  [default: as is; moving: 256]"),
     click.option("--fps", type=click.FloatRange(0.1, 100), default=12, show_default=True, help="Of .gif, video."),
+    click.option(
+        "--tempo", type=click.FloatRange(20, 400), default=160, show_default=True, help="Beats a minute of .mid."
+    ),
+    click.option(
+        "--instrument",
+        type=click.IntRange(0, 127),
+        default=0,
+        show_default=True,
+        help="General MIDI instrument of .mid; 0 is a piano, 73 a flute.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace what exists."),
     device_option,
     threads_option,
@@ -66,6 +76,8 @@ def sample(
     columns: int | None,
     zoom: int | None,
     fps: float,
+    tempo: float,
+    instrument: int,
     overwrite: bool,
     device: str,
     threads: int | None,
@@ -111,7 +123,7 @@ def sample(
             label = sampling.labels_in_turn(space, count)
             columns = columns or (len(space.labels) if 1 < len(space.labels) <= 32 else None)
         style = Style(columns=columns, zoom=zoom, fps=fps)
-    _write(output, decoder, z, label, style, overwrite=overwrite)
+    _write(output, decoder, z, label, style, (tempo, instrument), overwrite=overwrite)
     click.echo(f"{len(z)} by {space.name} on {decoder.device}{drawn} -> {output}")
 
 
@@ -137,6 +149,8 @@ def interpolate(
     columns: int | None,
     zoom: int | None,
     fps: float,
+    tempo: float,
+    instrument: int,
     overwrite: bool,
     device: str,
     threads: int | None,
@@ -164,7 +178,7 @@ def interpolate(
     path_ = path_ or ("spherical" if space.normal else "linear")
     z = sampling.between(ends[0], ends[1], steps, path_)
     style = Style(columns=columns, strip=True, zoom=zoom, fps=fps)
-    _write(output, decoder, z, label, style, overwrite=overwrite, joined=_is_tune(output))
+    _write(output, decoder, z, label, style, (tempo, instrument), overwrite=overwrite, joined=_is_tune(output))
     click.echo(f"{count(steps, 'step')} by {space.name} on {decoder.device}, {path_} -> {output}")
 
 
@@ -193,9 +207,17 @@ def _read(source: Path, encoder: Encoder) -> NDArray[np.uint8]:
 
 
 def _write(
-    output: Path, decoder: Decoder, z: Vectors, label: Any, style: Style, *, overwrite: bool, joined: bool = False
+    output: Path,
+    decoder: Decoder,
+    z: Vectors,
+    label: Any,
+    style: Style,
+    played: tuple[float, int],
+    *,
+    overwrite: bool,
+    joined: bool = False,
 ) -> None:
-    """Decodes latents into the output. joined: a file for tunes holds all of them."""
+    """Decodes latents into the output. played: tempo and instrument of MIDI. joined: a file for tunes holds all."""
     from nitido.errors import SinkUnavailable
     from nitido.latent.sampling import decode_each
     from nitido.latent.sheets import write_frames
@@ -211,7 +233,7 @@ def _write(
         sounds = (space.steps_per_beat, space.lowest, space.pitches)
         write_frames(output, (piano_roll(notes, *sounds) for notes in decoded), len(z), style)
     else:
-        _write_tunes(_tune_names(output, 1 if joined else len(z), overwrite), decoded, space)
+        _write_tunes(_tune_names(output, 1 if joined else len(z), overwrite), decoded, space, *played)
 
 
 def _tune_names(output: Path, count: int, overwrite: bool) -> list[Path]:
@@ -228,7 +250,9 @@ def _tune_names(output: Path, count: int, overwrite: bool) -> list[Path]:
     return paths
 
 
-def _write_tunes(paths: list[Path], tunes: Iterable[NDArray[np.uint8]], space: LatentSpace) -> None:
+def _write_tunes(
+    paths: list[Path], tunes: Iterable[NDArray[np.uint8]], space: LatentSpace, tempo: float, program: int
+) -> None:
     """A tune into each file, or all into a single one."""
     import numpy as np
 
@@ -240,4 +264,4 @@ def _write_tunes(paths: list[Path], tunes: Iterable[NDArray[np.uint8]], space: L
         tunes = [rows.reshape(-1)]
     for path, notes in zip(paths, tunes, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_midi(path, notes, space.steps_per_beat, space.lowest)
+        write_midi(path, notes, space.steps_per_beat, space.lowest, tempo, program)

@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 
 import cv2
+from numpy.random import default_rng
 
 from nitido.video.writer import VideoSink
 from support.anomaly_models import faulty_picture, good_picture
 from support.commands import nitido, nitido_process
+from support.product_line import plate, write_line_model
 
 
 def test_fit_and_check_from_the_command_line(smoothing_model: Path, good: Path, tmp_path: Path) -> None:
@@ -92,3 +94,47 @@ def test_a_clip_in_a_pipe_has_no_black_frame_before_it(part: Path, tmp_path: Pat
         watched = nitido_process(*common, "--every-frame", stdin=given)
     assert [json.loads(line)["frame"] for line in watched.stdout.splitlines()] == [0, 1], watched.stderr
     assert watched.returncode == 0
+
+
+def test_check_alarms_when_the_product_was_swapped(smoothing_model: Path, tmp_path: Path) -> None:
+    line, folder, rng = write_line_model(smoothing_model, tmp_path / "line.onnx"), tmp_path / "in", default_rng(4)
+    folder.mkdir()
+    for number in range(60):
+        swapped = number >= 30
+        cv2.imwrite(str(folder / f"{number:02}.png"), plate(rng, holes=0 if swapped else 3))
+    common = ("anomaly", "check", folder, "--model", line, "--drift", "--drift-window", "20")
+    checked = nitido(*common, "--json")
+    rows = [json.loads(line) for line in checked.stdout.splitlines()]
+    assert checked.returncode == 4, checked.stderr
+    assert {row["verdict"] for row in rows} == {"ok"}  # a bare plate is nearer to what the model returns
+    assert [row["drift"] for row in rows[:19]] == [None] * 19 and not rows[29]["drift"]["alarm"]
+    assert rows[-1]["drift"]["alarm"] and rows[-1]["drift"]["median"] < rows[-1]["drift"]["fitted_median"]
+    assert rows[-1]["drift"]["distance"] > rows[-1]["drift"]["limit"]
+    told = nitido(*common)
+    (alarm,) = (line for line in told.stdout.splitlines() if "DRIFT" in line)
+    assert str(folder) in alarm and "drift: ALARM; the alarm went on 1 time; distance" in told.stderr
+    for path in sorted(folder.iterdir())[30:]:
+        path.unlink()
+    still = nitido(*common)
+    assert still.returncode == 0 and "drift: none" in still.stderr
+    short = nitido("anomaly", "check", folder, "--model", line, "--drift")
+    assert short.returncode == 0 and "drift: not judged, 30 of the 50 scores" in short.stderr
+
+
+def test_live_alarms_at_a_drift_and_needs_scores_at_fitting(
+    smoothing_model: Path, part: Path, good: Path, tmp_path: Path
+) -> None:
+    line, clip, rng = write_line_model(smoothing_model, tmp_path / "line.onnx"), tmp_path / "clip.mkv", default_rng(4)
+    with VideoSink(clip, 10) as sink:  # lossless
+        for number in range(80):
+            sink.write(plate(rng, light=1.0 if number < 40 else 0.5))
+    common = ("anomaly", "live", "--source", clip, "--sink", "none", "--every-frame", "--drift")
+    counting = ("--drift-window", "10", "--drift-every", "2")
+    watched = nitido(*common, *counting, "--model", line, "--json", "--changes")
+    rows = [json.loads(line) for line in watched.stdout.splitlines()]
+    assert watched.returncode == 4, watched.stderr
+    assert 40 <= rows[-1]["frame"] < 60 and rows[-1]["drift"]["alarm"] and not rows[-1]["frame"] % 2
+    told = nitido(*common, *counting, "--model", line)
+    assert told.returncode == 4 and " s  DRIFT     at frame " in told.stdout and "drift: ALARM" in told.stderr
+    few = nitido(*common, "--model", part)
+    assert few.returncode == 1 and "needs at least 20 scores at fitting" in few.stderr and str(part) in few.stderr

@@ -188,3 +188,13 @@ def test_interpolate_plays_the_way_from_one_tune_to_the_other(tmp_path: Path) ->
     assert codes(tmp_path / "each" / "0002.mid") == [24] * STEPS
     run = nitido(*ends, "-o", tmp_path / "b.mid")
     assert run.returncode == 2 and "--model" in run.stderr
+
+
+def test_tempo_and_instrument_are_in_the_midi_file(tmp_path: Path) -> None:
+    mido = pytest.importorskip("mido")
+    model, out = write_melody_model(tmp_path / "tunes"), tmp_path / "tune.mid"
+    run = nitido("sample", "--model", model, "--seed", 1, "-o", out, "--tempo", 90, "--instrument", 73)
+    assert run.returncode == 0, run.stderr
+    found = {message.type: message for message in mido.MidiFile(out).tracks[0]}
+    assert mido.tempo2bpm(found["set_tempo"].tempo) == pytest.approx(90, abs=0.01)
+    assert found["program_change"].program == 73

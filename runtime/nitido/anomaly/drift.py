@@ -1,0 +1,181 @@
+"""A drift alarm: whether the scores of now still come from where those at fitting came from.
+
+The last scores are compared with those at fitting by the two-sample Kolmogorov-Smirnov test, again at every new score.
+Why this test: it assumes nothing about how scores are distributed, it sees a change of their spread as well as of their
+mean, its reference never moves (so a slow change cannot take it along), and its limit follows from a chance of false
+alarms. Page-Hinkley and CUSUM (Page, Continuous inspection schemes, Biometrika 41, 1954) need fewer scores for a small
+steady shift, but see the mean only and need a size of shift and a limit in levels, which differ from model to model.
+
+The limit is exact for the two sample sizes, by counting paths on a lattice (Hodges, The significance probability of the
+Smirnov two-sample test, Arkiv för Matematik 3, 1958). Equal scores make the test more cautious.
+
+The test assumes independent scores. Frames of one part that lies still are one score, not many: see ``every``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nitido.errors import CardMismatch
+from nitido.wording import count
+
+WINDOW = 50
+CHANCE = 1e-5
+WINDOWS = (10, 200)  # scores that a window may have
+FEWEST = 20  # scores at fitting
+KEPT = 1000  # scores at fitting that a file holds
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the test says after a score.
+
+    distance: between the two distributions, 0..1: the largest difference of the shares of scores below any level.
+    limit: the alarm is on from here on.
+    median, fitted: of the last scores and of those at fitting, in levels.
+    """
+
+    distance: float
+    limit: float
+    median: float
+    fitted: float
+
+    @property
+    def alarm(self) -> bool:
+        return self.distance >= self.limit
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "alarm": self.alarm,
+            "distance": round(self.distance, 4),
+            "limit": round(self.limit, 4),
+            "median": round(self.median, 3),
+            "fitted_median": round(self.fitted, 3),
+        }
+
+    def line(self) -> str:
+        """The figures for people."""
+        return (
+            f"distance {self.distance:.2f}, limit {self.limit:.2f}; "
+            f"median score {self.median:.1f}, at fitting {self.fitted:.1f}"
+        )
+
+
+class DriftTest:
+    """Takes scores one by one and says whether they have drifted.
+
+    fitted: scores at fitting, at least ``FEWEST``.
+    window: how many of the last scores are compared, 10..200.
+    chance: of an alarm at any one score while nothing has changed, 0..1; the limit keeps to it.
+    every: one score of so many counts; the others are not looked at.
+    Raises ``CardMismatch`` naming ``origin`` when there are too few scores at fitting.
+    """
+
+    def __init__(
+        self,
+        fitted: Sequence[float],
+        *,
+        window: int = WINDOW,
+        chance: float = CHANCE,
+        every: int = 1,
+        origin: str = "the model",
+    ) -> None:
+        if not WINDOWS[0] <= window <= WINDOWS[1] or every < 1 or not 0 < chance < 1:
+            raise ValueError(f"expected a window of 10 to 200 scores, found {window}, {every}, {chance}")
+        if len(fitted) < FEWEST:
+            found = f"holds {len(fitted)}" if fitted else "was fitted before they were kept and holds none"
+            raise CardMismatch(
+                f"the drift alarm needs at least {FEWEST} scores at fitting, better a hundred; {origin} {found}; fit "
+                "it again on more good pictures: nitido anomaly fit"
+            )
+        self._fitted = np.array(thin(fitted))
+        self._median = float(np.median(self._fitted))
+        self._last: deque[float] = deque(maxlen=window)
+        self._every, self._given = every, 0
+        self.window = window
+        self.limit = limit_of(len(self._fitted), window, chance)
+        self.drift: Drift | None = None
+        self.alarms = 0  # times that the alarm went on
+
+    @property
+    def held(self) -> int:
+        """How many of the last scores there are; the test begins when they fill the window."""
+        return len(self._last)
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the alarm is on."""
+        return self.drift is not None and self.drift.alarm
+
+    def add(self, score: float) -> Drift | None:
+        """Takes the next score, in levels. Returns what the test says, ``None`` before the window is full."""
+        self._given += 1
+        if (self._given - 1) % self._every:
+            return self.drift
+        self._last.append(score)
+        if len(self._last) == self.window:
+            before = self.alarm
+            last = np.sort(np.array(self._last))
+            self.drift = Drift(distance_of(self._fitted, last), self.limit, float(np.median(last)), self._median)
+            self.alarms += self.alarm and not before
+        return self.drift
+
+    def summary(self) -> str:
+        """One line on the run so far, for people."""
+        if self.drift is None:
+            return f"drift: not judged, {self.held} of the {self.window} scores that it takes"
+        times = f"the alarm went on {count(self.alarms, 'time')}; " if self.alarms else ""
+        return f"drift: {'ALARM' if self.alarm else 'none' if not self.alarms else 'over'}; {times}{self.drift.line()}"
+
+
+def thin(scores: Sequence[float]) -> tuple[float, ...]:
+    """The scores that a file holds, ascending: all, or of more than ``KEPT`` as many evenly spread quantiles."""
+    values = np.sort(np.asarray(scores, np.float64))
+    if len(values) > KEPT:
+        values = values[((np.arange(KEPT) + 0.5) / KEPT * len(values)).astype(int)]
+    return tuple(round(float(value), 3) for value in values)
+
+
+def distance_of(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """The Kolmogorov-Smirnov distance of two samples, each ascending, 0..1."""
+    n, m = len(first), len(second)
+    order = np.arange(m)
+    above = (order + 1) / m - np.searchsorted(first, second, side="right") / n
+    below = np.searchsorted(first, second, side="left") / n - order / m
+    return float(max(above.max(), below.max(), 0.0))
+
+
+@lru_cache(maxsize=8)
+def limit_of(n: int, m: int, chance: float) -> float:
+    """The smallest distance that samples of n and m scores of one distribution reach with at most that chance.
+
+    Above 1 where even the greatest distance is likelier.
+    """
+    low, high = 0, n * m + 1  # in steps of 1/(n·m): low is too likely, high is not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if chance_of(n, m, middle) <= chance else (middle, high)
+    return (high - 0.5) / (n * m)  # half a step less, so that rounding cannot miss it
+
+
+def chance_of(n: int, m: int, steps: int) -> float:
+    """How likely two samples of n and m scores of one distribution are ``steps``/(n·m) apart or more."""
+    if steps <= 0:
+        return 1.0
+    # Each order of the n + m scores is a path over the lattice; those that stay within the band are counted row by row.
+    row = np.zeros(m + 1)
+    row[: min(m, (steps - 1) // n) + 1] = 1.0
+    columns = np.arange(m + 1)
+    for i in range(1, n + 1):
+        row = np.cumsum(np.where(abs(i * m - columns * n) < steps, row, 0.0))
+        row[abs(i * m - columns * n) >= steps] = 0.0
+    return max(0.0, 1.0 - float(row[m]) / float(comb(n + m, m)))

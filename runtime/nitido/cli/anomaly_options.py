@@ -1,0 +1,53 @@
+"""What the commands of ``nitido anomaly`` share: their model, their exit codes, the drift alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nitido.cli.options import RECONSTRUCTING_MODEL, Command, together
+
+if TYPE_CHECKING:
+    from nitido.anomaly.drift import DriftTest
+    from nitido.anomaly.inspector import Inspector
+
+FOUND = 3  # exit code: at least one anomaly
+DRIFTED = 4  # exit code: the drift alarm went on
+PATH = click.Path(path_type=Path)
+
+model_option = click.option("--model", type=RECONSTRUCTING_MODEL, required=True, help="Model name or .onnx file.")
+
+
+def drift_options(every: int, what: str) -> Callable[[Command], Command]:
+    """``--drift`` and what belongs to it. every: default of ``--drift-every``; what: is counted, such as pictures."""
+    return together(
+        click.option("--drift", is_flag=True, help="Alarm when scores are no longer as at fitting; exit code 4."),
+        click.option(
+            "--drift-window",
+            type=click.IntRange(10, 200),
+            default=50,
+            show_default=True,
+            help="How many of the last scores --drift compares.",
+        ),
+        click.option(
+            "--drift-every",
+            type=click.IntRange(1),
+            default=every,
+            show_default=True,
+            help=f"One of so many {what} counts for --drift.",
+        ),
+    )
+
+
+def open_drift(inspector: Inspector, wanted: bool, window: int, every: int) -> DriftTest | None:
+    """The drift test of a model, when one is wanted. Raises ``CardMismatch`` when the model's scores at fitting are
+    missing or too few."""
+    from nitido.anomaly.drift import DriftTest
+
+    if not wanted:
+        return None
+    origin = str(inspector.reconstruction.path)
+    return DriftTest(inspector.threshold.scores, window=window, every=every, origin=origin)
