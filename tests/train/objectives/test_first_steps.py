@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from nitido_train.charts.pca import ErrorMeter, unit
 from nitido_train.checkpoint import Checkpoint
+from nitido_train.data.examples import Bytes
 from nitido_train.nets.latent import LatentNet
+from nitido_train.nets.registry import build
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.files import load_recipe
+from nitido_train.tensors import to_tensor
 from nitido_train.training.loop import train
 from nitido_train.training.setup import effective_recipe
 from support.recipes import write_digits
@@ -71,11 +75,17 @@ def test_the_decoder_begins_near_the_mean_picture_and_tells_pictures_apart(tmp_p
     net = objective.first_net(Checkpoint(objective.recipe, 0, {}, {}), options)
     assert isinstance(net, LatentNet)
     pictures = objective.examples.pictures(np.arange(100))
-    with torch.no_grad():
-        given = torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - 0.5
-        logits = net(given, torch.zeros(100, dtype=torch.int64), torch.zeros(100, net.latent)).logits
-    assert abs(float(torch.sigmoid(logits).mean()) - pictures.mean() / 255) < 0.05
-    assert float(logits.std(0).mean()) > 0.05  # PyTorch's own weights: below 0.001
+    unprepared = build(recipe.net.kind, recipe.net.options)
+    assert isinstance(unprepared, LatentNet)
+    first, other = _logits(net, pictures), _logits(unprepared, pictures)
+    assert abs(float(torch.sigmoid(first).mean()) - pictures.mean() / 255) < 0.05
+    assert first.std(0).mean() > 10 * other.std(0).mean()
+
+
+@torch.no_grad()
+def _logits(net: LatentNet, pictures: Bytes) -> Tensor:
+    given, still = to_tensor(torch.from_numpy(pictures)), torch.zeros(len(pictures), net.latent)
+    return net(given, torch.zeros(len(pictures), dtype=torch.int64), still).logits
 
 
 def test_sizes_that_do_not_fit_are_rounded_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

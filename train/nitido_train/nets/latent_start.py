@@ -21,8 +21,8 @@ def set_first_weights(net: LatentNet, mean: Tensor) -> None:
     mean: C values, 0..1, the mean of the training pictures in each channel.
 
     Kernels are those of He et al., "Delving Deep into Rectifiers" (2015). PyTorch's own are smaller by √6 in each
-    layer. After a dozen layers all pictures look alike to the network, and the only thing that is left to learn is brightness:
-    on pictures that are mostly black, all weights then work together to make it black, until the sigmoid has no
+    layer. After a dozen layers all pictures look alike to the network, and brightness is the only thing that is left to
+    learn. On pictures that are mostly black, all weights then work together to make it black, until the sigmoid has no
     gradient any more.
     """
     last = net.decoder.picture[-1]
