@@ -75,7 +75,7 @@ def test_the_decoder_begins_near_the_mean_picture_and_tells_pictures_apart(tmp_p
     net = objective.first_net(Checkpoint(objective.recipe, 0, {}, {}), options)
     assert isinstance(net, LatentNet)
     pictures = objective.examples.pictures(np.arange(100))
-    unprepared = build(recipe.net.kind, recipe.net.options)
+    unprepared = build(objective.recipe.net.kind, objective.recipe.net.options)
     assert isinstance(unprepared, LatentNet)
     first, other = _logits(net, pictures), _logits(unprepared, pictures)
     assert abs(float(torch.sigmoid(first).mean()) - pictures.mean() / 255) < 0.05
