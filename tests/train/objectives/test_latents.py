@@ -61,8 +61,8 @@ def test_every_kind_learns(kind: str, digits: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_latents_of_an_adversarial_autoencoder_approach_the_prior(digits: Path, tmp_path: Path) -> None:
     spread = []
-    for adversary in (0.0, 1.0):
-        recipe = tiny_latent("aae", steps=300, validate_every=300, lr=5e-3, ema=0.9, latent={"adversary": adversary})
+    for adversary in (0.0, 0.002):
+        recipe = tiny_latent("aae", steps=600, validate_every=600, lr=2e-3, ema=0.9, latent={"adversary": adversary})
         spread.append(np.array(train(recipe, options_for(tmp_path / str(adversary), digits)).facts["std"]))
     free, matched = (np.abs(np.log(s)).mean() for s in spread)
     assert matched < free

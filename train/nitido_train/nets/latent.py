@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from nitido_train.nets.latent_sizes import WIDTHS
 from nitido_train.nets.thin import linear
 
 VARIATIONAL = ("vae", "cvae")
@@ -140,7 +141,7 @@ class LatentNet(nn.Module):
         rank: int = 0,
     ) -> None:
         super().__init__()
-        widths = widths or [32, 64, 128]
+        widths = widths or list(WIDTHS)
         cell = 2 ** len(widths)
         for name, side in (("height", height), ("width", width)):
             if side % cell:

@@ -24,6 +24,7 @@ from nitido_train.evaluation.latents import latent_passage, measure_latent_net
 from nitido_train.evaluation.metrics import spread
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import VARIATIONAL, LatentNet
+from nitido_train.nets.latent_start import set_first_weights
 from nitido_train.objectives.held_out import require_others, validation_line
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
@@ -31,6 +32,7 @@ from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import from_logits, to_unit
 
 DESCRIBED = 5000  # examples whose latents are averaged for the card
+AVERAGED = 500  # examples whose mean the decoder begins with
 SHOWN = 10  # columns of the reconstruction grid
 
 
@@ -72,9 +74,18 @@ class LatentObjective:
         self.validation_note = validation_line(count, count, len(examples), options, "examples")
 
     def first_net(self, state: Checkpoint, options: RunOptions) -> nn.Module:
-        """Random weights, or those of ``options.start``. Raises ``RecipeError``, ``CheckpointError``."""
+        """Random weights that return the mean picture, or those of ``options.start``. Raises ``RecipeError``,
+        ``CheckpointError``."""
         refuse_qat(options)
-        return first_weights(state, options)
+        net = cast(LatentNet, first_weights(state, options))
+        if not state.step and options.start is None:
+            set_first_weights(net, self._mean())
+        return net
+
+    def _mean(self) -> Tensor:
+        """The mean of the training pictures in each channel: C values, 0..1."""
+        some = self.examples.pictures(np.linspace(0, len(self.examples) - 1, AVERAGED).astype(np.int64))
+        return to_unit(some).mean((0, 2, 3))
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[LatentBatch]:
         """Every example once an epoch, in an order of the epoch's own."""

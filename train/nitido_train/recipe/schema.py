@@ -247,7 +247,7 @@ class LatentRecipe:
     binarize: bool = False
     noise: float = 0.0
     masked: float = 0.0
-    adversary: float = 0.05
+    adversary: float = 0.002
     mirror: bool = False
     leave_out: list[str] = field(default_factory=list)
 

@@ -12,6 +12,8 @@ from torch import nn
 from nitido.errors import CheckpointError, RecipeError
 from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.finite import ADVICE, first_not_finite
+from nitido_train.nets.latent import KINDS
+from nitido_train.nets.latent_sizes import fitting_sizes, picture_cell
 from nitido_train.objectives.objective import Objective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.schema import Recipe
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 def effective_recipe(recipe: Recipe, options: RunOptions) -> Recipe:
     """The recipe with the schedule that this run follows: its own or that of --qat. Raises ``RecipeError``,
     ``CheckpointError``."""
+    recipe = recipe_of_fitting_sizes(recipe)
     if not options.qat:
         return recipe
     if recipe.qat is None:
@@ -31,6 +34,21 @@ def effective_recipe(recipe: Recipe, options: RunOptions) -> Recipe:
     if options.start is None and not options.resume:
         raise CheckpointError("--qat fine-tunes a trained network: name its run or checkpoint with --from")
     return replace(recipe, schedule=recipe.qat)
+
+
+def recipe_of_fitting_sizes(recipe: Recipe) -> Recipe:
+    """The recipe with the height and width of an autoencoder's pictures rounded to what its network can take. Logs a
+    line if one is rounded."""
+    if recipe.net.kind not in KINDS:
+        return recipe
+    wanted = recipe.net.options
+    options = fitting_sizes(wanted)
+    changed = [f"{name} {wanted[name]} to {options[name]}" for name in options if options[name] != wanted[name]]
+    if not changed:
+        return recipe
+    if is_first_process():
+        log.info("rounded %s: sides of the pictures are multiples of %d", " and ".join(changed), picture_cell(wanted))
+    return replace(recipe, net=replace(recipe.net, options=options))
 
 
 def prepare_folder(options: RunOptions) -> None:
