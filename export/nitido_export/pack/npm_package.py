@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from nitido.errors import ExportError
 from nitido.inference.model import DEFAULTS, Model
+from nitido.web.server import pages
 from nitido_export.pack.ort_format import largest_difference
 from nitido_export.pack.plain_inputs import with_plain_inputs
 from nitido_export.pack.readme import values_of, write_readme
 from nitido_export.pack.template import fill, read
 
-SOURCES = ("nitido.js", "nitido.d.ts", "node.js", "browser.js", "cli.js", "page.js")
+SOURCES = ("nitido.d.ts", "node.js", "browser.js", "cli.js", "page.js")
 
 
 def write_package(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
@@ -30,6 +31,7 @@ def write_package(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
     """
     for name in SOURCES:
         (folder / name).write_text(read(f"node/{name}"), encoding="utf-8")
+    (folder / "nitido.js").write_bytes((pages() / "nitido.js").read_bytes())  # the app's pages run on it, too
     target = folder / source.path.name
     worst = _write_model(source, target, frame)
     settings = [name for name in DEFAULTS if {"strength": source.has_strength, "noise": source.has_noise}[name]]

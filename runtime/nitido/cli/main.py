@@ -32,6 +32,7 @@ _OWN = {
     "embed": "nitido.cli.embed:embed",
     "anomaly": "nitido.cli.anomaly:anomaly",
     "explore": "nitido.cli.explore:explore",
+    "app": "nitido.cli.app:app",
     "help": "nitido.cli.help:help_",
 }
 # Further commands are entry points of packages that an extra makes complete.

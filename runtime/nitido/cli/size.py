@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from nitido.batch.enlarging import Enlarger
     from nitido.images.resize import OutputSize
     from nitido.inference.model import Model
-    from nitido.model_file.zoo import Entry
 
 TASK = "upscale"
 _SIDES = {"width": "--width", "height": "--height", "max_side": "--max-side"}
@@ -57,7 +56,7 @@ def open_for_size(options: BatchOptions, size: OutputSize) -> tuple[Model, Enlar
     from nitido.batch.enlarging import Enlarger, passes_for
     from nitido.model_file import zoo
 
-    family = _family() if options.model == TASK else {}
+    family = zoo.family(TASK) if options.model == TASK else {}
     if not family:
         model = opened(options, zoo.find(options.model))
         digests, twice = {model.card.scale: model.sha256}, False
@@ -88,14 +87,3 @@ def opened(options: BatchOptions, path: Path) -> Model:
 
     # Waiting threads that do not spin leave the cores to decoding and encoding.
     return Model(path, options.device, threads=options.threads, spinning=False)
-
-
-def _family() -> dict[int, Entry]:
-    """By scale the model that the task's name stands for."""
-    from nitido.model_file import zoo
-
-    found: dict[int, Entry] = {}
-    for entry in zoo.entries():
-        if entry.task == TASK and entry.default:
-            found.setdefault(entry.scale, entry)
-    return found

@@ -13,6 +13,7 @@ from typing import cast
 
 from nitido.errors import SinkUnavailable
 from nitido.latent.autoencoder import Decoder
+from nitido.web.guards import COMPUTING_POLICY, ISOLATION
 from nitido.web.onnxruntime_web import BINARY, PACKAGE, SCRIPT, VERSION
 from nitido.web.server import PageHandler, PageServer, pages
 
@@ -85,12 +86,8 @@ class _Server(PageServer):
 
 
 class _Handler(PageHandler):
-    policy = (
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    # The page is isolated from others, which gives it precise clocks and, should they pay, threads.
-    more_headers = (("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Embedder-Policy", "require-corp"))
+    policy = COMPUTING_POLICY
+    more_headers = tuple(ISOLATION.items())
 
     def respond(self, path: str) -> None:
         ours = cast(_Server, self.server)

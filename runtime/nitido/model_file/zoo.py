@@ -97,6 +97,15 @@ def find(name: str, scale: int | None = None) -> Path:
     raise ModelNotFound(f"no model named '{name}': expected an .onnx or .ort file, or one of: {names}")
 
 
+def family(task: str) -> dict[int, Entry]:
+    """By scale the model that the task's name stands for."""
+    found: dict[int, Entry] = {}
+    for entry in entries():
+        if entry.task == task and entry.default:
+            found.setdefault(entry.scale, entry)
+    return found
+
+
 def find_part(name_or_path: str | Path, part: str) -> Path:
     """The file of the ``encoder`` or ``decoder`` of a model by name or file. Of a name that is neither in an index nor
     in a folder of ``NITIDO_MODELS``, it is the file in the current folder: ``NAME.encoder.onnx``.

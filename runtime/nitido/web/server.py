@@ -1,11 +1,11 @@
-"""What the web pages on this machine have in common: a server that answers to its own address only.
+"""What pages without uploads have in common: a server that answers to its own address only.
 
-It is the standard library's: a device needs no web framework for two pages.
+It is the standard library's: a device needs no web framework to show a live picture or the latent explorer. The app,
+which takes uploads, is another server; what both check is in :mod:`nitido.web.guards`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from http import HTTPStatus
@@ -15,8 +15,10 @@ from importlib.resources.abc import Traversable
 from socketserver import TCPServer
 from typing import cast
 
+from nitido.web.guards import HEADERS, is_for_us
+
 _log = logging.getLogger(__name__)
-_KINDS = {
+KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -97,7 +99,7 @@ class PageHandler(BaseHTTPRequestHandler):
             self.answer_missing()
             return
         suffix = f".{file.name.rpartition('.')[2]}"
-        self.answer(HTTPStatus.OK, _KINDS.get(suffix, "text/plain; charset=utf-8"), file.read_bytes())
+        self.answer(HTTPStatus.OK, KINDS.get(suffix, "text/plain; charset=utf-8"), file.read_bytes())
 
     def answer_missing(self) -> None:
         """Nothing is there."""
@@ -109,29 +111,17 @@ class PageHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         if length is not None:
             self.send_header("Content-Length", str(length))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
         self.send_header("Content-Security-Policy", self.policy)
         for name, value in self.more_headers:
             self.send_header(name, value)
         self.end_headers()
 
     def _is_for_us(self) -> bool:
-        """On loopback, a page of another name that resolves to this machine must not read what is served here."""
-        given = self.headers.get("Host", "localhost")
-        host = given.partition("]")[0].strip("[") if given.startswith("[") else given.partition(":")[0]
-        return not is_loopback(cast(PageServer, self.server).server_name) or is_loopback(host)
+        return is_for_us(cast(PageServer, self.server).server_name, self.headers.get("Host", "localhost"))
 
 
 def pages() -> Traversable:
     """The folder of pages that comes with the package."""
     return files("nitido.web") / "pages"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name means this machine, for this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

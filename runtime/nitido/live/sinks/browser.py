@@ -19,7 +19,8 @@ import cv2
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.live.state import Controls, Shot, Status
-from nitido.web.server import PageHandler, PageServer, is_loopback, pages
+from nitido.web.guards import is_loopback
+from nitido.web.server import PageHandler, PageServer, pages
 
 _log = logging.getLogger(__name__)
 _BOUNDARY = "nitido-frame"

@@ -1,0 +1,1 @@
+"""``nitido app``: one page on this machine for pictures and the camera."""

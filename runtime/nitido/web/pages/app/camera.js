@@ -1,0 +1,198 @@
+// The page of the camera: newest frame → model → canvas, again and again. No frame waits for another.
+import { Compare, zoomButtons } from './compare.js';
+import { byId, fillTexts, make, text } from './page.js';
+
+const KEPT = 30; // frames that the figures are of
+const REFUSALS = { NotAllowedError: 'camera.denied', NotFoundError: 'camera.missing', OverconstrainedError: 'camera.missing', NotReadableError: 'camera.busy' };
+
+document.title = text('title.camera');
+fillTexts();
+if (document.documentElement.dataset.app === 'static') byId('to-pictures').remove();
+const compare = new Compare(byId('stage'));
+zoomButtons(byId('zoom'), compare);
+const video = byId('video');
+const canvases = { before: make('canvas'), after: make('canvas') };
+const contexts = {
+  before: canvases.before.getContext('2d', { willReadFrequently: true }),
+  after: canvases.after.getContext('2d'),
+};
+const figures = { latency: [], ms: [], shown: [] };
+let known = null; // camera.json
+let worker = null;
+let run = 0; // grows with every start and stop: a loop of an earlier run ends
+let last = 0;
+const waiting = new Map();
+
+function ask(action, request = {}, transfer = []) {
+  return new Promise((resolve, reject) => {
+    waiting.set(++last, { resolve, reject });
+    worker.postMessage({ id: last, action, ...request }, transfer);
+  });
+}
+
+function startWorker() {
+  worker = new Worker('camera-worker.js', { type: 'module' });
+  worker.onmessage = ({ data: { id, error, ...answer } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) resolve(answer);
+    else reject(new Error(error));
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    for (const { reject } of waiting.values()) reject(new Error(event.message || 'worker'));
+    waiting.clear();
+  };
+}
+
+const card = () => known.models.find(({ file }) => file === byId('model').value);
+const say = (key) => {
+  byId('state').textContent = text(key);
+};
+
+function refresh() {
+  const on = Boolean(video.srcObject);
+  byId('switch').textContent = text(on ? 'camera.stop' : 'camera.start');
+  byId('switch').disabled = !known?.engine;
+  byId('about').textContent = text('about', card());
+  byId('strength-field').hidden = card().scale !== 1;
+  byId('fresh-field').hidden = !card().states.length;
+  byId('strength-value').textContent = `${byId('strength').value} %`;
+}
+
+function fail(error) {
+  const key = REFUSALS[error?.name];
+  byId('problem').textContent = key ? text(key) : text('camera.failed', { reason: error?.message ?? error });
+  stop();
+}
+
+function stop() {
+  run += 1;
+  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
+  compare.show(null, null, 1, 1);
+  say('camera.idle');
+  for (const id of ['fps', 'latency', 'model-time', 'frame-size', 'noise', 'threads']) byId(id).textContent = '–';
+  refresh();
+}
+
+async function start() {
+  stop();
+  const mine = run;
+  byId('problem').textContent = '';
+  if (!navigator.mediaDevices) {
+    byId('problem').textContent = text('camera.insecure');
+    return;
+  }
+  say('camera.opening');
+  for (const list of Object.values(figures)) list.length = 0;
+  try {
+    const [width, height] = byId('size').value.split('x').map(Number);
+    const which = byId('which').value;
+    const wanted = { width: { ideal: width }, height: { ideal: height }, ...(which ? { deviceId: { exact: which } } : {}) };
+    const media = await navigator.mediaDevices.getUserMedia({ video: wanted });
+    if (mine !== run) {
+      for (const track of media.getTracks()) track.stop();
+      return;
+    }
+    video.srcObject = media;
+    media.getVideoTracks()[0].addEventListener('ended', () => mine === run && fail({ name: 'NotFoundError' }));
+    refresh();
+    listCameras();
+    if (!worker) startWorker();
+    const [{ threads }] = await Promise.all([ask('open', { engine: known.engine, card: card() }), video.play()]);
+    if (mine !== run) return;
+    byId('threads').textContent = threads;
+    say('camera.live');
+    while (mine === run) {
+      await newFrame();
+      if (mine === run) await step(mine);
+    }
+  } catch (error) {
+    if (mine === run) fail(error);
+  }
+}
+
+function newFrame() {
+  return new Promise((resolve) => {
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(resolve);
+    else requestAnimationFrame(resolve);
+  });
+}
+
+async function step(mine) {
+  const began = performance.now();
+  const { videoWidth: width, videoHeight: height } = video;
+  if (!width) return;
+  const reader = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  reader.drawImage(video, 0, 0);
+  const source = reader.getImageData(0, 0, width, height);
+  const rgba = source.data.slice().buffer;
+  const result = await ask('restore', { rgba, width, height }, [rgba]);
+  if (mine !== run) return;
+  draw(source, result);
+  const now = performance.now();
+  figures.latency.push(now - began);
+  figures.ms.push(result.ms);
+  figures.shown.push(now);
+  for (const list of Object.values(figures)) if (list.length > KEPT) list.shift();
+  tell(result, width, height);
+}
+
+function draw(source, result) {
+  const { width, height } = result;
+  const fresh = canvases.after.width !== width || canvases.after.height !== height || !canvases.after.isConnected;
+  if (fresh) {
+    Object.assign(canvases.before, { width: source.width, height: source.height });
+    Object.assign(canvases.after, { width, height });
+    compare.show(canvases.before, canvases.after, width, height);
+  }
+  contexts.before.putImageData(source, 0, 0);
+  contexts.after.putImageData(new ImageData(new Uint8ClampedArray(result.rgba), width, height), 0, 0);
+  const strength = card().scale === 1 ? byId('strength').value / 100 : 1;
+  if (strength < 1) {
+    contexts.after.globalAlpha = 1 - strength;
+    contexts.after.drawImage(canvases.before, 0, 0);
+    contexts.after.globalAlpha = 1;
+  }
+}
+
+function tell(result, width, height) {
+  const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1].toFixed(0);
+  const { shown } = figures;
+  if (shown.length > 1) byId('fps').textContent = ((1000 * (shown.length - 1)) / (shown.at(-1) - shown[0])).toFixed(1);
+  byId('latency').textContent = text('ms', { number: median(figures.latency) });
+  byId('model-time').textContent = text('ms', { number: median(figures.ms) });
+  byId('frame-size').textContent = `${width} × ${height}`;
+  byId('noise').textContent = result.level === null ? '–' : result.level.toFixed(1);
+}
+
+async function listCameras() {
+  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind, deviceId }) => kind === 'videoinput' && deviceId);
+  const before = byId('which').value;
+  const options = cameras.map(({ deviceId, label }, i) => make('option', { value: deviceId, textContent: label || text('camera.number', { number: i + 1 }) }));
+  byId('which').replaceChildren(make('option', { value: '', textContent: text('camera.default') }), ...options);
+  byId('which').value = before;
+}
+
+byId('switch').addEventListener('click', () => (video.srcObject ? stop() : start()));
+for (const id of ['model', 'size', 'which']) {
+  byId(id).addEventListener('change', () => {
+    refresh();
+    if (video.srcObject) start();
+  });
+}
+byId('strength').addEventListener('input', refresh);
+byId('fresh').addEventListener('click', () => worker && ask('reset'));
+
+try {
+  known = await (await fetch('camera.json')).json();
+  byId('model').append(...known.models.map(({ name, file }) => make('option', { value: file, textContent: name })));
+  byId('which').append(make('option', { value: '', textContent: text('camera.default') }));
+  if (known.problem) byId('problem').textContent = text('camera.failed', { reason: known.problem });
+  stop();
+  if (navigator.mediaDevices) await listCameras();
+} catch (error) {
+  byId('problem').textContent = text('camera.failed', { reason: error.message });
+}
+document.documentElement.dataset.ready = 'true';
