@@ -141,8 +141,8 @@ def main(folders: tuple[Path, ...], scales: tuple[str, ...], out: Path) -> None:
         f"Made by `python benchmarks/shrinking.py {command}`. {sets}.\n"
         "PSNR of luma in dB, without as many pixels on each side as the scale. The two marked ways were kept out\n"
         "of all training: shrunk to 0.83 and then the rest of the way by the kernel of Mitchell and Netravali, with\n"
-        "an offset of a quarter of a pixel and back; and shrunk by areas, sharpened, saved as JPEG 60, then as JPEG 85\n"
-        "on another grid.\n"
+        "an offset of a quarter of a pixel and back; and shrunk by areas, sharpened, saved as JPEG 60, then\n"
+        "as JPEG 85 on another grid.\n"
     )
     for scale in map(int, scales):
         text += f"\n## ×{scale}\n\n" + "\n".join(measure(clean, scale)) + "\n"

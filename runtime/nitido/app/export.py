@@ -16,7 +16,7 @@ _LICENCES = """\
 # Licences
 
 The pages and programs of this folder are part of Nítido, under the Apache License 2.0:
-https://www.apache.org/licenses/LICENSE-2.0 (text in LICENSE, where that file is present).
+https://www.apache.org/licenses/LICENSE-2.0.
 
 Models, as their cards say:
 

@@ -1,0 +1,168 @@
+"""The pages of the app in a real browser, without network."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import cv2
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
+from nitido.app.camera import open_models
+from nitido.app.export import export_site
+from nitido.app.server import App
+from support.browser import chromium, engine
+from support.frames import noise_frame
+from support.waiting import WAIT
+
+pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
+
+MODELS = ("denoise-live-n.int8", "denoise-camera-n.int8")
+SHOTS = os.environ.get("NITIDO_SCREENSHOTS")  # a folder for pictures of the pages, for whoever wants to see them
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def engine_folder(pytestconfig: pytest.Config) -> Path:
+    return engine(pytestconfig)
+
+
+@contextmanager
+def watched(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """The page, ready. Whatever it complains of, or asks of another address, fails the test."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(1000 * WAIT)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    own = (url.rpartition("/")[0], "data:", "blob:")
+    page.on("request", lambda one: None if one.url.startswith(own) else complaints.append(one.url))
+    page.goto(url)
+    expect(page.locator("html")).to_have_attribute("data-ready", "true", timeout=1000 * WAIT)
+    yield page
+    context.close()
+    assert not complaints
+
+
+def shoot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+def test_pictures_are_dropped_restored_compared_and_saved(browser: Browser, tmp_path: Path) -> None:
+    for name, side in (("first", 96), ("second", 64)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), noise_frame(side, 128))
+    (tmp_path / "third.jpg").write_bytes(b"no picture")
+    files = [tmp_path / name for name in ("first.png", "second.png", "third.jpg")]
+    with App([], None, threads=1) as app, watched(browser, app.url, color_scheme="dark") as page:
+        shoot(page, "empty-dark")
+        expect(page.locator("#start")).to_be_disabled()
+        page.locator("#files").set_input_files(files)
+        expect(page.locator("#list li")).to_have_count(3)
+        page.locator("#strength").fill("50")
+        expect(page.locator("#strength-value")).to_have_text("50 %")
+        page.locator("#start").click()
+        expect(page.locator("#list li.done")).to_have_count(2)
+        expect(page.locator("#list li.failed")).to_have_count(1)
+        expect(page.locator("#stage .layer.after img")).to_be_visible()
+        page.locator("#stage input[type=range]").focus()
+        for _ in range(10):
+            page.keyboard.press("ArrowLeft")
+        assert page.locator("#stage").evaluate("stage => stage.style.getPropertyValue('--at')") == "40%"
+        shoot(page, "pictures-dark")
+        with page.expect_download() as saved:
+            page.locator("#save-all").click()
+        with zipfile.ZipFile(saved.value.path()) as archive:
+            assert sorted(archive.namelist()) == ["first.png", "second.png"]
+        page.reload()  # what was given stays until it is removed
+        expect(page.locator("#list li")).to_have_count(3)
+        page.get_by_role("button", name="first.png").last.click()
+        page.locator("#clear").click()
+        expect(page.locator("#list li")).to_have_count(0)
+
+
+def test_a_phone_in_daylight_sees_everything(browser: Browser, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), noise_frame(96, 128))
+    size = {"width": 390, "height": 844}
+    with App([], None, threads=1) as app, watched(browser, app.url, viewport=size, color_scheme="light") as page:
+        page.locator("#files").set_input_files(tmp_path / "a.png")
+        page.get_by_role("button", name="Enlarge").click()
+        expect(page.locator("#scale-field")).to_be_visible()
+        page.locator("#start").click()
+        expect(page.locator("#list li.done")).to_have_count(1)
+        shoot(page, "pictures-phone")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def watch_camera(page: Page) -> None:
+    """Starts the camera, and waits until restored frames have come."""
+    page.locator("#switch").click()
+    expect(page.locator("#fps")).not_to_have_text("–")
+    expect(page.locator("#frame-size")).to_have_text("320 × 240")
+    assert page.evaluate("crossOriginIsolated") and page.locator("#problem").inner_text() == ""
+    given, restored = (
+        page.locator(f"#stage .layer.{side} canvas").evaluate(
+            "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, 64, 64).data)"
+        )
+        for side in ("before", "after")
+    )
+    assert max(given) > 0 and given != restored
+    assert sum(abs(a - b) for a, b in zip(given, restored, strict=True)) / len(given) < 20
+
+
+def test_the_camera_is_restored_in_the_browser(browser: Browser, engine_folder: Path) -> None:
+    with App(open_models(MODELS), engine_folder) as app, watched(browser, f"{app.url}camera.html") as page:
+        page.locator("#size").select_option("320x240")
+        watch_camera(page)
+        shoot(page, "camera")
+        page.locator("#model").select_option("denoise-camera-n.int8.onnx")
+        expect(page.locator("#fps")).not_to_have_text("–")
+        page.locator("#switch").click()
+        expect(page.locator("#fps")).to_have_text("–")
+
+
+class _Site(SimpleHTTPRequestHandler):
+    """As a host that reads ``_headers``."""
+
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".wasm": "application/wasm"}  # noqa: RUF012
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_an_exported_site_needs_no_program(browser: Browser, engine_folder: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    names = export_site(site, open_models(MODELS[1:]), engine_folder)
+    assert {"index.html", "camera.json", "LICENCES.md", "engine/LICENSE"} <= set(names)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Site, directory=str(site)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with watched(browser, f"http://127.0.0.1:{server.server_address[1]}/") as page:
+            expect(page.locator("#to-pictures")).to_have_count(0)
+            page.locator("#size").select_option("320x240")
+            watch_camera(page)
+    finally:
+        server.shutdown()
+        server.server_close()
