@@ -85,7 +85,7 @@ def test_a_learning_rate_that_teaches_nothing_is_named(
 
 
 def test_an_autoencoder_that_ignores_its_pictures_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    recipe = tiny_latent("vae", steps=60, validate_every=20, lr=0.003, latent={"beta": 1000.0})
+    recipe = tiny_latent("vae", steps=100, validate_every=25, lr=0.01, latent={"beta": 1000.0})
     options = RunOptions(
         out=tmp_path / "run",
         data=(write_digits(tmp_path / "digits"),),
