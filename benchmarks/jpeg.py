@@ -64,7 +64,7 @@ def filtered(chain: str, strength: int) -> Restore:
 
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of clean pictures.")
-@click.option("--model", "models", multiple=True, default=("dejpeg-n",), help="Name or file.")
+@click.option("--model", "models", multiple=True, default=("dejpeg-n", "dejpeg-s"), help="Name or file.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "docs/reference", help="Folder of the page.")
 def main(data: Path, models: tuple[str, ...], out: Path) -> None:
     clean = read_pictures(data)

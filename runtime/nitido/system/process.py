@@ -72,18 +72,17 @@ def importing() -> Iterator[None]:
         gc.enable()
 
 
-_left_behind: list[threading.Thread] = []
-_foreign: list[str] = []
+_left_behind: list[Callable[[], bool]] = []  # each says whether it still runs
 
 
 def leave_behind(thread: threading.Thread) -> None:
     """Notes a daemon thread that hangs in a library and is not waited for, see :func:`end_despite_threads`."""
-    _left_behind.append(thread)
+    _left_behind.append(thread.is_alive)
 
 
-def leave_library_behind(name: str) -> None:
+def leave_library_behind() -> None:
     """Notes a library with threads of its own that Python does not know and that do not survive Python's usual end."""
-    _foreign.append(name)
+    _left_behind.append(lambda: True)
 
 
 def end_despite_threads(code: int) -> None:
@@ -93,7 +92,7 @@ def end_despite_threads(code: int) -> None:
     and then crashes in that moment. Without such a thread Python ends as usual, but does not search everything that is
     left for garbage: the system takes the memory back as a whole, and sooner.
     """
-    if _foreign or any(thread.is_alive() for thread in _left_behind):
+    if any(runs() for runs in _left_behind):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

@@ -121,7 +121,7 @@ import atexit
 from nitido.system.process import end_despite_threads, leave_library_behind
 
 atexit.register(print, "the usual end")
-leave_library_behind("a library")
+leave_library_behind()
 print("said", end="")
 end_despite_threads(3)
 """

@@ -152,7 +152,7 @@ def train(
         if distributed.is_available() and distributed.is_initialized():
             # Cutting the connection may wait for a process that has ended; leaving it open now and then ends this one
             # with "terminate called without an active exception".
-            leave_library_behind("torch.distributed")
+            leave_library_behind()
     if is_first_process():
         _print_result(result, loaded.name, out)
 
