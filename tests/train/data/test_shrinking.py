@@ -46,7 +46,9 @@ def test_bicubic_alone_is_what_the_other_upscalers_learn_from() -> None:
     assert np.array_equal(shrink_as_found(frame, 2, PLAIN, np.random.default_rng(0)), shrink(frame, 2))
 
 
-@pytest.mark.parametrize("asked", [{"bicubic": 0.0}, {"noise": 1.0, "noise_level": (6.0, 6.0)}, {"jpeg": 1.0}])
+@pytest.mark.parametrize(
+    "asked", [{"bicubic": 0.0}, {"noise": 1.0, "noise_level": (6.0, 6.0)}, {"sharpen": 1.0}, {"jpeg": 1.0}]
+)
 def test_each_share_changes_the_picture_and_repeats_with_the_generator(asked: dict[str, Any]) -> None:
     frame, recipe = picture(), replace(PLAIN, **asked)
     once, again = (shrink_as_found(frame, 2, recipe, np.random.default_rng(3)) for _ in range(2))

@@ -23,6 +23,7 @@ from nitido_train.data.developed import DevelopedNoise, add_developed_noise
 from nitido_train.recipe.schema import ShrinkRecipe
 
 BLURS = (0.3, 1.2)  # pixels of the small picture: standard deviation of a blur before shrinking by a linear kernel
+SHARPENING = (0.4, 1.6)  # pixels of the small picture: standard deviation of the blur of an unsharp mask
 FIRST = (0.55, 1.0)  # what a picture was resized to before, as a share of its size
 
 Resize = Callable[[Frame, int, int], Frame]
@@ -56,11 +57,19 @@ def shrink_as_found(frame: Frame, scale: int, asked: ShrinkRecipe, rng: np.rando
     if rng.random() < asked.noise:
         level = float(rng.uniform(*asked.noise_level))
         small = add_developed_noise(small, replace(DevelopedNoise.draw(rng, level=level), qualities=()), rng)
+    if asked.sharpen and rng.random() < asked.sharpen:
+        small = _sharpened(small, float(rng.uniform(*SHARPENING)), float(rng.uniform(*asked.sharpen_amount)))
     if rng.random() < asked.jpeg:
         for _ in range(1 + (rng.random() < asked.jpeg_twice)):
             low, high = asked.jpeg_quality
             small = compress_anywhere(small, int(rng.integers(low, high + 1)), rng)
     return small
+
+
+def _sharpened(frame: Frame, radius: float, amount: float) -> Frame:
+    """An unsharp mask: what a blur takes away, added ``amount`` times."""
+    soft = cv2.GaussianBlur(frame, (0, 0), radius)
+    return np.asarray(cv2.addWeighted(frame, 1 + amount, soft, -amount, 0), np.uint8)
 
 
 def _shrunk(frame: Frame, scale: int, asked: ShrinkRecipe, rng: np.random.Generator) -> Frame:

@@ -141,6 +141,8 @@ class ShrinkRecipe:
     twice: share of these others, 0..1, that were resized once before.
     noise: share of patches, 0..1, with noise as it leaves a camera.
     noise_level: range of its level at middle grey in 8-bit levels.
+    sharpen: share of patches, 0..1, that are sharpened after shrinking, as web sites and cameras do.
+    sharpen_amount: range of the share of the detail that is added.
     jpeg: share of patches, 0..1, that are JPEG-compressed at the end.
     jpeg_quality: range of the quality of these.
     jpeg_twice: share of these, 0..1, that are compressed twice.
@@ -150,16 +152,21 @@ class ShrinkRecipe:
     twice: float = 0.25
     noise: float = 0.2
     noise_level: tuple[float, float] = (0.5, 10.0)
+    sharpen: float = 0.0
+    sharpen_amount: tuple[float, float] = (0.1, 1.0)
     jpeg: float = 0.5
     jpeg_quality: tuple[int, int] = (40, 95)
     jpeg_twice: float = 0.25
 
     def __post_init__(self) -> None:
-        shares = {name: getattr(self, name) for name in ("bicubic", "twice", "noise", "jpeg", "jpeg_twice")}
+        names = ("bicubic", "twice", "noise", "sharpen", "jpeg", "jpeg_twice")
+        shares = {name: getattr(self, name) for name in names}
         if not all(0 <= share <= 1 for share in shares.values()):
             raise RecipeError(f"[shrink] {', '.join(shares)} are shares in 0..1; found {shares}")
         if not 0 <= self.noise_level[0] <= self.noise_level[1]:
             raise RecipeError(f"[shrink] noise_level expects 0 <= low <= high; found {list(self.noise_level)}")
+        if not 0 <= self.sharpen_amount[0] <= self.sharpen_amount[1]:
+            raise RecipeError(f"[shrink] sharpen_amount expects 0 <= low <= high; found {list(self.sharpen_amount)}")
         if not 1 <= self.jpeg_quality[0] <= self.jpeg_quality[1] <= 100:
             raise RecipeError(f"[shrink] jpeg_quality expects [low, high] in 1..100; found {list(self.jpeg_quality)}")
 
