@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -9,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import BinaryIO, Protocol, TypeAlias
 
+from nitido.batch.choosing import Chooser
 from nitido.batch.enlarging import Enlarger, software_of
 from nitido.batch.plan import Job
-from nitido.images.io import MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
+from nitido.images.io import FORMAT_OF, MAX_PIXELS, Encoding, PictureFile, encode_picture, format_of
 from nitido.images.picture import Picture
 from nitido.images.restore import restore_picture
 from nitido.inference.levels import Noise
@@ -40,6 +42,7 @@ class Settings:
     temporal: each frame of a video is restored with those before and after it.
     preserve_times: results have the time of change and the permissions of their source.
     enlarger: results of a size that was asked for, in place of what one model gives; ``None``: the model's own.
+    chooser: what is done to each picture is chosen from it, in place of one model for all.
     """
 
     strength: float = 1.0
@@ -54,13 +57,15 @@ class Settings:
     preserve_times: bool = False
     noise: Noise | None = None
     enlarger: Enlarger | None = None
+    chooser: Chooser | None = None
 
     def restored(self, model: Model, picture: Picture) -> tuple[Picture, Encoding]:
-        """A picture through the model, or through those that the size asks for, and how the result is to be encoded.
-        Raises ``NitidoError``."""
-        if self.enlarger is None:
+        """A picture through the model, or through those that the size or the choice asks for, and how the result is to
+        be encoded. Raises ``NitidoError``."""
+        several = self.chooser or self.enlarger
+        if several is None:
             return restore_picture(model, picture, strength=self.strength, noise=self.noise), self.encoding
-        result, models = self.enlarger.restore(picture)
+        result, models = several.restore(picture)
         named = self.encoding.software is not None
         return result, replace(self.encoding, software=software_of(models)) if named else self.encoding
 
@@ -121,12 +126,22 @@ class LocalEngine:
             # Of Pillow's copy (4 bytes a pixel) and ours (3, and 6 more of 16 bits), before the model and after it.
             each = (7 + 6 * file.deep) * file.width * file.height
             with self._budget.reserve(each * (1 + settings.growth(self._model, file.width, file.height) ** 2)):
-                picture = file.decode()
+                decoded = file.decode()
                 with self._lanes:
-                    picture, encoding = settings.restored(self._model, picture)
+                    picture, encoding = settings.restored(self._model, decoded)
+                unchanged = picture.pixels is decoded.pixels and _writes(encoding, kind, job)
 
                 def write(stream: BinaryIO) -> Findings:
+                    if unchanged:  # no generation of JPEG is lost
+                        with job.source.open("rb") as source:
+                            shutil.copyfileobj(source, stream)
+                        return Findings(picture.notes)
                     notes = encode_picture(picture, kind, stream, encoding)
                     return Findings((*picture.notes, *notes), picture.noise)
 
                 yield write
+
+
+def _writes(encoding: Encoding, kind: str, job: Job) -> bool:
+    """Whether the source's own bytes are what was asked for, as long as its pixels stay."""
+    return replace(encoding, software=None) == Encoding() and FORMAT_OF.get(job.source.suffix.lower()) == kind

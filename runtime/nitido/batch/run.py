@@ -99,6 +99,7 @@ def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None
         "tone_map": settings.tone_map,
         "temporal": settings.temporal,
         "size": settings.enlarger.asked() if settings.enlarger else None,
+        "choice": settings.chooser.asked() if settings.chooser else None,
         "clips": f"{clips.name}, sha256 {clips.sha256[:12]}" if clips else None,
     }
     return Producer(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from nitido.batch.choosing import Chooser
     from nitido.batch.clip_model import ClipModel
     from nitido.batch.engine import Engine, Settings
     from nitido.batch.enlarging import Enlarger
@@ -57,7 +58,7 @@ def denoise(**given: Any) -> None:
                 "--dejpeg is about JPEG artefacts, --noise and --calibration about noise; choose one"
             )
         options = replace(options, model=DEJPEG_MODEL if options.model == "denoise" else options.model)
-    _carry_out(options, "denoise")
+    carry_out(options, "denoise")
 
 
 @click.command("upscale", help=f"Enlarge pictures, folders and videos.\n\n{HELP}")
@@ -68,7 +69,7 @@ def denoise(**given: Any) -> None:
 @size_options
 def upscale(**given: Any) -> None:
     size = size_from(given)
-    _carry_out(BatchOptions(**given), "upscale", size)
+    carry_out(BatchOptions(**given), "upscale", size)
 
 
 @click.command("run", help=f"Run any image model over pictures, folders and videos.\n\n{HELP}")
@@ -78,11 +79,18 @@ def upscale(**given: Any) -> None:
 @temporal_option
 @click.option("--model", type=FRAME_MODEL, required=True, help="Model name or .onnx file.")
 def run(**given: Any) -> None:
-    _carry_out(BatchOptions(**given))
+    carry_out(BatchOptions(**given))
 
 
-def _carry_out(options: BatchOptions, task: str | None = None, size: OutputSize | None = None) -> None:
-    """Runs the batch, for models of ``task`` where it is given. Exits unless all is well."""
+def carry_out(
+    options: BatchOptions,
+    task: str | None = None,
+    size: OutputSize | None = None,
+    *,
+    chooser: Chooser | None = None,
+) -> None:
+    """Runs the batch, for models of ``task`` where it is given. chooser: chooses for each picture what is done to it.
+    Exits unless all is well."""
     with importing():
         from nitido.batch.engine import LocalEngine
         from nitido.batch.journal import Journal
@@ -111,8 +119,8 @@ def _carry_out(options: BatchOptions, task: str | None = None, size: OutputSize 
         model.card.require_task(task, str(model.path))
     if options.strength != 1.0 and not model.has_strength:
         raise click.UsageError(f"{model.card.name} has no adjustable strength; leave out --strength")
-    settings = _settings(options, model, enlarger)
-    clips = _clip_model(options, model) if task == "denoise" else None
+    settings = replace(_settings(options, model, enlarger), chooser=chooser)
+    clips = _clip_model(options, model) if task and (chooser or options.model == task == "denoise") else None
     shown = BatchOutput(options.quiet, options.verbose, options.as_json)
     level = "ERROR" if options.quiet else "DEBUG" if options.verbose else "WARNING"
     if piped:
@@ -176,7 +184,7 @@ def _clip_model(options: BatchOptions, model: Model) -> ClipModel | None:
     from nitido.batch.clip_model import ClipModel
     from nitido.model_file import zoo
 
-    known = [entry for entry in zoo.entries() if entry.name == CLIP_MODEL] if options.model == "denoise" else []
+    known = [entry for entry in zoo.entries() if entry.name == CLIP_MODEL]
     if not known or known[0].path.parent != model.path.parent:  # there is another model of that name
         return None
 

@@ -22,6 +22,7 @@ _OWN = {
     "verify": "nitido.cli.models:verify",
     "denoise": "nitido.cli.batch:denoise",
     "upscale": "nitido.cli.batch:upscale",
+    "restore": "nitido.cli.restore:restore",
     "run": "nitido.cli.batch:run",
     "live": "nitido.cli.live:live",
     "cameras": "nitido.cli.live:cameras",
