@@ -69,10 +69,14 @@ def version_of(path: Path) -> FileVersion | None:
 
 
 class Journal:
-    """The journal of one output folder, for a ``with`` block; threads may add to it at once.
+    """The journal of one output folder, for a ``with`` block. Several threads may add to it at once.
 
-    With ``readonly`` nothing is made or written. Raises ``SinkUnavailable`` when the folder cannot be written or
-    another run is writing into it.
+    Args:
+        folder: the output folder.
+        readonly: nothing is created or written.
+
+    Raises:
+        SinkUnavailable: the folder cannot be written, or another run is writing into it.
     """
 
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:

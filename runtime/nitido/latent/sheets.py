@@ -85,10 +85,16 @@ def write_frames(path: Path, frames: Iterable[Frame], count: int, style: Style =
 
 
 def contact_sheet(frames: Iterable[Frame], count: int, style: Style = Style()) -> Frame:
-    """``count`` pictures of one size, uint8 H×W×3 BGR, beside and below each other on a grey ground, row by row.
+    """Places pictures of one size on a grey ground, row by row. Returns uint8 BGR.
 
-    Returns uint8 BGR. Raises ``FrameMismatch`` for another count, size or dtype, ``SinkUnavailable`` when the sheet
-    would have more than 500 megapixels.
+    Args:
+        frames: uint8 BGR, H×W×3.
+        count: how many frames there are.
+        style: columns, gaps and scale.
+
+    Raises:
+        FrameMismatch: another count, size or dtype.
+        SinkUnavailable: the sheet would have more than 500 megapixels.
     """
     pictures = _checked(frames, count)
     first = next(pictures)
