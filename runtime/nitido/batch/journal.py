@@ -20,6 +20,7 @@ from typing import Any
 
 from nitido.errors import SinkUnavailable
 from nitido.system.files import sync_to_disk
+from nitido.system.locks import BINARY, lock_file
 
 NAME = ".nitido-journal.jsonl"
 
@@ -93,7 +94,7 @@ class Journal:
         try:
             if not self._readonly:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
                 self._lock()
             self._read()
         except OSError as error:
@@ -218,17 +219,13 @@ class Journal:
 
     def _lock(self) -> None:
         try:
-            import fcntl
-        except ImportError:  # not on Windows, where a second run is not noticed
-            return
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SinkUnavailable(
-                f"another nitido run is writing into {self.path.parent}; wait for it or choose another -o"
-            ) from error
+            held = lock_file(self._descriptor)
         except OSError:
             return  # a file system without locks
+        if not held:
+            raise SinkUnavailable(
+                f"another nitido run is writing into {self.path.parent}; wait for it or choose another -o"
+            )
 
 
 def _flat(version: FileVersion) -> dict[str, int]:
