@@ -76,7 +76,7 @@ class Abandoned(Exception):
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a result beside its file.
+    """What is known of a result besides its file.
 
     notes: a line for whatever of the source is not in it.
     noise: the noise level that was removed, in 8-bit levels; ``None`` where none is known.

@@ -3,7 +3,7 @@
 The journal is ``.nitido-journal.jsonl`` in the output folder, one JSON object a line, only ever added to. The line of a
 result is on the disk before the result takes its name, and holds size and time of the file that will. So a line counts
 only while exactly that file is there: a kill between the two leaves neither a result that is done twice nor one that is
-taken for done and is not. A last line that was cut off is no line.
+taken for done and is not. A last line that was cut off does not count.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class Producer:
-    """What decides a result beside its source: the model's name and the SHA-256 of its file, and options by name."""
+    """What decides a result besides its source: the model's name and the SHA-256 of its file, and options by name."""
 
     model: str
     sha256: str

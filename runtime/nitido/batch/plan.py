@@ -109,7 +109,7 @@ def _unnamed(source: Path, target: Path) -> str:
 
 
 def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:
-    """The jobs, each file once, with those told that would take a target which an earlier one has."""
+    """The jobs, each file once, and those reported whose target an earlier one has."""
     taken: dict[str, Job] = {}
     told: set[str] = set()
     for job in jobs:

@@ -17,9 +17,9 @@ from nitido.system.files import exists
 
 
 class Batch:
-    """A model with the settings of its batches: what its results are told apart by is computed once.
+    """A model with the settings of its batches: what distinguishes its results is computed once.
 
-    producer: what decides a result beside its source.
+    producer: what decides a result besides its source.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ def run_jobs(
 
 
 def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None) -> Producer:
-    """What the results of a run are told apart by. clips: the model of its videos, where that is another one."""
+    """What distinguishes the results of a run. clips: the model of its videos, where that is another one."""
     encoding, video = settings.encoding, settings.video
     asked = {
         "codec": video.codec,

@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def _write_any_text() -> None:
-    """Signs that an output cannot show, such as → in a Windows code page, become question marks and are no error."""
+    """Signs that an output cannot show, such as → in a Windows code page, become question marks instead of an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")

@@ -83,7 +83,8 @@ def format_of(path: Path) -> str:
 
 
 def write_picture(path: Path, picture: Picture, encoding: Encoding = Encoding()) -> None:  # noqa: B008
-    """Encodes by the path's suffix, beside the target first, then renames. JPEG and WebP at quality 95 by default.
+    """Encodes by the path's suffix into a file next to the target, then renames it. JPEG and WebP at quality 95 by
+    default.
 
     Raises ``SinkUnavailable`` when the suffix is unknown, the format cannot hold the picture, or the place cannot be
     written; nothing is left behind. What the format cannot hold is said in the log.

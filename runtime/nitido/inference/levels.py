@@ -43,7 +43,7 @@ Noise: TypeAlias = float | LevelSource
 
 
 def level_in(frames: NDArray[np.uint8], noise: Noise | None) -> float | None:
-    """The level that is told for frames N×H×W×3, if any is."""
+    """The level that is given for frames N×H×W×3, if any is."""
     return noise if noise is None else float(noise) if isinstance(noise, int | float) else noise.level_of(frames)
 
 

@@ -180,7 +180,7 @@ def nearest(
         numbers = counted(embedding.z.shape[1], "number")
         raise CardMismatch(
             f"expected latents of {counted(space.size, 'number')} by {space.name}, found {numbers} by "
-            f"{embedding.model or 'a model that the table does not name'}; embed anew"
+            f"{embedding.model or 'a model that the table does not name'}; embed again"
         )
     spread = np.maximum(space.std, max(_QUIET * float(space.std.max()), 1e-12)).astype(np.float64)
     values = (embedding.z - space.mean) / spread

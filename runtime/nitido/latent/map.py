@@ -21,8 +21,8 @@ _FRAME = 2  # around a thumbnail
 _LEFT, _TOP, _RIGHT, _BOTTOM = 72, 56, 24, 56  # pixels around it
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK, _LINE, _DOT = (40, 40, 40), (225, 225, 225), (150, 150, 150)
-# BGR: the eight of Okabe and Ito (Color Universal Design, 2008), which also those tell apart who see colours otherwise,
-# and two more.
+# BGR: the eight of Okabe and Ito (Color Universal Design, 2008), which people with colour blindness can distinguish
+# too, and two more.
 _COLOURS = [
     (178, 114, 0), (0, 94, 213), (115, 158, 0), (167, 121, 204), (0, 159, 230),
     (233, 180, 86), (66, 228, 240), (0, 0, 0), (140, 30, 90), (60, 90, 130),

@@ -19,7 +19,7 @@ from nitido.system.files import write_whole
 from nitido.video import formats as video
 from nitido.wording import count as counted
 
-_BACKGROUND = 96  # tells pictures apart whether they are dark or light
+_BACKGROUND = 96  # separates pictures whether they are dark or light
 _STRIP = 1600  # pixels across, beyond which a strip goes on in another row
 _MOVING = 256  # pixels of the shorter side that an animation should at least have
 
@@ -41,7 +41,7 @@ class Style:
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Raises ``SinkUnavailable`` unless :func:`write_frames` can tell by the name what to write, and nothing that is
+    """Raises ``SinkUnavailable`` unless :func:`write_frames` knows by the name what to write, and nothing that is
     there would be replaced unasked: a file, or a folder that holds something."""
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:

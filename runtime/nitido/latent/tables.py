@@ -113,7 +113,7 @@ def _to_parquet(embedding: Embedding) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Names that are no UTF-8 cannot be held: their odd bytes are written as \udcxx.
+    # Names that are not UTF-8 cannot be held: their odd bytes are written as \udcxx.
     paths = [path.encode("utf-8", "backslashreplace").decode() for path in embedding.paths]
     columns: dict[str, Any] = {"path": pa.array(paths, pa.string())}
     for name, values in zip(_columns(embedding), _values(embedding).T, strict=True):
