@@ -23,9 +23,11 @@ lint: .venv/.installed
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-# docs/reference/command-line.md, from the help of the commands.
+# docs/reference/command-line.md from the help of the commands, and the site in build/site. A link that leads nowhere
+# is an error.
 docs: .venv/.installed
 	.venv/bin/python docs/command_line.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 # Compares every model with other tools: docs/reference/benchmarks.md. DATA: folder of the test sets, see
 # benchmarks/compare.py; its other options go into ARGS, for example ARGS="--quick". An interrupted run continues where it

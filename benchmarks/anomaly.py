@@ -1,4 +1,4 @@
-"""Anomalies found by reconstruction, beside PCA: faults on printed circuit boards, and a digit that was left out.
+"""Anomalies found by reconstruction and by PCA: faults on printed circuit boards, and a digit that was left out.
 
     python benchmarks/anomaly.py --boards DeepPCB [--split places] [--model parts-pcb-n] [--json FILE]
     python benchmarks/anomaly.py --digits MNIST [--autoencoders 'out/digits-without-{}']
@@ -13,7 +13,7 @@ AUROC is the chance that an anomaly scores above something good. Boards (good/*.
 - image: the greatest heat of each faulty picture against that of each held-out good one.
 - box: the greatest heat inside each fault's box against that inside boxes of the same sizes at random places, ten on
   each held-out good picture and ten on each faulty one, at least 8 pixels from any fault.
-- box, on edges: only those random boxes that hold both copper and bare board; empty ground is no test.
+- box, on edges: only those random boxes that hold both copper and bare board; empty ground is not a test.
 PCA: 32×32 patches at every 8th pixel, the squared error averaged where they overlap. Its components and blur, and the
 size and blur of the median filter, are chosen on the very pictures they are then measured on, which favours them.
 

@@ -1,11 +1,11 @@
-"""A folder of small files through a batch, beside bare ``session.run`` on the same frames already decoded.
+"""A folder of small files through a batch, compared with bare ``session.run`` on the same frames already decoded.
 
     python benchmarks/batch.py [--files 10000] [--side 256] [--format jpeg] [--json FILE]
 
 The files are crops of samples/, all different. They are done in blocks; in each, the bare session and the batch take
 turns in this process, so that other work on the machine meets both. The batch reads, decodes, encodes, syncs, renames
 and journals every file. There are two bare sessions, with onnxruntime's own options and with waiting threads that do
-not spin (which the batch uses); the ratio is to the faster of the two in the same block. Do not run it beside other
+not spin (which the batch uses); the ratio is to the faster of the two in the same block. Do not run it next to other
 work.
 """
 

@@ -1,10 +1,10 @@
-"""From the start of a process to its first frame: Nítido beside a bare onnxruntime and OpenCV script.
+"""From the start of a process to its first frame: Nítido compared with a bare onnxruntime and OpenCV script.
 
     python benchmarks/cold_start.py [--model denoise-n] [--runs 9] [--json FILE]
 
 Every number is the median over fresh processes; the programs take turns, so that other work on the machine meets all of
 them. Files are in the page cache, and Nítido's modules are compiled first, as pip does it. Memory: resident set after
-the first 640×480 frame, where the system tells (Linux). Ratios are medians over the pairs of one turn.
+the first 640×480 frame, where the system reports it (Linux). Ratios are medians over the pairs of one turn.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ PROGRAMS = {
         f"try: main()\nexcept SystemExit: pass\nsys.stdout = kept\n{_DONE}"
     ),
 }
-# What stands beside what.
+# What is compared with what.
 RATIOS = (
     ("nitido", "bare"),
     ("nitido denoise one.jpg", "bare"),
@@ -71,7 +71,7 @@ RATIOS = (
 @dataclass(frozen=True)
 class Start:
     """ms: from starting the process until it said that it was done. rss_mb: resident memory then; ``None`` where the
-    system does not tell."""
+    system does not report it."""
 
     ms: float
     rss_mb: float | None

@@ -3,9 +3,9 @@
     python benchmarks/jpeg.py --data LIVE1 [--model dejpeg-n]... [--out docs/reference]
 
 LIVE1: a folder of clean pictures. Each is written by OpenCV at a quality (4:2:0) and read back as ``nitido denoise``
-reads it, so models are told the level of the file's own quantization table; "estimated" models find it out. Filters get
+reads it, so models get the level of the file's own quantization table; "estimated" models find it out. Filters get
 the strength that is best at each quality on every fifth picture. The last column, JPEG 40 then JPEG 80 on another grid,
-shows files that were saved twice: their table tells the second quality only.
+shows files that were saved twice: their table shows the second quality only.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def main(data: Path, models: tuple[str, ...], out: Path) -> None:
         "# Benchmarks: JPEG artefacts\n\n"
         f"Made by `python benchmarks/jpeg.py --data {data.name}`, {len(clean)} pictures.\n"
         "Gain in dB of luma PSNR over the JPEG itself, by quality; the last column is saved twice.\n"
-        "Models are told the level that the file's own quantization table has, or estimate it. Filters of\n"
+        "Models are given the level that the file's own quantization table has, or estimate it. Filters of\n"
         "ffmpeg have the strength that is best at each quality on every fifth picture; their conversion to YUV and\n"
         "back is part of their result.\n\n"
     )

@@ -3,7 +3,7 @@
     python benchmarks/live.py [--model denoise] [--size 640x480] [--seconds 6] [--json FILE]
 
 Delay: a camera 1.6 times as fast as the model, once through the live loop and once through a loop with a queue, in one
-run. Speed: frames per second of the live loop beside bare ``session.run``, in alternating rounds, median of the pairs.
+run. Speed: frames per second of the live loop against bare ``session.run``, in alternating rounds, median of the pairs.
 Idle: processor time at 10 frames per second. Other work on the machine makes all of it worse; compare within a run.
 """
 

@@ -32,7 +32,7 @@ CHANNELS, SIDE = 64, 128  # of the convolution that the peak is measured with
 
 @dataclass(frozen=True)
 class Node:
-    """ms: the fastest run. macs: multiply-accumulates, 0 for what is no convolution."""
+    """ms: the fastest run. macs: multiply-accumulates, 0 for what is not a convolution."""
 
     name: str
     kind: str

@@ -7,7 +7,7 @@ folder is not given is left out. Every program gets raw or PNG frames of a photo
 
 Cold start: a fresh process until it has written one frame, median. Frames per second: a long and a short clip; the
 difference of their times is that of the frames between. Memory: the largest resident set of the process with one frame
-(Linux). Size: what has to be on the device beside the system, Python or Node. The programs take turns. Do nothing else
+(Linux). Size: what has to be on the device besides the system, Python or Node. The programs take turns. Do nothing else
 on the machine meanwhile.
 """
 

@@ -1,10 +1,10 @@
-"""Every int8 model beside its float32 one, and beside what ONNX Runtime's own quantizer makes of the same graph.
+"""Every int8 model compared with its float32 one and with what ONNX Runtime's own quantizer makes of the same graph.
 
     python benchmarks/quantize.py --eval DATA/eval --calib FOLDER [--json FILE]
 
 Quality on the evaluation sets of the card, loss on the worst condition; time of a 640×480 frame, the three files in
 turn, medians and paired ratios. The peer is ``onnxruntime.quantization.quantize_static`` with its own choices (min-max,
-per channel) and the same calibration crops. Do not run it beside other work.
+per channel) and the same calibration crops. Do not run it next to other work.
 """
 
 from __future__ import annotations

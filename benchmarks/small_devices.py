@@ -37,7 +37,7 @@ from nitido_export.pack.ort_format import convert
 
 ROOT = Path(__file__).parents[1]
 HEIGHT, WIDTH = 480, 640
-# Every process imports what all models need, and tells its peak when its work is done.
+# Every process imports what all models need, and reports its peak when its work is done.
 _CHILD = """
 import sys
 from pathlib import Path
@@ -154,7 +154,7 @@ def merged(old: Table | None, new: Table) -> Table:
 
 
 def write(table: Table, target: Path) -> None:
-    """The table as JSON, and as a page beside it."""
+    """The table as JSON, and as a page next to it."""
     target.write_text(json.dumps(asdict(table), indent=1) + "\n", encoding="utf-8")
     system = f"{platform.system()} {platform.machine()}"
     text = page(table.rows, table.baseline_mb, table.onnxruntime, table.timed, system)

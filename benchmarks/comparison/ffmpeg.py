@@ -41,7 +41,7 @@ class FfmpegFilter:
 
     def seconds(self, picture: Frame) -> float:
         """Time of one frame within ffmpeg, conversions from and to BGR included, pipes and start not: the median that
-        its own stop watch tells for the later ones of ``FRAMES`` frames."""
+        its own stop watch reports for the later ones of ``FRAMES`` frames."""
         chain = f"bench=start,{self.chain},format=bgr24,bench=stop"
         said = self._run(chain, picture, FRAMES)[1]
         times = [float(found) for found in _TIME.findall(said)]
@@ -54,7 +54,7 @@ class FfmpegFilter:
         found = [0]
 
         def watch(process: subprocess.Popen[bytes]) -> None:
-            # What getrusage tells of a child counts the memory of the parent it was forked from.
+            # What getrusage reports of a child counts the memory of the parent it was forked from.
             while process.poll() is None:
                 found.append(high_water_kb(process.pid) or 0)
                 time.sleep(0.002)
@@ -79,7 +79,7 @@ class FfmpegFilter:
 
 
 def high_water_kb(process: int | str) -> int | None:
-    """Peak resident memory of a process (an id or ``self``); ``None`` where the system does not tell."""
+    """Peak resident memory of a process (an id or ``self``); ``None`` where the system does not report it."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:

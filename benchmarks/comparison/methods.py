@@ -1,6 +1,6 @@
 """Everything that is compared: Nítido's model files and what people use today, each as a function on pictures.
 
-Pictures are uint8 H×W×3 BGR. Libraries are imported when a method is opened, so that the memory of one process tells
+Pictures are uint8 H×W×3 BGR. Libraries are imported when a method is opened, so that the memory of one process shows
 of that method alone; those of the `bench` extra by name, because types are checked without them too.
 """
 

@@ -19,7 +19,7 @@ PANELS = (
     ("CBSD68", "σ 25", "Denoising, CBSD68 at σ 25"),
     ("Set5", "×2 bicubic", "Upscaling ×2, Set5 (luma)"),
 )
-# Of a name beside its point, in points across and up; the first one that is free.
+# Of a name next to its point, in points across and up; the first one that is free.
 PLACES = (
     (7, 6),
     (7, -7),
@@ -46,7 +46,7 @@ class Point:
 
 def points(results: Results, dataset: str, condition: str) -> tuple[list[Point], str]:
     """Every method that was timed, on the pictures that all of them did, and which these are when a slow method did a
-    part of them only: published figures, of whole sets, do not stand beside that."""
+    part of them only: published figures, of whole sets, are not compared with that."""
     rows = [row for row in results.quality.values() if (row.dataset, row.condition) == (dataset, condition)]
     common = min((row.pictures for row in rows), key=len, default=())
     whole = max((len(row.pictures) for row in rows), default=0)
@@ -103,7 +103,7 @@ def _panel(axes: Axes, found: Sequence[Point], published: Sequence[Published], c
 
 
 def _name(axes: Axes, found: Sequence[Point]) -> None:
-    """Writes the names beside the points, each at the first of a few places where it covers nothing else."""
+    """Writes the names next to the points, each at the first of a few places where it covers nothing else."""
     from matplotlib.transforms import Bbox
 
     spots = [axes.transData.transform((p.ms, p.psnr)) for p in found]

@@ -1,4 +1,4 @@
-"""Figures of others, as they were published: for orientation beside what was measured here."""
+"""Figures of others, as they were published: for orientation next to what was measured here."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Quality:
 
 
 class Results:
-    """A JSON file that is written anew, whole, at every change. Raises ``ValueError`` for a file of something else,
+    """A JSON file that is written again, whole, at every change. Raises ``ValueError`` for a file of something else,
     ``SinkUnavailable`` when it cannot be written."""
 
     def __init__(self, path: Path) -> None:
@@ -90,7 +90,7 @@ class Results:
         self.save()
 
     def save(self) -> None:
-        # A row a line: a diff shows what was measured anew.
+        # A row a line: a diff shows what was measured again.
         lines = [f"  {json.dumps(key, ensure_ascii=False)}: {_line(asdict(row))}" for key, row in self.quality.items()]
         parts = [
             f'"machine": {_line(self.machine)}',

@@ -54,7 +54,7 @@ def time_all(runs: Mapping[str, Restore], frame: Frame, rounds: int = ROUNDS) ->
                 spent[name] += time.perf_counter() - began
                 if name == "sgemm":
                     time.sleep(SETTLED)  # its threads wait busily for a while, at the cost of whoever comes next
-                # A slow method's first frame counts: starting up is nothing beside it, and another would take long.
+                # A slow method's first frame counts: starting up is short next to it, and another would take long.
                 if number or taken > BUDGET / (2 * ENOUGH):
                     times[name].append(1000 * taken)
     return times
@@ -72,7 +72,7 @@ def _seconds(run: Restore | None, frame: Frame, left: np.ndarray, right: np.ndar
 
 
 def describe(method: Method, setting: float, taken: Sequence[float], product: float, frame: Frame) -> dict[str, Any]:
-    """What the tables tell of a method beside its quality. taken, product: ms of its frames and of the fastest matrix
+    """What the tables show of a method besides its quality. taken, product: ms of its frames and of the fastest matrix
     product of the same rounds."""
     ms = statistics.median(taken)
     found: dict[str, Any] = {
@@ -102,7 +102,7 @@ def describe(method: Method, setting: float, taken: Sequence[float], product: fl
 
 def peak_mb(method: Method, setting: float, frame: Frame) -> float | None:
     """Peak resident memory in MB of a fresh process that opens the method and restores one frame; of a method that is
-    a program, of that program. ``None`` where the system does not tell."""
+    a program, of that program. ``None`` where the system does not report it."""
     run = method.open(setting) if method.name.startswith("ffmpeg") else None
     if isinstance(run, FfmpegFilter):
         return _rounded(run.peak_mb(frame))

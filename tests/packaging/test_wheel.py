@@ -4,6 +4,7 @@ sdist."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -61,6 +62,33 @@ def test_the_wheel_holds_packages_and_models_and_is_small(wheel: Path) -> None:
     assert not [name for name in files if "research" in name]  # not under the wheel's licence
 
 
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
+    subprocess.run(build, check=True, timeout=300, cwd=ROOT, capture_output=True)
+    (built,) = folder.glob("*.tar.gz")
+    return built
+
+
+def test_pypi_would_show_the_description(wheel: Path, sdist: Path) -> None:
+    pytest.importorskip("twine")
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", wheel, sdist],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_sdist_becomes_the_same_wheel(wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    """Whoever installs from the sdist gets what the wheel has."""
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, sdist]
+    subprocess.run(build, check=True, timeout=300)
+    (built,) = tmp_path.glob("*.whl")
+    listed = [{(info.filename, info.CRC) for info in zipfile.ZipFile(file).infolist()} for file in (wheel, built)]
+    assert listed[0] == listed[1]
+
+
 def test_the_wheel_runs_without_torch(bare: Path, tmp_path: Path) -> None:
     photo, out = ROOT / "samples" / "coffee.webp", tmp_path / "coffee.png"
     subprocess.run([bare / "nitido", "denoise", photo, "-o", out], check=True, timeout=60, cwd=tmp_path)
@@ -80,7 +108,7 @@ def test_every_model_of_the_wheel_loads(bare: Path, tmp_path: Path) -> None:
     assert found.stdout.split() == [entry.name for entry in zoo.entries()]
 
 
-def test_checkpoints_are_asked_for_where_they_are(wheel: Path, tmp_path: Path) -> None:
+def test_checkpoints_are_asked_for_where_they_are(wheel: Path, sdist: Path, tmp_path: Path) -> None:
     """An installed wheel says that it has none; the sdist, fetched as the message has it, does."""
     installed = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(installed)
@@ -98,8 +126,8 @@ def test_checkpoints_are_asked_for_where_they_are(wheel: Path, tmp_path: Path) -
     assert f"'{advice}'" in missing.stderr and "models/checkpoints/denoise-n.pt" in missing.stderr
 
     shelf = tmp_path / "shelf"  # as an index that has both
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", shelf]
-    subprocess.run(build, check=True, timeout=300, cwd=ROOT, capture_output=True)
+    shelf.mkdir()
+    shutil.copy(sdist, shelf)
     (shelf / wheel.name).write_bytes(wheel.read_bytes())
     offline = ["--no-index", "--find-links", shelf, "--no-build-isolation", "-q"]
     subprocess.run([sys.executable, "-m", *advice.split(), *offline], check=True, timeout=300, cwd=tmp_path)

@@ -1,5 +1,5 @@
 """Training of Nítido models.
 
-This package imports nothing by itself, so that its parts without torch (``data.degrade``, ``evaluation.metrics``,
+This package imports nothing on its own, so that its parts without torch (``data.degrade``, ``evaluation.metrics``,
 ``evaluation.conditions``) can also be used where torch is not installed.
 """

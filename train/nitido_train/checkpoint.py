@@ -26,7 +26,7 @@ from nitido_train.recipe.schema import Recipe
 from nitido_train.recipe.tables import recipe_from_dict
 
 FORMAT = 1
-FOLDER = "checkpoints"  # beside the models that were exported from them; in the source of nitido, not in its wheel
+FOLDER = "checkpoints"  # next to the models that were exported from them; in the source of nitido, not in its wheel
 
 
 @dataclass
@@ -165,7 +165,7 @@ def _of_model(path: Path) -> Path | None:
 
 
 def _at_hand() -> list[Path]:
-    """Checkpoints that lie beside models."""
+    """Checkpoints that lie next to models."""
     return [file for folder in folders() for file in sorted((folder / FOLDER).glob("*.pt"))]
 
 

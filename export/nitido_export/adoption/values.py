@@ -20,7 +20,7 @@ from nitido_export.adoption.pictures import SIDE, Crops, Pictures, decibels
 
 CERTAIN = 6.0  # dB between the best and the next that nothing else explains
 LIKELY = 1.5  # dB that are enough even where the crops disagree
-STEADY = 3.0  # a mean gap in standard errors that is no accident
+STEADY = 3.0  # a mean gap in standard errors that is not an accident
 SAME = 0.25  # a mean difference in 8-bit levels that does not matter
 BORDER = 4  # pixels of a result that are not looked at
 
@@ -78,7 +78,7 @@ class Trials:
     def _decided(
         self, how: Conventions, tried: Results, crops: Crops, what: str, name: str, option: str
     ) -> tuple[str, Finding]:
-        """The choice whose results are best, if that is no accident or makes no difference. Raises ``ExportError``."""
+        """The choice whose results are best, if that is not chance or makes no difference. Raises ``ExportError``."""
         scores = {value: self._scores(how, found, crops) for value, found in tried.items()}
         best, second = sorted(scores, key=lambda value: float(scores[value].mean()), reverse=True)[:2]
         gaps = scores[best] - scores[second]

@@ -64,7 +64,7 @@ def _number(option: str, text: str) -> Any:
 @click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
 @click.option("--holdout", multiple=True, type=FOLDER, help="--int8: folder to measure the loss on.  [default: --eval]")
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 def adopt(file: Path, output: Path, **values: Any) -> None:
     """Wrap FILE, a float ONNX model as other tools export it, into a model file that every command takes.
 

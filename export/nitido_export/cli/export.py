@@ -96,9 +96,9 @@ class ExportOptions:
     "parts",
     multiple=True,
     type=click.Choice(["encoder", "decoder", "whole"]),
-    help="Autoencoders: files to write beside the output, NAME.encoder.onnx and so on.  [default: encoder, decoder]",
+    help="Autoencoders: files to write next to the output, NAME.encoder.onnx and so on.  [default: encoder, decoder]",
 )
-@click.option("--report", type=FOLDER, help="--int8: folder for the report.  [default: reports beside the output]")
+@click.option("--report", type=FOLDER, help="--int8: folder for the report.  [default: reports next to the output]")
 def export(**values: Any) -> None:
     """Export RUN (a run folder or a checkpoint) as a self-describing model file, checked against the network.
 
@@ -194,4 +194,4 @@ def _print_card(card: Card, output: Path) -> None:
         facts = card.quantization
         click.echo(f"loses {facts['drop']:.3f} dB against fp32 on the worst condition; {facts['timing']}")
         if card.precision == "fp16":
-            click.echo("note: on a CPU this file is no faster than fp32; it is smaller, and meant for GPUs")
+            click.echo("note: on a CPU this file is not faster than fp32; it is smaller, and meant for GPUs")

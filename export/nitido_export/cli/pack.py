@@ -17,7 +17,7 @@ _NEXT = {
 }
 
 
-@click.command(short_help="Make a model ready for a device.")
+@click.command(short_help="Prepare a model for a device.")
 @click.argument("model", metavar="FILE")
 @click.option(
     "--target",
@@ -25,15 +25,17 @@ _NEXT = {
     type=click.Choice(["c", "cpp", "python", "node", "plain", "ort", "minimal"]),
     help="What to make; see below.",
 )
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to create.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that 'nitido pack' wrote.")
-@click.option("--frame", type=click.Path(path_type=Path), help="Picture to compare on.  [default: a photograph]")
+@click.option(
+    "--frame", type=click.Path(path_type=Path), help="Picture to compare the results on.  [default: a photograph]"
+)
 @click.option(
     "--runs",
     type=click.IntRange(0),
     default=5,
     show_default=True,
-    help="Fresh processes for each cold start; 0: do not measure.",
+    help="Processes started to measure each cold start; 0: do not measure.",
 )
 def pack(model: str, target: str, output: Path, overwrite: bool, frame: Path | None, runs: int) -> None:
     """Make FILE (a model's name or an .onnx file) ready for a device, in a folder of its own.

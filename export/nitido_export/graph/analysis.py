@@ -98,7 +98,7 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
         elif node.output[0] == PIXELS:
             step = 1.0
         if LEVEL in node.output:
-            step, seen = 1.0, 0.0  # one number for all of the frame: given to tiles, it is no context
+            step, seen = 1.0, 0.0  # one number for all of the frame: given to tiles, it is not context
         for name in node.output:
             pitch[name], reach[name] = step, seen
     return GraphFacts(halo=int(reach.get("bytes", 0.0)) if not area else 0, macs_per_pixel=macs, parameters=parameters)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitido.errors import ExportError
-from nitido.inference.model import DEFAULTS, Model
+from nitido.inference.model import Model
+from nitido.inference.settings import DEFAULTS
 from nitido.web.server import pages
 from nitido_export.pack.ort_format import largest_difference
 from nitido_export.pack.plain_inputs import with_plain_inputs

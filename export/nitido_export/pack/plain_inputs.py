@@ -15,7 +15,8 @@ import onnx
 from numpy.typing import NDArray
 
 from nitido.errors import ExportError
-from nitido.inference.model import DEFAULTS, Model
+from nitido.inference.model import Model
+from nitido.inference.settings import DEFAULTS
 from nitido.model_file.certificate import VECTORS, vectors_from_text, vectors_to_text
 from nitido.model_file.properties import read_properties, with_properties
 from nitido_export.pack.ort_format import largest_difference

@@ -1,4 +1,4 @@
-"""Text files that go into a pack, kept beside this module."""
+"""Text files that go into a pack, kept next to this module."""
 
 from __future__ import annotations
 

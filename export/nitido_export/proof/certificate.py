@@ -103,7 +103,7 @@ def certify(
     the mean. In int8 and fp16 a value that falls the other way inside may move several levels of a pixel or two:
     allowed is twice what lies between the graph as ONNX Runtime fuses it and the same graph operator by operator, two
     right executions, and a little more. Raises ``ExportError`` when those two are a level apart in the mean: no
-    tolerance would then tell right from wrong.
+    tolerance would then separate right from wrong.
     """
     fused, plain = quiet_session(model), quiet_session(model, optimised=False)
     state = state or RecurrentState((), 1)

@@ -1,4 +1,4 @@
-"""What a frame model does, to look at: given, restored and original beside each other."""
+"""What a frame model does, to look at: given, restored and original next to each other."""
 
 from __future__ import annotations
 

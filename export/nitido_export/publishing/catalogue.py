@@ -15,7 +15,7 @@ INDEX, TABLE = "index.json", "README.md"
 
 
 def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
-    """Enters a model file into the folder's index, in place of an older one of its name, and writes the table anew.
+    """Enters a model file into the folder's index, in place of an older one of its name, and writes the table again.
 
     The first model of a task and scale is the one that the task's name stands for there, and stays it.
     Raises ``SinkUnavailable``.

@@ -175,7 +175,7 @@ class _LossMeasurement:
         self, quantization: Quantization, sensitivities: Sequence[Sensitivity]
     ) -> Quantization:
         """The same with one layer more in float: the one that then leaves the least loss, or where none alone helps,
-        as when two layers are bad, the one that costs most by itself."""
+        as when two layers are bad, the one that costs most alone."""
         layers, floats = all_layer_names(self._plain), quantization.float_layers
 
         def with_one_more(more: str) -> Quantization:

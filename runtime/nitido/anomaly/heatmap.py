@@ -16,7 +16,7 @@ _THRESHOLD_LEVEL = 190.0  # of the colour map, 0..255: orange
 
 
 def draw_heatmap(picture: Frame, inspection: Inspection) -> Frame:
-    """The picture uint8 H×W×3 BGR with what was found in it, as a new one of the same size."""
+    """Draws the heat and the regions over a picture. Takes and returns uint8 BGR H×W×3."""
     height, width = picture.shape[:2]
     scale = label_scale(width)
     # 1: the threshold. What is a few pixels large gets a glow, or nobody would see it.

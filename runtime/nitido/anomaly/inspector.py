@@ -1,4 +1,4 @@
-"""Anomalies: what a model that knows good pictures only cannot give back as it was.
+"""Anomalies: what a model of good pictures cannot reproduce.
 
     inspect = open_inspector("part.onnx")    # a model with a threshold, see `nitido anomaly fit`
     found = inspect(picture)                 # uint8 H×W×3 BGR
@@ -24,7 +24,7 @@ from nitido.errors import CardMismatch
 from nitido.frames import Frame
 from nitido.model_file.properties import read_properties
 
-REGIONS = 10  # of one picture that are told, the hottest first
+REGIONS = 10  # reported for one picture, the hottest first
 
 
 class Region(NamedTuple):
@@ -39,8 +39,14 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a picture. threshold: what the score is compared with. heat: float32 H×W as the picture.
-    regions: the hottest places, none of a picture that is all right."""
+    """What was found in a picture.
+
+    Attributes:
+        score: what is compared with the threshold, in 8-bit levels.
+        threshold: what the score is compared with.
+        heat: float32 H×W, as large as the picture.
+        regions: the hottest places; empty for a good picture.
+    """
 
     score: float
     threshold: Threshold
@@ -49,6 +55,7 @@ class Inspection:
 
     @property
     def anomalous(self) -> bool:
+        """Whether the score is above the threshold."""
         return self.score > self.threshold.score
 
     @property
@@ -58,7 +65,7 @@ class Inspection:
 
 
 class Inspector:
-    """A reconstruction with its threshold, as a function from picture to :class:`Inspection`."""
+    """A reconstruction with its threshold: call it with a picture to get an :class:`Inspection`."""
 
     def __init__(self, reconstruction: Reconstruction, threshold: Threshold) -> None:
         self.reconstruction, self.threshold = reconstruction, threshold
@@ -74,8 +81,18 @@ class Inspector:
 
 
 def open_inspector(name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> Inspector:
-    """Opens a model that holds a threshold. device, threads: as for :func:`nitido.load`. Raises ``ModelNotFound``,
-    ``CardMismatch`` for one without a threshold or for another task, ``ProviderUnavailable``."""
+    """Opens a model that contains a threshold.
+
+    Args:
+        name_or_path: name or file of the model.
+        device: as for :func:`nitido.load`.
+        threads: CPU threads of one operator.
+
+    Raises:
+        ModelNotFound: there is no such name or file.
+        CardMismatch: the model has no threshold, or is for another task.
+        ProviderUnavailable: the device cannot be used.
+    """
     reconstruction = Reconstruction(name_or_path, device, threads=threads)
     text = read_properties(reconstruction.path.read_bytes()).get(PROPERTY)
     if text is None:

@@ -30,15 +30,29 @@ class Pair(NamedTuple):
 class Reconstruction:
     """A picture through a model of task ``reconstruct``, or through an encoder and its decoder.
 
-    card: of the model, or of the encoder. files: the model, or encoder and decoder; the first carries the threshold.
-    device: where it runs. latent: the picture passes through a latent of a few numbers. size: (height, width) that
-    pictures are brought to, their middle in these proportions; ``None``: they are taken as they are.
+    Attributes:
+        card: of the model, or of the encoder.
+        files: the model, or encoder and decoder; the first has the threshold.
+        device: where it runs.
+        latent: whether the picture passes through a latent of a few values.
+        size: (height, width) that the centre of each picture is cropped and resized to; ``None``: pictures are taken as
+            they are.
     """
 
     def __init__(self, name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> None:
-        """Opens a model by name or file; of ``part`` without a file of that name, ``part.encoder`` and
-        ``part.decoder``. Threads do not spin between pictures. Raises ``ModelNotFound``, ``CardMismatch`` for a model
-        that does something else, ``ProviderUnavailable``."""
+        """Opens a model. Its threads do not spin between pictures.
+
+        Args:
+            name_or_path: name or file. If there is no file or model ``part``, ``part.encoder`` and ``part.decoder`` are
+                opened.
+            device: as for :func:`nitido.load`.
+            threads: CPU threads of one operator.
+
+        Raises:
+            ModelNotFound: there is no such name or file.
+            CardMismatch: the model does something else.
+            ProviderUnavailable: the device cannot be used.
+        """
         self._encoder: Encoder | None = None
         self._decoder: Decoder | None = None
         self._model: Model | None = None

@@ -74,7 +74,7 @@ class InspectionStage:
         return Restored(draw_heatmap(captured.frame, inspection), self.name)
 
     def observe(self, busy: float, now: float) -> Change | None:
-        """Does nothing: a threshold holds for the full size, so there is no lighter work."""
+        """Does nothing: a threshold holds for the full size, so lighter work is not possible."""
 
     def _sighting(self, index: int, inspection: Inspection) -> Sighting:
         found = inspection.anomalous

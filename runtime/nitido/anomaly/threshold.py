@@ -114,10 +114,17 @@ def fit_threshold(
     quantile: float = 0.99,
     margin: float = 0.1,
 ) -> Threshold:
-    """The threshold that good pictures, uint8 H×W×3 BGR, suggest. They should be such as the model was not trained on.
+    """Computes a threshold from good pictures that the model was not trained on.
 
-    measure: default what suits the model. quantile: 0..1, of the good scores, the larger of two neighbours; margin:
-    added to it as a share of itself. Raises ``SourceUnavailable`` for fewer than two pictures.
+    Args:
+        reconstruction: the model.
+        pictures: uint8 BGR, H×W×3.
+        measure: how pictures are scored. Default: what suits the model.
+        quantile: 0 to 1, of the scores of the good pictures; the larger of two neighbours is taken.
+        margin: added to the quantile, as a share of it.
+
+    Raises:
+        SourceUnavailable: fewer than two pictures.
     """
     measure = measure or Measure.usual(reconstruction)
     scores: list[float] = []
@@ -149,10 +156,19 @@ def fit_threshold(
 
 
 def write_fitted(reconstruction: Reconstruction, threshold: Threshold, output: Path) -> list[Path]:
-    """Writes a copy of the model with the threshold in it and returns its files: ``output``, or for the halves of an
-    autoencoder ``part.encoder.onnx`` (which has it) and ``part.decoder.onnx`` for an output ``part.onnx``.
+    """Writes a copy of the model with the threshold in it. An existing file is replaced.
 
-    What is there before is replaced. Raises ``SinkUnavailable``.
+    Args:
+        reconstruction: the model.
+        threshold: what :func:`fit_threshold` returned.
+        output: the file. For an autoencoder and ``part.onnx``, ``part.encoder.onnx`` (which has the threshold) and
+            ``part.decoder.onnx`` are written.
+
+    Returns:
+        The files.
+
+    Raises:
+        SinkUnavailable: a file cannot be written.
     """
     targets = fitted_files(reconstruction, output)
     for file, target in zip(reconstruction.files, targets, strict=True):

@@ -31,7 +31,7 @@ class CameraModel:
         return self.path.name
 
     def facts(self) -> dict[str, Any]:
-        """What the page is told. ``settings`` is empty: onnxruntime-web sets no optional inputs."""
+        """What the page gets. ``settings`` is empty: onnxruntime-web sets no optional inputs."""
         card = self.card
         states = [{key: state[key] for key in ("name", "channels", "grid")} for state in card.states]
         shown = ("name", "summary", "scale", "multiple", "licence")

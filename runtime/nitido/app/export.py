@@ -41,7 +41,7 @@ def export_site(folder: Path, models: Sequence[CameraModel], engine: Traversable
         "index.html": page,
         "camera.json": json.dumps(camera_facts(models), indent=2, ensure_ascii=False) + "\n",
         "LICENCES.md": _LICENCES.format(models=rows),
-        # What Netlify, Cloudflare Pages and others read; other servers are told in the guide.
+        # What Netlify, Cloudflare Pages and others read; the guide says what other servers need.
         "_headers": "/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n",
     }
     with replacing_folder(folder, advice="choose another folder") as draft:

@@ -1,4 +1,4 @@
-"""Pictures one after the other through their models, in a thread beside the server."""
+"""Pictures one after the other through their models, in a thread of its own."""
 
 from __future__ import annotations
 

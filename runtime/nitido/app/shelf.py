@@ -50,7 +50,7 @@ class Item:
         return str(PurePosixPath(self.name).with_suffix(suffix))
 
     def facts(self) -> dict[str, object]:
-        """What the page is told."""
+        """What the page gets."""
         shown = ("id", "name", "bytes", "state", "reason", "notes", "noise", "version")
         return {**{key: getattr(self, key) for key in shown}, "result": self.result_name if self.result else None}
 

@@ -30,19 +30,20 @@ _LANES = 2  # files inside the model at once: while one is between two operators
 class Settings:
     """How a batch is run.
 
-    strength: 0..1, for models that can vary it.
-    noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
-    estimates it.
-    encoding: of pictures; video: of videos.
-    overwrite: replace results that exist.
-    workers: files in work at once; default the CPUs that may be used and two.
-    max_pixels: of one picture.
-    deinterlace: interlaced videos become progressive.
-    tone_map: HDR videos become SDR.
-    temporal: each frame of a video is restored with those before and after it.
-    preserve_times: results have the time of change and the permissions of their source.
-    enlarger: results of a size that was asked for, in place of what one model gives; ``None``: the model's own.
-    chooser: what is done to each picture is chosen from it, in place of one model for all.
+    Attributes:
+        strength: 0..1, for models that can vary it.
+        noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
+            estimates it.
+        encoding: of pictures; video: of videos.
+        overwrite: replace results that exist.
+        workers: files in work at once; default the CPUs that may be used and two.
+        max_pixels: of one picture.
+        deinterlace: interlaced videos become progressive.
+        tone_map: HDR videos become SDR.
+        temporal: each frame of a video is restored with those before and after it.
+        preserve_times: results have the time of change and the permissions of their source.
+        enlarger: results of a size that was asked for, in place of what one model gives; ``None``: the model's own.
+        chooser: what is done to each picture is chosen from it, in place of one model for all.
     """
 
     strength: float = 1.0
@@ -80,7 +81,7 @@ class Abandoned(Exception):
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a result beside its file.
+    """What is known of a result besides its file.
 
     notes: a line for whatever of the source is not in it.
     noise: the noise level that was removed, in 8-bit levels; ``None`` where none is known.

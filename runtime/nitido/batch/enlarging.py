@@ -112,5 +112,5 @@ class Enlarger:
             yield reduce_frame(image, *wanted)
 
     def asked(self) -> dict[str, Any]:
-        """What results are told apart by: the size, and the models that it may take."""
+        """What distinguishes results: the size, and the models that it may take."""
         return {**self.size.asked(), "models": self._digests}

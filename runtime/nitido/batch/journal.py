@@ -3,7 +3,7 @@
 The journal is ``.nitido-journal.jsonl`` in the output folder, one JSON object a line, only ever added to. The line of a
 result is on the disk before the result takes its name, and holds size and time of the file that will. So a line counts
 only while exactly that file is there: a kill between the two leaves neither a result that is done twice nor one that is
-taken for done and is not. A last line that was cut off is no line.
+taken for done and is not. A last line that was cut off does not count.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from nitido.errors import SinkUnavailable
 from nitido.system.files import sync_to_disk
+from nitido.system.locks import BINARY, lock_file
 
 NAME = ".nitido-journal.jsonl"
 
@@ -43,7 +44,7 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class Producer:
-    """What decides a result beside its source: the model's name and the SHA-256 of its file, and options by name."""
+    """What decides a result besides its source: the model's name and the SHA-256 of its file, and options by name."""
 
     model: str
     sha256: str
@@ -69,10 +70,14 @@ def version_of(path: Path) -> FileVersion | None:
 
 
 class Journal:
-    """The journal of one output folder, for a ``with`` block; threads may add to it at once.
+    """The journal of one output folder, for a ``with`` block. Several threads may add to it at once.
 
-    With ``readonly`` nothing is made or written. Raises ``SinkUnavailable`` when the folder cannot be written or
-    another run is writing into it.
+    Args:
+        folder: the output folder.
+        readonly: nothing is created or written.
+
+    Raises:
+        SinkUnavailable: the folder cannot be written, or another run is writing into it.
     """
 
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
@@ -89,7 +94,7 @@ class Journal:
         try:
             if not self._readonly:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+                self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o644)
                 self._lock()
             self._read()
         except OSError as error:
@@ -214,17 +219,13 @@ class Journal:
 
     def _lock(self) -> None:
         try:
-            import fcntl
-        except ImportError:  # not on Windows, where a second run is not noticed
-            return
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SinkUnavailable(
-                f"another nitido run is writing into {self.path.parent}; wait for it or choose another -o"
-            ) from error
+            held = lock_file(self._descriptor)
         except OSError:
             return  # a file system without locks
+        if not held:
+            raise SinkUnavailable(
+                f"another nitido run is writing into {self.path.parent}; wait for it or choose another -o"
+            )
 
 
 def _flat(version: FileVersion) -> dict[str, int]:

@@ -57,14 +57,21 @@ def is_file_name(output: Path) -> bool:
 
 
 def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING, kind: str | None = None) -> list[Job]:
-    """Which file goes where. Folders are searched recursively and their files keep their relative paths below
-    ``output``, which is a folder unless it has the suffix of a picture or video and there is one input.
+    """Decides which file goes where.
 
-    chosen: which files of folders are taken. kind: format of the pictures that are written, see :func:`named`.
+    Folders are searched recursively, and their files keep their relative paths below ``output``. A missing input stays
+    in the plan and is reported with the others. So does an input whose target another one has taken, and what cannot be
+    read in a folder; ``problem`` says why.
 
-    A missing input stays in the plan, to be reported with the others. So does one whose target another input has
-    taken, and what is in a folder and cannot be read, with its ``problem``. Raises ``SourceUnavailable`` for a folder
-    without pictures, ``PlanMismatch`` for several inputs into one file or a result over its own source.
+    Args:
+        inputs: files and folders.
+        output: a folder, or a file if there is one input and ``output`` has the suffix of a picture or video.
+        chosen: which files of folders are taken.
+        kind: format of the pictures that are written, see :func:`named`.
+
+    Raises:
+        SourceUnavailable: a folder without pictures.
+        PlanMismatch: several inputs into one file, or a result over its own source.
     """
     into_file = is_file_name(output)
     if into_file and (len(inputs) > 1 or is_folder(inputs[0])):
@@ -102,7 +109,7 @@ def _unnamed(source: Path, target: Path) -> str:
 
 
 def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:
-    """The jobs, each file once, with those told that would take a target which an earlier one has."""
+    """The jobs, each file once, and those reported whose target an earlier one has."""
     taken: dict[str, Job] = {}
     told: set[str] = set()
     for job in jobs:

@@ -150,7 +150,7 @@ class RayEngine:
         count = min(self._settings.workers or there, there)
         self._workers = [remote.remote(self._content, self._model.device, settings) for _ in range(count)]
         self._load = [0] * count
-        self.processes()  # so that a model that cannot run there is told now
+        self.processes()  # so that a model that cannot run there is reported now
 
 
 class RayWorker:

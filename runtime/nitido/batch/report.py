@@ -39,7 +39,7 @@ class BatchReport:
     links: list[Path] = field(default_factory=list)
 
     def add(self, part: BatchReport) -> None:
-        """Takes in what became of further jobs; an interruption is the caller's to tell."""
+        """Takes in what became of further jobs; the caller reports an interruption."""
         self.done += part.done
         self.failed += part.failed
         self.notes += part.notes

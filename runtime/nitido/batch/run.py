@@ -17,9 +17,9 @@ from nitido.system.files import exists
 
 
 class Batch:
-    """A model with the settings of its batches: what its results are told apart by is computed once.
+    """A model with the settings of its batches: what distinguishes its results is computed once.
 
-    producer: what decides a result beside its source.
+    producer: what decides a result besides its source.
     """
 
     def __init__(
@@ -85,13 +85,25 @@ def run_jobs(
     progress: Callable[[int], None] = lambda _units: None,
     finished: Callable[[Job, str], None] = lambda _job, _reason: None,
 ) -> BatchReport:
-    """Runs all jobs and returns what became of them; see :class:`Batch` and :meth:`Batch.run`."""
+    """Runs all jobs and returns what became of them.
+
+    Args:
+        model: restores the pictures and videos.
+        jobs: see :func:`nitido.batch.plan.plan_jobs`.
+        settings: how the batch is run.
+        journal: journal of the output folder, entered by the caller. Jobs that it lists as done are skipped.
+        engine: where pictures are computed. Default: in this process.
+        stopping: called from any thread, between files and frames. Once it returns ``True``, pictures in progress are
+            finished and a video is dropped.
+        progress: called with units of work done: one for a picture, one for each frame of a video.
+        finished: called with each job and the reason why it failed; the reason is empty if it did not.
+    """
     batch = Batch(model, settings, journal=journal, engine=engine)
     return batch.run(batch.sort(jobs), stopping=stopping, progress=progress, finished=finished)
 
 
 def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None) -> Producer:
-    """What the results of a run are told apart by. clips: the model of its videos, where that is another one."""
+    """What distinguishes the results of a run. clips: the model of its videos, where that is another one."""
     encoding, video = settings.encoding, settings.video
     asked = {
         "codec": video.codec,

@@ -27,7 +27,7 @@ def restore_video(
     known.
 
     frame_done: called after each frame; ``False`` gives up, which raises :class:`Abandoned`. Raises
-    ``SourceUnavailable`` for a file that is no video or is cut short, ``SinkUnavailable``.
+    ``SourceUnavailable`` for a file that is not a video or is cut short, ``SinkUnavailable``.
     """
     with (
         VideoSource(source, deinterlace=settings.deinterlace, tone_map=settings.tone_map) as frames,

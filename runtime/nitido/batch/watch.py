@@ -21,7 +21,7 @@ class Arrivals:
         self._taken: dict[Path, FileVersion] = {}
 
     def ready(self) -> list[Job]:
-        """Jobs to do now; each is told once, and again when its source has changed."""
+        """Jobs to do now; each is returned once, and again when its source has changed."""
         try:
             jobs = self._plan()
         except SourceUnavailable:  # an empty folder, which is why one waits

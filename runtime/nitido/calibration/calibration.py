@@ -34,7 +34,7 @@ class Calibration:
     correlation: for luma, Cb and Cr the correlation of the noise of pixels that are dy rows and dx columns apart, with
     dy 0..R and dx -R..R, as R+1 rows of 2R+1 numbers; 1 at dy 0, dx 0.
     steady: share of the variance that frames close in time have in common, as video codecs leave it.
-    pairs: name of a folder beside the file that holds frames NAME_real and their means NAME_mean, or empty.
+    pairs: name of a folder next to the file that holds frames NAME_real and their means NAME_mean, or empty.
     """
 
     source: str

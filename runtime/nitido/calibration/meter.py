@@ -62,7 +62,7 @@ class NoiseMeter:
         self._correlation = Autocorrelation()
 
     def add(self, one: Frame, other: Frame, near: Frame | None = None) -> None:
-        """Two noisy frames H×W×3, uint8 BGR, of one scene. near: the frame right after the first, which tells how much
+        """Two noisy frames H×W×3, uint8 BGR, of one scene. near: the frame right after the first, which shows how much
         of the noise stays from frame to frame."""
         first, second = (frame.astype(np.float32) for frame in (one, other))
         variance, kept = self._add(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=SuggestingGroup, short_help="Find what is not as in good pictures: fit, check, live.")
 def anomaly() -> None:
-    """Find what is not as in good pictures.
+    """Find defects: places where a picture differs from good ones.
 
     First `nitido anomaly fit GOOD/ --model NAME -o part.onnx`, then `check` for files and `live` for a camera.
     Exit codes: 0 all good, 3 at least one anomaly, 4 the drift alarm went on, 1 something could not be checked, 2 wrong
@@ -40,14 +40,30 @@ anomaly.add_command(live)
 @model_option
 @click.option("-o", "--output", required=True, type=PATH, help="The .onnx file to write: the model with a threshold.")
 @click.option(
-    "--quantile", type=click.FloatRange(0.5, 1), default=0.99, show_default=True, help="Share of good ones let through."
+    "--quantile",
+    type=click.FloatRange(0.5, 1),
+    default=0.99,
+    show_default=True,
+    help="Share of the good pictures that pass.",
 )
-@click.option("--margin", type=click.FloatRange(0), default=0.1, show_default=True, help="Added, as a share.")
-@click.option("--score", type=click.Choice(["peak", "mean"]), help="Of the heat.  [default: peak; autoencoders mean]")
-@click.option("--blur", type=click.IntRange(1), help="Side of the box that heat is taken over, odd.  [default: 3]")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0),
+    default=0.1,
+    show_default=True,
+    help="Added to the threshold, as a share of it.",
+)
+@click.option(
+    "--score",
+    type=click.Choice(["peak", "mean"]),
+    help="What the score is: the highest heat, or that of the whole picture.  [default: peak; autoencoders mean]",
+)
+@click.option(
+    "--blur", type=click.IntRange(1), help="Side in pixels of the box that heat is averaged over; odd.  [default: 3]"
+)
 @device_option
 @threads_option
-@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def fit_model(
     good: tuple[Path, ...],
     model: str,

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @click.command("check", short_help="Check pictures.")
 @click.argument("sources", nargs=-1, required=True, type=PATH)
 @model_option
-@click.option("-o", "--output", type=PATH, help="Folder for pictures with their heat on them.")
-@click.option("--anomalies-only", is_flag=True, help="Heat maps of anomalies only.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per picture and line, as they come.")
+@click.option("-o", "--output", type=PATH, help="Folder for pictures with their heat drawn on them.")
+@click.option("--anomalies-only", is_flag=True, help="Write heat maps of anomalies only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line for each picture.")
 @click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Also write a table here.")
 @drift_options(1, "pictures")
 @device_option
 @threads_option
-@click.option("--overwrite", is_flag=True, help="Replace heat maps and tables that exist.")
+@click.option("--overwrite", is_flag=True, help="Replace existing heat maps and tables.")
 def check(
     sources: tuple[Path, ...],
     model: str,
@@ -108,7 +108,7 @@ def check(
 
 
 def _feed(test: DriftTest, row: dict[str, Any], as_json: bool) -> None:
-    """Gives a score to the drift test and tells when its alarm goes on or off."""
+    """Gives a score to the drift test and shows when its alarm goes on or off."""
     from nitido.anomaly.report import drift_line
 
     before = test.alarm

@@ -32,17 +32,23 @@ if TYPE_CHECKING:
 @click.command("live", short_help="Watch a camera, stream, clip or pipe.")
 @ends_options
 @model_option
-@click.option("--steady", type=click.IntRange(1), default=1, show_default=True, help="Frames that must agree.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per inspected frame and line.")
+@click.option(
+    "--steady",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Frames in a row that must agree before the verdict changes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line for each inspected frame.")
 @click.option(
     "--changes", is_flag=True, help="With --json: only frames at which the verdict or the drift alarm changes."
 )
-@click.option("--until-anomaly", is_flag=True, help="End at the first anomaly.")
+@click.option("--until-anomaly", is_flag=True, help="End the run at the first anomaly.")
 @drift_options(30, "inspected frames")
 @frames_options
 @device_option
 @threads_option
-@click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing video file.")
 @snapshots_option
 def live(
     source: str,
@@ -67,7 +73,8 @@ def live(
     """Watch a camera, stream, clip or pipe, each frame shown with its heat on it.
 
     The newest frame is inspected, as fast as the machine can, always at full size: a threshold holds for the size it
-    was fitted on. Text tells when the verdict changes; --json every frame. Ctrl-C ends the run. Exit codes: 0 all good,
+    was fitted on. Text output shows when the verdict changes; --json shows every frame. Ctrl-C ends the run.
+    Exit codes: 0 all good,
     3 at least one anomaly (after --steady frames), 4 the drift alarm went on.
     """
     if sink == "-" and as_json:
@@ -92,8 +99,8 @@ def live(
         elif sighting.changed and not as_json:
             click.echo(f"{row['seconds']:9.2f} s  {line(row | {'file': f'frame {sighting.index}'})}", err=sink == "-")
         if sighting.drift and sighting.drift_changed and not as_json:
-            told = drift_line(sighting.drift, f"frame {sighting.index}")
-            click.echo(f"{row['seconds']:9.2f} s  {told}", err=sink == "-")
+            shown = drift_line(sighting.drift, f"frame {sighting.index}")
+            click.echo(f"{row['seconds']:9.2f} s  {shown}", err=sink == "-")
 
     with (
         messages(),

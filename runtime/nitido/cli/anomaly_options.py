@@ -24,13 +24,15 @@ model_option = click.option("--model", type=RECONSTRUCTING_MODEL, required=True,
 def drift_options(every: int, what: str) -> Callable[[Command], Command]:
     """``--drift`` and what belongs to it. every: default of ``--drift-every``; what: is counted, such as pictures."""
     return together(
-        click.option("--drift", is_flag=True, help="Alarm when scores are no longer as at fitting; exit code 4."),
+        click.option(
+            "--drift", is_flag=True, help="Raise an alarm when scores differ from those at fitting; exit code 4."
+        ),
         click.option(
             "--drift-window",
             type=click.IntRange(10, 200),
             default=50,
             show_default=True,
-            help="How many of the last scores --drift compares.",
+            help="Number of latest scores that --drift compares.",
         ),
         click.option(
             "--drift-every",

@@ -12,7 +12,13 @@ from nitido.errors import NitidoError, ProviderUnavailable
 
 @click.command("app", short_help="Restore pictures and the camera in the browser.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0: any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8090,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one.",
+)
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option("--device", default="cpu", show_default=True, help="Device for pictures: cpu, cuda, auto or a provider.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for pictures.  [default: the physical cores]")

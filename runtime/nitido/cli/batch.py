@@ -146,7 +146,7 @@ def carry_out(
         began = time.perf_counter()
         batch = Batch(model, settings, journal=journal, engine=engine, clips=clips)
         report = _watch(batch, options, stop, shown) if options.watch else _run(batch, jobs, stop, shown)
-        if options.watch or not report.stopped:  # else the run that goes on tells
+        if options.watch or not report.stopped:  # else the run that goes on reports it
             report.left_out, report.links = _left_out(options), _links(options)
         _conclude(report, options, batch, time.perf_counter() - began, stop, shown)
 

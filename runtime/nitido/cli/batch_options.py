@@ -53,47 +53,91 @@ class BatchOptions:
 FORMATS = ("jpeg", "png", "tiff", "webp", "bmp", "ppm", "pgm", "avif", "heic", "jxl")
 HELP = (
     "INPUTS may be mixed. - is standard input, -o - standard output, for one picture. A run that was stopped or killed "
-    "goes on where it was when started again.\n\n"
+    "continues where it stopped when it is started again.\n\n"
     "Exit code 0: all done, 1: some failed or the run ended early, 2: wrong usage, 130: Ctrl-C, 143: SIGTERM."
 )
 
 
 batch_options = together(
     click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path)),
-    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File, folder or -."),
+    click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="File or folder for the results; - is standard output.",
+    ),
     device_option,
     threads_option,
-    click.option("--overwrite", is_flag=True, help="Replace results that exist."),
-    click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable."),
+    click.option("--overwrite", is_flag=True, help="Replace existing results."),
     click.option(
-        "--format", "format_", type=click.Choice(FORMATS), help="Of pictures.  [default: as read; png for -o -]"
+        "--include", multiple=True, metavar="GLOB", help="Process only files of a folder that match; repeatable."
+    ),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable."),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMATS),
+        help="Image format of the results.  [default: as read; png for -o -]",
     ),
     click.option(
         "--quality",
         type=click.IntRange(1, 100),
-        help="JPEG, WebP, AVIF, HEIC, JPEG XL, video.  [default: 95 JPEG and WebP, 85 video, else 90]",
+        help="Quality of JPEG, WebP, AVIF, HEIC, JPEG XL and video results.  "
+        "[default: 95 JPEG and WebP, 85 video, else 90]",
     ),
     codec_option,
-    click.option("--deinterlace/--no-deinterlace", default=True, help="Interlaced videos.  [default: on]"),
+    click.option(
+        "--deinterlace/--no-deinterlace", default=True, help="Make interlaced videos progressive.  [default: on]"
+    ),
     click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
-    click.option("--lossless", is_flag=True, help="Keep every value: WebP and JPEG XL, and no JPEG, AVIF or HEIC."),
-    click.option("--provenance/--no-provenance", default=True, help="Name the model in the file.  [default: on]"),
-    click.option("--preserve-times", is_flag=True, help="Results keep time and permissions of their source."),
-    click.option("--workers", type=click.IntRange(1), help="Files in work at once.  [default: usable CPUs + 2]"),
-    click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit."),
-    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report here."),
+    click.option(
+        "--lossless", is_flag=True, help="Write WebP and JPEG XL without loss. JPEG, AVIF and HEIC become errors."
+    ),
+    click.option(
+        "--provenance/--no-provenance",
+        default=True,
+        help="Write the name of the model into each result.  [default: on]",
+    ),
+    click.option("--preserve-times", is_flag=True, help="Give results the time and permissions of their source."),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        help="Number of files processed at the same time.  [default: usable CPUs + 2]",
+    ),
+    click.option(
+        "--max-megapixels",
+        type=click.FloatRange(1),
+        default=500,
+        show_default=True,
+        help="Largest picture that is accepted, in megapixels.",
+    ),
+    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a JSON report to this file."),
     click.option("--dry-run", is_flag=True, help="List what would be done, and do nothing."),
-    click.option("--watch", is_flag=True, help="Go on with files as they arrive, until Ctrl-C."),
-    click.option("--poll", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds, --watch."),
+    click.option("--watch", is_flag=True, help="Keep running and process files as they arrive, until Ctrl-C."),
+    click.option(
+        "--poll",
+        type=click.FloatRange(0.05),
+        default=1.0,
+        show_default=True,
+        help="Polling interval of --watch, in seconds.",
+    ),
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
-    click.option("--ray-address", metavar="ADDRESS", help="Of a Ray cluster.  [default: RAY_ADDRESS, or here]"),
+    click.option(
+        "--ray-address", metavar="ADDRESS", help="Address of the Ray cluster.  [default: RAY_ADDRESS, or here]"
+    ),
     verbosity_options("Show a line for each file as it is done."),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object per file and line, then a summary."),
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object per line for each file, then a summary."
+    ),
 )
 
 strength_option = click.option(
-    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged, 1: fully restored."
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How much is restored. 0: unchanged, 1: fully restored.",
 )
 
 temporal_option = click.option(

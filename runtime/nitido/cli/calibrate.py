@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="Calibration file, such as mycam.json; a plot is written beside it.",
+    help="Calibration file, such as mycam.json; a plot is written next to it.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
     default=60.0,
     show_default=True,
-    help="How long a camera or stream is watched.",
+    help="Seconds of a camera or stream to measure.",
 )
 @size_option
 @pixel_format_option
 @click.option(
     "--keep-frames",
     is_flag=True,
-    help="Keep frames of a camera or clip with their means in a folder beside the calibration, to train on them.",
+    help="Keep frames of a camera or clip with their means in a folder next to the calibration, to train on them.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a calibration that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing calibration.")
 def calibrate(
     source: str,
     output: Path,
@@ -51,8 +51,8 @@ def calibrate(
 ) -> None:
     """Measure the noise of SOURCE: a camera, stream, clip, or folder of pictures of one scene.
 
-    Point the camera at something that stands still and has dark and bright parts, with the exposure that is to be used.
-    Ctrl-C ends the measurement early, with what was seen so far.
+    Point the camera at something that stands still and has dark and bright parts. Use the exposure and gain
+    that you will use later. Ctrl-C ends the measurement early, with what was seen so far.
 
     A folder may hold pairs of pictures instead, NAME_real and NAME_mean: a noisy one and the mean of many.
     """

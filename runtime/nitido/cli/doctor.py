@@ -55,7 +55,7 @@ def doctor(as_json: bool, seconds: float, save: bool, forget: bool, share: str |
     --share prints a row of a Markdown table: machine, onnxruntime and device, model, milliseconds for a 640x480 frame
     of a stream, frames per second.
 
-    Exit code 0: all is well; 1: something is broken, and the last lines say how to mend it."""
+    Exit code 0: all is well; 1: something is broken, and the last lines say how to fix it."""
     if save and (forget or not seconds):
         raise click.UsageError("--save needs a measurement: it goes neither with --forget nor with --seconds 0")
     if share is not None and (save or forget or as_json or not seconds):
@@ -115,10 +115,10 @@ def render(report: DoctorReport) -> Iterator[str]:
     if not problems:
         yield click.style("All is well.", fg="green")
         return
-    yield click.style(f"{count(len(problems), 'thing')} to mend:", fg="red")
+    yield click.style(f"{count(len(problems), 'problem')} to fix:", fg="red")
     for problem in problems:
         yield f"  {click.style(_BAD, fg='red')} {problem.text}"
-        yield f"      {problem.mend}"
+        yield f"      {problem.fix}"
 
 
 def _section(title: str, rows: Iterable[_Row]) -> Iterator[str]:

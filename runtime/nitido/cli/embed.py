@@ -44,7 +44,7 @@ class _EmbedOptions:
     verbose: bool
 
 
-@click.command("embed", short_help="Turn pictures into latents: a table, a map, what is alike.")
+@click.command("embed", short_help="Turn pictures into latents: a table, a map, a search.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Table: .parquet, .npz or .csv.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Picture of a map with thumbnails.")
@@ -56,11 +56,11 @@ class _EmbedOptions:
 )
 @click.option("--class", "class_", metavar="NAME", help="For a model with classes: that of all pictures.")
 @click.option("--variances", is_flag=True, help="Also the log-variances that a VAE's encoder gives.")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only these files of a folder; repeatable.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files; repeatable.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Process only files of a folder that match; repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
 @click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Pictures at once.")
 @click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit of a picture.")
-@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @device_option
 @threads_option
 @verbosity_options("Show a line for each file.")
@@ -68,7 +68,7 @@ def embed(**given: object) -> None:
     """Turn the pictures of a folder into latents: a table, a map, what is alike.
 
     SOURCE is a folder, which is searched with those below it, or a table that this command wrote: then nothing is
-    embedded anew, --plot has no thumbnails, and -o writes another kind of table. Distances are those of latents that
+    embedded again, --plot has no thumbnails, and -o writes another kind of table. Distances are those of latents that
     are brought to the training set's mean and standard deviation first.
 
     Exit code 0: all done, 1: some pictures failed, 2: wrong usage.

@@ -11,7 +11,13 @@ from nitido.cli.options import LATENT_MODEL
 
 @click.command("explore", short_help="Walk through a latent space in the browser.")
 @click.argument("model", type=LATENT_MODEL, required=False)
-@click.option("--port", type=click.IntRange(0, 65535), default=8089, show_default=True, help="0: any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8089,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one.",
+)
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option("--install", is_flag=True, help="Fetch the browser engine with npm, once, and end.")
 @click.option("--from", "archive", type=click.Path(path_type=Path), metavar="FILE", help="Install it from this .tgz.")

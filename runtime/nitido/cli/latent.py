@@ -41,11 +41,21 @@ _options = together(
     ),
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
     click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
-    click.option("--columns", type=click.IntRange(1), help="Of a sheet."),
+    click.option("--columns", type=click.IntRange(1), help="Columns of a sheet."),
     click.option("--zoom", type=click.IntRange(1, 64), help="Enlarge every pixel.  [default: as is; moving: 256]"),
-    click.option("--fps", type=click.FloatRange(0.1, 100), default=12, show_default=True, help="Of .gif, video."),
     click.option(
-        "--tempo", type=click.FloatRange(20, 400), default=160, show_default=True, help="Beats a minute of .mid."
+        "--fps",
+        type=click.FloatRange(0.1, 100),
+        default=12,
+        show_default=True,
+        help="Frames per second of a .gif or video.",
+    ),
+    click.option(
+        "--tempo",
+        type=click.FloatRange(20, 400),
+        default=160,
+        show_default=True,
+        help="Beats per minute of a .mid file.",
     ),
     click.option(
         "--instrument",
@@ -54,20 +64,31 @@ _options = together(
         show_default=True,
         help="General MIDI instrument of .mid; 0 is a piano, 73 a flute.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace what exists."),
+    click.option("--overwrite", is_flag=True, help="Replace existing results."),
     device_option,
     threads_option,
 )
 
 
-@click.command("sample", short_help="Let a latent model make new pictures or tunes.")
+@click.command("sample", short_help="Make new pictures or tunes with a latent model.")
 @_options
-@click.option("-n", "--count", type=click.IntRange(1), help="How many.  [default: 64; of tunes 1]")
+@click.option("-n", "--count", type=click.IntRange(1), help="How many to make.  [default: 64; of tunes 1]")
 @click.option(
     "--seed", type=click.IntRange(0), help="The same seed gives the same results.  [default: another each time]"
 )
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more ordinary.")
-@click.option("--manifold", type=click.IntRange(1, 200), metavar="SIDE", help="In place of -n: a grid over two axes.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="How far latents spread. Below 1 results are more ordinary.",
+)
+@click.option(
+    "--manifold",
+    type=click.IntRange(1, 200),
+    metavar="SIDE",
+    help="Instead of -n: a grid of SIDE × SIDE over two axes.",
+)
 @click.option("--axes", type=_Axes(), help="The two axes of --manifold.  [default: 0,1]")
 def sample(
     model: str | None,
@@ -87,7 +108,7 @@ def sample(
     manifold: int | None,
     axes: tuple[int, int] | None,
 ) -> None:
-    """Let a latent model make new pictures or tunes.
+    """Make new pictures or tunes with a latent model.
 
     Latents are drawn from a standard normal distribution for models that were trained for it (vae, cvae, aae), else
     around the mean of the training set. A model with classes makes them in turn unless --class says which.
@@ -127,7 +148,7 @@ def sample(
     click.echo(f"{len(z)} by {space.name} on {decoder.device}{drawn} -> {output}")
 
 
-@click.command("interpolate", short_help="Go from one picture or tune to another through a latent model.")
+@click.command("interpolate", short_help="Interpolate between two pictures or tunes with a latent model.")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @_options

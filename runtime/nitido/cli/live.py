@@ -51,7 +51,7 @@ MODEL = "denoise-live-n.int8"  # where --model does not say
 @device_option
 @threads_option
 @snapshots_option
-@click.option("--overwrite", is_flag=True, help="Replace a video file that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing video file.")
 @codec_option
 @click.option("--quality", type=click.IntRange(1, 100), help=f"Quality of a video file.  [default: {QUALITY}]")
 @click.option("--stats", type=click.Path(path_type=Path, dir_okay=False), help="Write the final statistics as JSON.")

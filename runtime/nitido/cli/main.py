@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -93,12 +95,20 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: one line for every expected error. Exit codes: 1 failed, 2 usage, 130 interrupted."""
+    _write_any_text()
     try:
         _run()
     except SystemExit as ended:
         end_despite_threads(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
         raise
     end_despite_threads(0)
+
+
+def _write_any_text() -> None:
+    """Signs that an output cannot show, such as → in a Windows code page, become question marks instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _run() -> None:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from nitido.model_file.card import Card
 
 
-@click.command("models", short_help="List the models at hand.")
+@click.command("models", short_help="List the installed models.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def models(as_json: bool) -> None:
-    """List the models at hand; * marks the one that a task's name stands for."""
+    """List the installed models; * marks the one that a task's name stands for."""
     from nitido.model_file.zoo import entries
 
     found = entries()
@@ -50,14 +50,14 @@ def info(model: str, as_json: bool) -> None:
         click.echo(card_text(card))
 
 
-@click.command("verify", short_help="Replay a model's certificate on this device.")
+@click.command("verify", short_help="Check that this device reproduces a model's certified results.")
 @click.argument("model", type=ANY_MODEL)
 @device_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def verify(model: str, device: str, threads: int | None, as_json: bool) -> None:
-    """Replay the certificate of MODEL, a name or file, on the device at hand: is the file the exported one, and does
-    this machine compute with it what it should? Exit code 0: passed, 1: failed."""
+    """Replay the certificate of MODEL, a name or file, on this device: is the file the exported one, and does this
+    device reproduce its certified results? Exit code 0: passed, 1: failed."""
     from nitido.inference.verify import verify as replay
     from nitido.model_file.zoo import find
 

@@ -84,8 +84,8 @@ def told_quality(quality: int, model: Model) -> float | None:
 
 
 def told_noise(level: float | None, calibration: Path | None, model: Model) -> Noise | None:
-    """What the options say. Raises ``click.UsageError`` for both at once, or a model that cannot be told a level, and
-    ``NitidoError`` for a file that is no calibration."""
+    """What the options say. Raises ``click.UsageError`` for both at once, or a model that does not take a level, and
+    ``NitidoError`` for a file that is not a calibration."""
     if level is not None and calibration is not None:
         raise click.UsageError("--noise and --calibration both say how noisy the input is; leave one out")
     if level is None and calibration is None:

@@ -89,7 +89,7 @@ device_option = click.option(
     metavar="NAME",
     default=AUTO,
     show_default=True,
-    help=f"One of {', '.join(DEVICES)}, or a provider's full name. What is asked for is used, or it is an error.",
+    help=f"One of {', '.join(DEVICES)}, or a provider's full name. If it cannot be used, that is an error.",
 )
 
 threads_option = click.option(

@@ -22,7 +22,7 @@ size_options = together(
     click.option(
         "--scale",
         type=click.FloatRange(1, min_open=True),
-        help="Enlargement, such as 2, 1.5 or 6.  [default: the model's, else 2]",
+        help="Factor of enlargement, such as 2, 1.5 or 6.  [default: the model's, else 2]",
     ),
     click.option("--width", type=click.IntRange(1), help="Width of results in pixels; the height follows."),
     click.option("--height", type=click.IntRange(1), help="Height of results in pixels; the width follows."),
@@ -49,7 +49,7 @@ def size_from(given: dict[str, Any]) -> OutputSize | None:
 
 
 def open_for_size(options: BatchOptions, size: OutputSize) -> tuple[Model, Enlarger | None]:
-    """(the model that comes first, what brings pictures to that size; ``None`` where this model does by itself).
+    """(the model that comes first, what brings pictures to that size; ``None`` where this model alone does it).
 
     Raises ``UsageError`` for a scale that the models do not reach, ``NitidoError``.
     """

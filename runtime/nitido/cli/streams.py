@@ -44,20 +44,24 @@ ends_options = together(
         help="window, clip.mp4, virtual, mjpeg://127.0.0.1:8080, - (stdout), or none.",
     ),
 )
-size_option = click.option("--size", type=_Size(), help="Size of piped frames, or asked of the camera.")
+size_option = click.option("--size", type=_Size(), help="Frame size of a pipe, or requested from the camera.")
 pixel_format_option = click.option(
-    "--pixel-format", metavar="FOURCC", help="Asked of the camera, such as MJPG or YUYV."
+    "--pixel-format", metavar="FOURCC", help="Pixel format requested from the camera, such as MJPG or YUYV."
 )
 frames_options = together(
-    click.option("--every-frame", is_flag=True, help="Drop no frame, take the time it takes. For files and pipes."),
+    click.option("--every-frame", is_flag=True, help="Drop no frames, however long they take. For files and pipes."),
     size_option,
     click.option(
-        "--rate", type=click.FloatRange(0, min_open=True), help="Rate to read a pipe at, or asked of the camera."
+        "--rate",
+        type=click.FloatRange(0, min_open=True),
+        help="Frames per second read from a pipe, or requested from the camera.",
     ),
     pixel_format_option,
 )
 snapshots_option = click.option(
-    "--snapshots", type=click.Path(path_type=Path, file_okay=False), help="Folder for key s.  [default: .]"
+    "--snapshots",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for pictures saved with the key s.  [default: .]",
 )
 
 

@@ -27,7 +27,7 @@ _CHILD = "from nitido.doctor.checks import report_trial; report_trial()"
 @dataclass(frozen=True)
 class ProviderTrial:
     """usable: a session was opened on it and a frame went through. detail: why not. nodes: (taken by the provider,
-    all) where onnxruntime tells. seconds: to open and run, in a fresh process but without its start."""
+    all) where onnxruntime reports it. seconds: to open and run, in a fresh process but without its start."""
 
     device: str
     provider: str

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORTH = 0.9
 """A device is worth naming from this share of the CPU's time on: below it, chance and other work decide."""
 _TURNS = 3  # at least
-_EACH = 20.0  # seconds that a device may take to open a model and warm up, beside those of the measurement
+_EACH = 20.0  # seconds that a device may take to open a model and warm up, besides those of the measurement
 _CHILD = "from nitido.doctor.devices import report_comparisons; report_comparisons()"
 
 

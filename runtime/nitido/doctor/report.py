@@ -1,4 +1,4 @@
-"""A report on this installation: what is there, what works, what is broken and how to mend it."""
+"""A report on this installation: what is there, what works, what is broken and how to fix it."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ class Version:
     name: str
     version: str
     error: str = ""
-    mend: str = ""
+    fix: str = ""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something broken. mend: what to do about it, a command where one exists."""
+    """Something broken. fix: what to do about it, a command where one exists."""
 
     text: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,9 @@ class DoctorReport:
 
     @property
     def problems(self) -> list[Problem]:
-        """What a user should mend; empty when all is well. No camera, no display and no GPU are no problems."""
-        found = [Problem(f"{v.name} cannot be imported: {v.error}", v.mend) for v in self.versions if v.error]
-        found += [
-            Problem(f"{' and '.join(c.wheels)} overwrite each other in {c.module}/", c.mend) for c in self.clashes
-        ]
+        """What a user should fix; empty when all is well. No camera, no display and no GPU are not problems."""
+        found = [Problem(f"{v.name} cannot be imported: {v.error}", v.fix) for v in self.versions if v.error]
+        found += [Problem(f"{' and '.join(c.wheels)} overwrite each other in {c.module}/", c.fix) for c in self.clashes]
         if self.model_error:
             found.append(Problem(self.model_error, _pip("install --force-reinstall --no-deps nitido")))
         found += [
@@ -161,10 +159,10 @@ def find_versions() -> list[Version]:
             found.append(Version(name, str(import_module(module).__version__)))
         except Exception as error:  # a broken wheel raises what it likes
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            mend = _pip(f"install --force-reinstall {wheel}")
+            fix = _pip(f"install --force-reinstall {wheel}")
             if "libGL" in lines[0]:
-                mend = "sudo apt install libgl1"
-            found.append(Version(name, "", lines[0], mend))
+                fix = "sudo apt install libgl1"
+            found.append(Version(name, "", lines[0], fix))
     return [*found, _find_video_library()]
 
 

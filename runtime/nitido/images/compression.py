@@ -1,6 +1,6 @@
 """How much a JPEG file has lost, from its own quantization table.
 
-The level is what models against JPEG artefacts are told: about the standard deviation, in 8-bit levels, of the luma
+The level is what models against JPEG artefacts are given: about the standard deviation, in 8-bit levels, of the luma
 error that such a table causes in a photograph.
 """
 

@@ -1,4 +1,4 @@
-"""The colours under full transparency, which nobody sees and a model would mix into those beside them."""
+"""The colours under full transparency, which nobody sees and a model would mix into their neighbours."""
 
 from __future__ import annotations
 

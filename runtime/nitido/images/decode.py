@@ -47,7 +47,7 @@ class PictureFile:
             if self.width * self.height > max_pixels:
                 raise SourceUnavailable(
                     f"{self.name} has {self.width}×{self.height} pixels, expected at most {max_pixels / 1e6:.0f} "
-                    "megapixels; if it is no damaged file, raise --max-megapixels"
+                    "megapixels; if the file is not damaged, raise --max-megapixels"
                 )
             decoder.check()
         except (SourceUnavailable, ImportError):  # the latter: a library that is broken, not the file

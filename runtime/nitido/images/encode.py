@@ -63,7 +63,7 @@ class Encoding:
 
 
 class _Stream:
-    """A binary file without a descriptor: given one, Pillow writes past Python and does not tell a full disk.
+    """A binary file without a descriptor: given one, Pillow writes past Python and does not report a full disk.
 
     suffix: of the format. Pillow then loads what writes this one, and not the plugins of four others before it.
     inserted: what a PNG gets behind its first chunk.

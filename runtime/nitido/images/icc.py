@@ -54,7 +54,8 @@ def grey_profile(name: str, curve: bytes) -> bytes:
 
 
 def space_of(profile: bytes) -> bytes:
-    """The colours that a profile describes: ``b"RGB "``, ``b"GRAY"``, ``b"CMYK"``, …; empty when it is no profile."""
+    """The colours that a profile describes: ``b"RGB "``, ``b"GRAY"``, ``b"CMYK"``, …; empty when it is not a
+    profile."""
     return profile[16:20] if profile[36:40] == b"acsp" else b""
 
 

@@ -43,10 +43,16 @@ SUFFIXES = WRITTEN | READ_AS.keys()
 
 
 def read_picture(source: Path | bytes, name: str | None = None, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decodes a picture file, or its content with ``name`` for messages; upright, 8 or 16 bits per channel.
+    """Decodes a picture file. The picture is upright and has 8 or 16 bits per channel.
 
-    Raises ``SourceUnavailable`` for a missing, truncated or foreign file, one of 32 bits per channel, of several
-    pictures, or of more than ``max_pixels``.
+    Args:
+        source: the file, or its content.
+        name: name for messages when ``source`` is the content.
+        max_pixels: largest number of pixels that is accepted.
+
+    Raises:
+        SourceUnavailable: a missing, truncated or foreign file, 32 bits per channel, several pictures in one file, or
+            more than ``max_pixels``.
     """
     with PictureFile(source, name, max_pixels=max_pixels) as file:
         return file.decode()
@@ -77,7 +83,8 @@ def format_of(path: Path) -> str:
 
 
 def write_picture(path: Path, picture: Picture, encoding: Encoding = Encoding()) -> None:  # noqa: B008
-    """Encodes by the path's suffix, beside the target first, then renames. JPEG and WebP at quality 95 by default.
+    """Encodes by the path's suffix into a file next to the target, then renames it. JPEG and WebP at quality 95 by
+    default.
 
     Raises ``SinkUnavailable`` when the suffix is unknown, the format cannot hold the picture, or the place cannot be
     written; nothing is left behind. What the format cannot hold is said in the log.

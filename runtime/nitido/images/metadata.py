@@ -1,4 +1,4 @@
-"""What travels in a picture file beside the pixels: EXIF, colour profile, XMP, resolution, texts."""
+"""What a picture file holds besides the pixels: EXIF, colour profile, XMP, resolution, texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIXELS_ACROSS, _PIXELS_DOWN = 0xA002, 0xA003
 _XMP, _PHOTOSHOP, _ICC = 700, 34377, 34675
 _RESOLUTION_ACROSS, _RESOLUTION_DOWN, _RESOLUTION_UNIT = 282, 283, 296
 _INCHES_PER_UNIT = {2: 1.0, 3: 2.54}
-# A TIFF keeps these beside the tags that lay out its pixels, which must not be copied: names, texts, dates, rating.
+# A TIFF keeps these next to the tags that lay out its pixels, which must not be copied: names, texts, dates, rating.
 DESCRIPTIVE = frozenset(
     {269, 270, 271, 272, 285, SOFTWARE, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), EXIF_IFD, GPS_IFD}
 )
@@ -31,7 +31,7 @@ _HEADER = b"Exif\x00\x00"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is written back beside the pixels; each field ``None`` or empty when there is none.
+    """What is written back with the pixels; each field ``None`` or empty when there is none.
 
     exif: a TIFF block after ``Exif\\0\\0``, without orientation and thumbnail.
     icc: colour profile.
@@ -40,7 +40,7 @@ class Metadata:
     texts: of a PNG.
     comment: of a JPEG.
     photoshop: image resources, where captions (IPTC) are.
-    colour: what a PNG, AVIF or HEIF says of its colours beside a profile or without one.
+    colour: what a PNG, AVIF or HEIF says of its colours in addition to a profile or without one.
     """
 
     exif: bytes | None = None

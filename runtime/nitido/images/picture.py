@@ -1,4 +1,4 @@
-"""What a picture file holds, decoded: pixels, transparency, and what travels beside them."""
+"""What a picture file holds, decoded: pixels, transparency, and what travels with them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Picture:
     alpha: H×W, not multiplied into the colours; uint8, or uint16 (0..65535) in a 16-bit picture; ``None``: opaque.
     grey: the file has one colour channel; the three of ``pixels`` are equal.
     deep: the values of a 16-bit picture, uint16 0..65535, H×W×3 BGR or, when grey, H×W; ``None`` for 8 bits.
-    metadata: what is written back beside the pixels.
+    metadata: what is written back with the pixels.
     lossless: the file keeps every value, though files of its format need not (WebP).
     notes: what else was in the file and is not here, or was changed; a line each, for people.
-    compression: of a JPEG, the level that its quantization table tells, see :mod:`nitido.images.compression`.
+    compression: of a JPEG, the level that its quantization table shows, see :mod:`nitido.images.compression`.
     noise: of a restored picture, the noise level that was removed, in 8-bit levels; ``None`` where none is known.
     """
 

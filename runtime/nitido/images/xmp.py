@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _XMLNS = "http://www.w3.org/2000/xmlns/"
-# Namespaces of what stands beside the picture in its file, and words for it; none where another line tells.
+# Namespaces of what is stored with the picture in its file, and words for it; none where another line reports it.
 _COMPANIONS = {
     "http://ns.adobe.com/hdr-gain-map/1.0/": "",
     "http://ns.apple.com/HDRGainMap/1.0/": "",

@@ -46,11 +46,22 @@ def restore_clip(
     noise: Noise | None = None,
     average: LevelAverage | None = None,
 ) -> Iterator[Frame]:
-    """Restores the frames of a clip, each with up to ``REACH`` before and after it, uint8 H×W×3 BGR of one size.
+    """Restores the frames of a clip, each with up to ``REACH`` frames before and after it.
 
-    Yields them in order; the first comes when ``REACH`` frames more have been drawn. The model is any denoiser,
-    recurrent or not. Options are those of :meth:`nitido.Model.stream`. Takes about six times as long as a stream.
-    Raises ``FrameMismatch`` for frames of several sizes, a model that enlarges, and what streaming refuses.
+    Takes about six times as long as a stream. The first result comes when ``REACH`` more frames have been read.
+
+    Args:
+        model: any denoiser, recurrent or not.
+        frames: uint8 BGR, H×W×3, all of one size.
+        strength: 0 to 1, for models that can vary it.
+        noise: noise level in 8-bit levels, or a calibration. Default: estimated.
+        average: receives the noise levels.
+
+    Yields:
+        The restored frames in order, uint8 BGR H×W×3.
+
+    Raises:
+        FrameMismatch: frames of several sizes, a model that enlarges, or what a stream does not take.
     """
     if model.card.scale != 1:
         raise FrameMismatch(

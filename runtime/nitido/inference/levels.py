@@ -19,9 +19,10 @@ CROPS, SIDE = 4, 256  # crops in each direction, and their side in pixels
 class Measured(NamedTuple):
     """A restored frame and its noise levels in 8-bit levels.
 
-    image: uint8, BGR.
-    estimate: what the model finds; ``None`` where it was not asked, or cannot say.
-    used: what it removed; ``None`` for a model that knows no levels.
+    Attributes:
+        image: uint8, BGR.
+        estimate: what the model finds; ``None`` where it was not asked, or cannot say.
+        used: what it removed; ``None`` for a model that knows no levels.
     """
 
     image: NDArray[np.uint8]
@@ -42,7 +43,7 @@ Noise: TypeAlias = float | LevelSource
 
 
 def level_in(frames: NDArray[np.uint8], noise: Noise | None) -> float | None:
-    """The level that is told for frames N×H×W×3, if any is."""
+    """The level that is given for frames N×H×W×3, if any is."""
     return noise if noise is None else float(noise) if isinstance(noise, int | float) else noise.level_of(frames)
 
 

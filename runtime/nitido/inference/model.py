@@ -12,33 +12,21 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from nitido.errors import CardMismatch, FrameMismatch, NitidoError
+from nitido.errors import FrameMismatch, NitidoError
 from nitido.frames import as_batch
 from nitido.inference.binding import BOUND, run_bound
-from nitido.inference.levels import (
-    AUTOMATIC,
-    ESTIMATE,
-    NOISE,
-    SIDE,
-    LevelAverage,
-    Measured,
-    Noise,
-    crops,
-    level_in,
-)
+from nitido.inference.levels import ESTIMATE, NOISE, SIDE, LevelAverage, Measured, Noise, crops, level_in
 from nitido.inference.recurrence import RecurrentState, States
 from nitido.inference.session import open_session, run_graph
+from nitido.inference.settings import DEFAULTS, STRENGTH, is_side, require_frames, setting_feeds
 from nitido.inference.streaming import FrameStream, Step
 from nitido.inference.tiling import run_tiled
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
-from nitido.model_file.states import IN, OUT
 
 # Above this many pixels a frame is cut: ONNX Runtime keeps the memory of the largest frame it ever saw.
 WHOLE_PIXELS = 2_100_000  # 1920×1080 still runs whole
 TILE = 1024
-STRENGTH = "strength"
-DEFAULTS = {STRENGTH: 1.0, NOISE: AUTOMATIC}  # of the settings that a file may leave to its caller
 
 
 def load(
@@ -50,12 +38,19 @@ def load(
 ) -> Model:
     """Opens a model by name (``denoise``, ``denoise-n``) or file.
 
-    device: ``auto`` (what ``nitido doctor --save`` found faster, else CUDA where it works, else the CPU), ``cpu``,
-    ``cuda``, ``openvino`` or another of ``nitido.providers.DEVICES``, or the full name of an ONNX Runtime provider:
-    what is asked for is used, or it is an error. threads: of the CPU for one operator; default the physical cores that
-    may be used. spinning: ``False`` for a live stream, so that no core is busy between frames. provider_options: for
-    the provider, such as ``{"device_type": "GPU"}``. Raises ``ModelNotFound``, ``CardMismatch`` or
-    ``ProviderUnavailable``.
+    Args:
+        name_or_path: a name that ``nitido models`` lists, a task, or a ``.onnx`` or ``.ort`` file.
+        device: ``cpu``, ``cuda``, ``openvino`` or another name of ``nitido doctor``, or the full name of an ONNX
+            Runtime provider. A device that cannot be used is an error. ``auto``: what ``nitido doctor --save`` found to
+            be faster, else CUDA where it works, else the CPU.
+        threads: CPU threads of one operator. Default: the physical cores that may be used.
+        spinning: whether threads wait busily between frames. Use ``False`` for a live stream.
+        provider_options: options of the provider, such as ``{"device_type": "GPU"}``.
+
+    Raises:
+        ModelNotFound: there is no such name or file.
+        CardMismatch: the file is not a Nítido model from frame to image.
+        ProviderUnavailable: the device cannot be used.
     """
     return Model(
         zoo.find(str(name_or_path)), device, threads=threads, spinning=spinning, provider_options=provider_options
@@ -63,15 +58,18 @@ def load(
 
 
 class Model:
-    """An image model: ``model(frame)`` for uint8 BGR frames as OpenCV gives them. In a ``with`` block its memory is
-    freed at the end.
+    """An image model: call it with uint8 BGR frames as OpenCV gives them.
 
-    card: what the file says of itself. device: where it really runs, such as ``cpu`` or ``cuda``. path: the file.
-    has_strength, has_noise: whether ``strength`` and the noise level can be set. recurrent: whether :meth:`stream`
-    remembers earlier frames.
+    A ``with`` block frees its memory at the end. A model may be called from several threads at once, also while it is
+    streaming; each stream belongs to the thread that draws from it. After ``close``, running calls finish and later
+    ones raise an error.
 
-    Threads: a model may be called from several threads at once, also while it is streaming; each stream belongs to
-    the thread that draws from it. ``close`` waits for nobody: calls under way finish, later ones raise.
+    Attributes:
+        card: what the file says about itself.
+        device: where the model really runs, such as ``cpu`` or ``cuda``.
+        path: the file.
+        has_strength: whether ``strength`` can be set.
+        has_noise: whether the noise level can be set and is estimated.
     """
 
     def __init__(
@@ -83,16 +81,16 @@ class Model:
         spinning: bool = True,
         provider_options: Mapping[str, str] | None = None,
     ) -> None:
-        """As :func:`load`, for a file."""
+        """Opens a file with the options of :func:`load`."""
         self.path = path
         session, self.device = open_session(
             path, device, threads=threads, spinning=spinning, provider_options=provider_options
         )
         self.card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
-        _require_frames(session, path)
+        require_frames(session, path)
         required = {i.name for i in session.get_inputs()}
-        settable = required | {i.name for i in session.get_overridable_initializers()}
-        self.has_strength, self.has_noise = STRENGTH in settable, NOISE in settable
+        self._settable = required | {i.name for i in session.get_overridable_initializers()}
+        self.has_strength, self.has_noise = STRENGTH in self._settable, NOISE in self._settable
         # A file for bindings that cannot set optional inputs has them as plain ones.
         self._always = {name: np.array(value, np.float32) for name, value in DEFAULTS.items() if name in required}
         self.state = RecurrentState.of(session, self.card, str(path))
@@ -101,11 +99,12 @@ class Model:
 
     @property
     def recurrent(self) -> bool:
+        """Whether :meth:`stream` remembers earlier frames."""
         return bool(self.state)
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file, read once."""
+        """SHA-256 of the file, in hexadecimal digits. The file is read once."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def __repr__(self) -> str:
@@ -118,7 +117,7 @@ class Model:
         self.close()
 
     def close(self) -> None:
-        """Frees the session; twice is once. A later call raises ``NitidoError``."""
+        """Frees the session. Later calls raise ``NitidoError``; closing twice does nothing."""
         self._session = None
 
     def __call__(
@@ -129,14 +128,23 @@ class Model:
         noise: Noise | None = None,
         tile: int | None = None,
     ) -> NDArray[np.uint8]:
-        """Restores one frame H×W×3 or a batch N×H×W×3; returns uint8 BGR of the same rank, ``card.scale`` times the
-        height and width. A recurrent model takes it as the first of its stream.
+        """Restores one frame or a batch. A recurrent model takes each frame as the first of its stream.
 
-        strength: 0 (input unchanged) to 1 (fully restored), for models with ``has_strength``.
-        noise: standard deviation of the frame's luma noise in 8-bit levels, for models with ``has_noise``, or what
-        knows it, such as a calibration; default: estimated from the frame.
-        tile: side of the tiles in pixels; default: whole up to about 1920×1080, then 1024. ``0`` never tiles.
-        Raises ``FrameMismatch`` for another shape, dtype, strength, noise or tile; ``NitidoError`` when the run fails.
+        Args:
+            frame: uint8 BGR, H×W×3 or N×H×W×3.
+            strength: 0 (the frame itself) to 1 (fully restored), for models with ``has_strength``.
+            noise: standard deviation of the luma noise in 8-bit levels, or a calibration, for models with
+                ``has_noise``.
+                Default: the model estimates it.
+            tile: side of the tiles in pixels; 0 never tiles. Default: frames up to about 1920×1080 whole, larger ones
+                in tiles of 1024.
+
+        Returns:
+            uint8 BGR of the same rank, with ``card.scale`` times the height and width.
+
+        Raises:
+            FrameMismatch: another shape or dtype, or a strength, noise level or tile that the model does not take.
+            NitidoError: the run failed.
         """
         return self.measured(frame, strength=strength, noise=noise, tile=tile).image
 
@@ -148,7 +156,7 @@ class Model:
         noise: Noise | None = None,
         tile: int | None = None,
     ) -> Measured:
-        """As calling, with the noise levels."""
+        """Restores frames as calling does, and also returns the noise levels."""
         frames = as_batch(frame)
         told = level_in(frames, noise)
         feeds = self._feeds(strength, told)
@@ -159,7 +167,7 @@ class Model:
             tile = 0
         elif tile is None:
             tile = TILE if height * width > WHOLE_PIXELS else 0
-        elif not _is_side(tile):
+        elif not is_side(tile):
             raise FrameMismatch(f"tile expects a side in whole pixels, or 0 to never tile, found {tile!r}")
         estimate = None
         if tile and (height > tile or width > tile):
@@ -177,8 +185,14 @@ class Model:
         return Measured(result if frame.ndim == 4 else result[0], estimate, used)
 
     def noise_level(self, frame: NDArray[np.uint8]) -> float:
-        """The noise level of a frame H×W×3: the estimated standard deviation of its luma noise in 8-bit levels. Raises
-        ``FrameMismatch`` for a model without ``has_noise``."""
+        """Estimates the noise level of a frame: the standard deviation of its luma noise in 8-bit levels.
+
+        Args:
+            frame: uint8 BGR, H×W×3.
+
+        Raises:
+            FrameMismatch: the model does not estimate noise levels.
+        """
         if not self.has_noise:
             raise FrameMismatch(f"{self.card.name} does not estimate noise levels; take a model that does")
         frames = as_batch(frame)
@@ -202,16 +216,26 @@ class Model:
         average: LevelAverage | None = None,
         align: bool = True,
     ) -> Iterator[NDArray[np.uint8]]:
-        """Restores frame after frame, each H×W×3 (or N×H×W×3: N streams side by side), uint8 BGR; yields the results
-        one by one, as they are drawn.
+        """Restores one frame after another. Each result is computed when it is drawn.
 
-        A recurrent model remembers from frame to frame and runs every frame whole. Its past is first moved to where the
-        picture is in the new frame (align: ``False`` leaves it where it was, which gains less when something moves). A
-        frame of another size, or after a cut, has no past. Other models do what calling them does. Without ``noise`` a
-        frame is given the average level of the frames before it, so that the result does not flicker; after a cut the
-        average begins again. average: takes the levels, for who wants to know them.
-        Raises as calling does, at the frame concerned. For one frame at a time see
-        :class:`nitido.inference.streaming.FrameStream`.
+        A recurrent model remembers earlier frames and is not tiled. A frame of another size, or after a cut, has no
+        past. Other models restore each frame as calling does. Without ``noise``, a frame gets the average noise level
+        of the frames before it, so that the result does not flicker; the average begins again after a cut.
+        :class:`nitido.inference.streaming.FrameStream` takes one frame at a time.
+
+        Args:
+            frames: uint8 BGR, each H×W×3, or N×H×W×3 for N streams in parallel.
+            strength: 0 (the frame itself) to 1 (fully restored), for models with ``has_strength``.
+            noise: noise level in 8-bit levels, or a calibration, for models with ``has_noise``. Default: estimated.
+            average: receives the noise levels, for callers who want to read them.
+            align: whether the past is moved to where the picture is in the new frame. Without it, less is gained when
+                something moves.
+
+        Yields:
+            uint8 BGR of the same rank, with ``card.scale`` times the height and width.
+
+        Raises:
+            FrameMismatch: as for calling, at the frame concerned.
         """
         restore = FrameStream(self, align=align, average=average)
         for frame in frames:
@@ -226,8 +250,14 @@ class Model:
         return Step(images, after, estimate, given)
 
     def warm_up(self, height: int, width: int) -> None:
-        """Runs one black frame of that size in pixels, so that the first real one is not the slow one: memory is laid
-        out, kernels are chosen, TensorRT builds its engine."""
+        """Runs one black frame, so that the first real frame is not slow.
+
+        The first run lays out memory and chooses kernels; TensorRT builds its engine.
+
+        Args:
+            height: in pixels.
+            width: in pixels.
+        """
         self(np.zeros((height, width, 3), np.uint8))
 
     def _tiled(self, frame: NDArray[np.uint8], tile: int, feeds: dict[str, Any]) -> NDArray[np.uint8]:
@@ -261,35 +291,5 @@ class Model:
         return np.asarray(outputs["image"], np.uint8), state.after(outputs), estimate
 
     def _feeds(self, strength: float, noise: float | None) -> dict[str, Any]:
-        """What is given beside frames. Raises ``FrameMismatch`` for values that the model does not take."""
-        if not 0.0 <= strength <= 1.0:
-            raise FrameMismatch(f"strength expects 0..1, found {strength}")
-        feeds: dict[str, Any] = dict(self._always)
-        if strength != 1.0:
-            if not self.has_strength:
-                raise FrameMismatch(f"{self.card.name} has no adjustable strength; leave it at 1")
-            feeds[STRENGTH] = np.array(strength, np.float32)
-        if noise is not None:
-            if not self.has_noise:
-                raise FrameMismatch(f"{self.card.name} cannot be given a noise level; leave it out")
-            if not 0.0 <= noise <= 255.0:
-                raise FrameMismatch(f"noise expects a standard deviation of 0..255, found {noise}")
-            feeds[NOISE] = np.array(noise, np.float32)
-        return feeds
-
-
-def _require_frames(session: ort.InferenceSession, path: Path) -> None:
-    given, made = (STRENGTH, NOISE), (ESTIMATE,)
-    inputs = [i.name for i in session.get_inputs() if not i.name.startswith(IN) and i.name not in given]
-    outputs = [o.name for o in session.get_outputs() if not o.name.startswith(OUT) and o.name not in made]
-    if (inputs, outputs) == (["frame"], ["image"]):
-        return
-    found = f"{', '.join(inputs)} → {', '.join(outputs)}"
-    half = any(n.split("_")[0] == "z" for n in (*inputs, *outputs))
-    kind = " (half of an autoencoder)" if half else ""
-    way = "'nitido embed', 'sample', 'interpolate' and 'explore' take it" if half else "run it with onnxruntime itself"
-    raise CardMismatch(f"{path} is not a model from frame to image: expected frame → image, found {found}{kind}; {way}")
-
-
-def _is_side(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0
+        """Inputs besides frames. Raises ``FrameMismatch`` for values that the model does not take."""
+        return setting_feeds(self.card.name, self._always, strength, noise, self._settable)

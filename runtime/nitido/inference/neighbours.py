@@ -1,7 +1,7 @@
 """The frames around one of a clip, moved to where it has things and averaged as far as they agree with it.
 
 Motion-compensated averaging is older than networks ("MVTools"). It works better behind a denoiser than before one:
-motion is found, and told from noise, on denoised frames.
+motion is found, and distinguished from noise, on denoised frames.
 """
 
 from __future__ import annotations

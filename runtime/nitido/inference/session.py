@@ -105,7 +105,7 @@ def unknown_device(device: str) -> str:
 
 def nodes_on(session: ort.InferenceSession, provider: str) -> tuple[int, int] | None:
     """(nodes of the graph that a provider took, all nodes) of a session from :func:`open_session` on a device other
-    than the CPU. ``None`` when this onnxruntime does not tell (it does from 1.24 on)."""
+    than the CPU. ``None`` when this onnxruntime does not report it (it does from 1.24 on)."""
     tell = getattr(session, "get_provider_graph_assignment_info", None)
     if tell is None:
         return None

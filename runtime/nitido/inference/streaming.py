@@ -39,15 +39,19 @@ class Streamable(Levelled, Protocol):
 
 
 class FrameStream:
-    """A model as a function of the next frame of one sequence, or of N sequences side by side.
+    """A model as a function of the next frame of one sequence, or of N sequences in parallel.
 
     A recurrent model gets the states that the frame before left behind, aligned with the picture. It begins again,
-    without a past, after a frame of another size, after :meth:`reset`, and after a cut: where the noise level jumps.
-    Other models are given the average noise level of the frames before; after a cut the average begins again.
+    without a past, after a frame of another size, after :meth:`reset`, and after a cut, which is a jump of the noise
+    level. Other models get the average noise level of the frames before; after a cut the average begins again.
+
+    Args:
+        model: a model of :func:`nitido.load`.
+        align: whether states are moved along with the picture before each frame.
+        average: receives the noise levels.
     """
 
     def __init__(self, model: Streamable, *, align: bool = True, average: LevelAverage | None = None) -> None:
-        """align: move the states along with the picture before each frame. average: takes the noise levels."""
         self._model, self._align = model, align
         self._average = average or LevelAverage()
         self._seen = LevelAverage()  # of what a recurrent model finds while another level is given
@@ -56,12 +60,12 @@ class FrameStream:
 
     @property
     def past(self) -> float | None:
-        """How much past was in the last picture, 0 to 1; ``None`` of a model that does not say."""
+        """Share of the past in the last picture, 0 to 1; ``None`` if the model does not report it."""
         return self._model.state.past(self._states) if self._states else None
 
     @property
     def level(self) -> float | None:
-        """Noise level that is removed, in 8-bit levels, or ``None`` where none is known."""
+        """Noise level that is removed, in 8-bit levels; ``None`` if none is known."""
         return self._average.level
 
     def hand_over(self, model: Streamable) -> None:
@@ -72,18 +76,30 @@ class FrameStream:
         self._model = model
 
     def forget(self) -> None:
-        """The next frame has no past. The noise level is still that of the frames before."""
+        """Forgets the past. The average noise level is kept."""
         self._states = {}
 
     def reset(self) -> None:
-        """The next frame is the first of a sequence."""
+        """Begins a new sequence: forgets the past and the average noise level."""
         self.forget()
         self._average.level = self._seen.level = None
 
     def __call__(
         self, frame: NDArray[np.uint8], *, strength: float = 1.0, noise: Noise | None = None
     ) -> NDArray[np.uint8]:
-        """Restores the next frame H×W×3, or N×H×W×3, uint8 BGR. Raises what calling the model raises."""
+        """Restores the next frame.
+
+        Args:
+            frame: uint8 BGR, H×W×3 or N×H×W×3.
+            strength: 0 to 1, for models that can vary it.
+            noise: noise level in 8-bit levels, or a calibration. Default: estimated.
+
+        Returns:
+            uint8 BGR of the same rank.
+
+        Raises:
+            FrameMismatch: as for calling the model.
+        """
         if not self._model.state:
             return follow(self._model, frame, self._average, strength=strength, noise=noise)
         frames = np.ascontiguousarray(as_batch(frame))

@@ -36,8 +36,16 @@ class Replay:
 
 @dataclass(frozen=True)
 class Verdict:
-    """intact: the file is the exported one to the last bit; ``None`` for a format without a seal. tolerance,
-    mean_tolerance: the largest ``max_error`` and ``mean_error`` that another machine may show."""
+    """What replaying a certificate showed.
+
+    Attributes:
+        device: where the model ran.
+        onnxruntime: version of ONNX Runtime.
+        intact: whether the file is the exported one to the last bit; ``None`` for a format without a seal.
+        tolerance: largest ``max_error`` that another machine may show.
+        mean_tolerance: largest ``mean_error`` that another machine may show.
+        replays: one for each test vector.
+    """
 
     device: str
     onnxruntime: str
@@ -48,16 +56,24 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether the file is intact and every replay is within the tolerances."""
         return self.intact is not False and all(
             r.max_error <= self.tolerance and r.mean_error <= self.mean_tolerance for r in self.replays
         )
 
 
 def verify(name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> Verdict:
-    """Replays the certificate of a model, by name or file, on the device at hand.
+    """Replays the certificate of a model on this device.
 
-    Raises ``ModelNotFound``, ``CardMismatch`` for a file without a certificate or with weights or certified outputs
-    that are not finite, ``ProviderUnavailable`` for a device that cannot be had.
+    Args:
+        name_or_path: name or file of the model.
+        device: as for :func:`nitido.load`.
+        threads: CPU threads of one operator.
+
+    Raises:
+        ModelNotFound: there is no such name or file.
+        CardMismatch: the file has no certificate, or has weights or certified outputs that are not finite.
+        ProviderUnavailable: the device cannot be used.
     """
     path = zoo.find(str(name_or_path))
     content = path.read_bytes()

@@ -44,11 +44,19 @@ def load_encoder(
     threads: int | None = None,
     provider_options: Mapping[str, str] | None = None,
 ) -> Encoder:
-    """Opens the encoder of a latent model by the model's name (``vae-digits``), the encoder's (``vae-digits.encoder``),
-    or a file; of ``x/vae-digits`` and ``x/vae-digits.decoder.onnx`` it is ``x/vae-digits.encoder.onnx``.
+    """Opens the encoder of a latent model.
 
-    device, threads, provider_options: as for :func:`nitido.load`. Raises ``ModelNotFound``, ``CardMismatch`` for
-    another kind of model, or ``ProviderUnavailable``.
+    Args:
+        name_or_path: name of the model (``vae-digits``) or of the encoder (``vae-digits.encoder``), or a file. For
+            ``x/vae-digits`` and ``x/vae-digits.decoder.onnx`` it opens ``x/vae-digits.encoder.onnx``.
+        device: as for :func:`nitido.load`.
+        threads: CPU threads of one operator.
+        provider_options: options of the provider.
+
+    Raises:
+        ModelNotFound: there is no such name or file.
+        CardMismatch: the file is another kind of model.
+        ProviderUnavailable: the device cannot be used.
     """
     path = find_part(name_or_path, "encoder")
     return Encoder(path, device, threads=threads, provider_options=provider_options)
@@ -61,7 +69,7 @@ def load_decoder(
     threads: int | None = None,
     provider_options: Mapping[str, str] | None = None,
 ) -> Decoder:
-    """As :func:`load_encoder`, for the decoder."""
+    """Opens the decoder of a latent model, with the options and errors of :func:`load_encoder`."""
     path = find_part(name_or_path, "decoder")
     return Decoder(path, device, threads=threads, provider_options=provider_options)
 
@@ -123,10 +131,14 @@ class _Part:
 
 
 class Encoder(_Part):
-    """Pictures (or melodies) to latents.
+    """Turns pictures (or melodies) into latents. It may be called from several threads at once.
 
-    card: what the file says of itself; space: what it says of its latents. path: the file. device: where it runs.
-    size: d. May be called from several threads at once.
+    Attributes:
+        card: what the file says about itself.
+        space: what the file says about its latents.
+        path: the file.
+        device: where the encoder runs.
+        size: d, the number of values of a latent.
     """
 
     _part = "encoder"
@@ -134,11 +146,18 @@ class Encoder(_Part):
     _results = (("z",), ("z_mean", "z_log_var"))
 
     def __call__(self, pictures: NDArray[np.uint8], label: Labels = None) -> Latents:
-        """Latents N×d of pictures uint8 N×H×W×3 BGR of the net's size (see :meth:`fit`), or 1×d of one H×W×3; of
-        melodies, notes uint8 N×T or T.
+        """Encodes pictures of the size of the network (see :meth:`fit`), or melodies.
 
-        label: for a ``cvae``, the class of all by name or number, or numbers N. Raises ``FrameMismatch`` for another
-        shape, dtype or class; ``NitidoError`` when the run fails.
+        Args:
+            pictures: uint8 BGR, N×H×W×3 or H×W×3; for melodies, notes, uint8 N×T or T.
+            label: for a ``cvae``, the class of all by name or number, or N numbers.
+
+        Returns:
+            Latents, N×d; one picture gives 1×d.
+
+        Raises:
+            FrameMismatch: another shape, dtype or class.
+            NitidoError: the run failed.
         """
         space = self.space
         one = (space.height, space.width, 3) if space.medium == "picture" else (space.steps,)
@@ -157,25 +176,42 @@ class Encoder(_Part):
         return len(self._outputs) == 2
 
     def fit(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A picture of any size, uint8 h×w×3 BGR, as H×W×3 of the net: its middle in the net's proportions, shrunk by
-        area or enlarged bicubically, as in training. Raises ``FrameMismatch`` for another array or a melody's net."""
+        """Crops the centre of a picture to the proportions of the network, and resizes it as in training.
+
+        Args:
+            picture: uint8 BGR, h×w×3, of any size.
+
+        Returns:
+            uint8 BGR, H×W×3 of the network.
+
+        Raises:
+            FrameMismatch: another array, or an encoder of melodies.
+        """
         if self.space.medium != "picture":
             raise FrameMismatch(f"{self.card.name} takes melodies, expected a net for pictures")
         return fit_picture(picture, self.space.height, self.space.width)
 
 
 class Decoder(_Part):
-    """Latents to pictures (or melodies); attributes as of :class:`Encoder`."""
+    """Turns latents into pictures (or melodies). It has the attributes of :class:`Encoder`."""
 
     _part = "decoder"
     _arrays: ClassVar = {"picture": "z", "melody": "z"}
     _results = (("image",), ("notes",))
 
     def __call__(self, z: NDArray[np.floating[Any]], label: Labels = None) -> NDArray[np.uint8]:
-        """Pictures uint8 N×H×W×3 BGR for latents N×d, or H×W×3 for one of d numbers; melodies: N×T or T.
+        """Decodes latents.
 
-        label: for a ``cvae``, the class of all by name or number, or numbers N. Raises ``FrameMismatch`` for another
-        shape, values that are no finite numbers, or another class; ``NitidoError`` when the run fails.
+        Args:
+            z: float, N×d or d.
+            label: for a ``cvae``, the class of all by name or number, or N numbers.
+
+        Returns:
+            Pictures, uint8 BGR, N×H×W×3 for N×d, or H×W×3 for d; for melodies, notes N×T or T.
+
+        Raises:
+            FrameMismatch: another shape or class, or values that are not finite.
+            NitidoError: the run failed.
         """
         values = np.asarray(z)
         if (

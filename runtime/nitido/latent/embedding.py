@@ -53,8 +53,15 @@ class Neighbour:
 
 
 def pictures_below(folder: Path, chosen: Filter = EVERYTHING) -> list[Path]:
-    """The pictures below a folder, or the one picture that it is. Raises ``SourceUnavailable`` for a folder without
-    pictures and videos."""
+    """Lists the pictures below a folder, or the one picture if it is a file.
+
+    Args:
+        folder: a folder or a picture.
+        chosen: which files of folders are taken.
+
+    Raises:
+        SourceUnavailable: a folder without pictures and videos.
+    """
     if not folder.is_dir():
         return [] if folder.suffix.lower() in video.SUFFIXES else [folder]
     found = require_files(folder, SUFFIXES | video.SUFFIXES, chosen)
@@ -74,14 +81,25 @@ def embed_files(
     finished: Callable[[Path, str], None] = lambda _path, _reason: None,
     encoded: Callable[[Frame, Vectors], None] = lambda _frames, _means: None,
 ) -> tuple[Embedding, list[tuple[Path, str]]]:
-    """The latents of picture files, in their order, and (file, reason) of those that could not be read.
+    """Encodes picture files.
 
-    below: folder that the paths of the result are relative to; default: they stay as given. label: for a ``cvae``, the
-    class of all. thumbnail: side in pixels of small copies to keep; 0: none. batch: files that go through the net
-    together; decoded pictures are let go as soon as they have the net's size.
-    progress: called with files done. finished: called with each file and why it failed, empty when it did not.
-    encoded: called with pictures, uint8 N×H×W×3 of the net's size, and their latents. All three in the caller's thread.
-    Raises ``FrameMismatch`` for a wrong class or an encoder of melodies, and what a run raises.
+    Args:
+        encoder: of pictures.
+        paths: the files, in the order of the result.
+        below: folder that the paths of the result are relative to. Default: paths as given.
+        label: for a ``cvae``, the class of all.
+        thumbnail: side in pixels of small copies to keep; 0 keeps none.
+        batch: files that go through the network together.
+        max_pixels: largest number of pixels of a picture.
+        progress: called with the number of files done.
+        finished: called with each file and the reason why it failed; the reason is empty if it did not.
+        encoded: called with pictures, uint8 N×H×W×3 of the network's size, and their latents.
+
+    Returns:
+        The latents, and (file, reason) for each file that could not be read.
+
+    Raises:
+        FrameMismatch: a wrong class, or an encoder of melodies.
     """
     space = encoder.space
     if space.medium != "picture":
@@ -140,11 +158,21 @@ def embed_files(
 def nearest(
     embedding: Embedding, query: Vectors, space: LatentSpace, count: int = 8, metric: str = "euclidean"
 ) -> list[Neighbour]:
-    """The ``count`` pictures whose latents are nearest to ``query``, float32 d or 1×d, the nearest first.
+    """Finds the pictures whose latents are nearest to a query, nearest first.
 
-    Axes are first brought to mean 0 and standard deviation 1 over the training set (axes that hardly vary count as if
-    they had a tenth of the largest standard deviation). metric: ``euclidean``, or ``cosine`` for 1 - cosine, 0..2.
-    Raises ``FrameMismatch`` for another metric, ``CardMismatch`` for latents of another model.
+    Axes are first scaled to mean 0 and standard deviation 1 over the training set. An axis that hardly varies counts as
+    if it had a tenth of the largest standard deviation.
+
+    Args:
+        embedding: latents of pictures.
+        query: float32, d or 1×d.
+        space: of the encoder.
+        count: how many pictures.
+        metric: ``euclidean``, or ``cosine`` for 1 - cosine, 0 to 2.
+
+    Raises:
+        FrameMismatch: another metric.
+        CardMismatch: the latents are of another model.
     """
     if metric not in METRICS:
         raise FrameMismatch(f"expected the metric {' or '.join(METRICS)}, found '{metric}'")
@@ -152,7 +180,7 @@ def nearest(
         numbers = counted(embedding.z.shape[1], "number")
         raise CardMismatch(
             f"expected latents of {counted(space.size, 'number')} by {space.name}, found {numbers} by "
-            f"{embedding.model or 'a model that the table does not name'}; embed anew"
+            f"{embedding.model or 'a model that the table does not name'}; embed again"
         )
     spread = np.maximum(space.std, max(_QUIET * float(space.std.max()), 1e-12)).astype(np.float64)
     values = (embedding.z - space.mean) / spread

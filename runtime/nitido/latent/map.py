@@ -21,8 +21,8 @@ _FRAME = 2  # around a thumbnail
 _LEFT, _TOP, _RIGHT, _BOTTOM = 72, 56, 24, 56  # pixels around it
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK, _LINE, _DOT = (40, 40, 40), (225, 225, 225), (150, 150, 150)
-# BGR: the eight of Okabe and Ito (Color Universal Design, 2008), which also those tell apart who see colours otherwise,
-# and two more.
+# BGR: the eight of Okabe and Ito (Color Universal Design, 2008), which people with colour blindness can distinguish
+# too, and two more.
 _COLOURS = [
     (178, 114, 0), (0, 94, 213), (115, 158, 0), (167, 121, 204), (0, 159, 230),
     (233, 180, 86), (66, 228, 240), (0, 0, 0), (140, 30, 90), (60, 90, 130),
@@ -40,8 +40,12 @@ class Plane:
 
 
 def plane_of(z: NDArray[np.floating]) -> Plane:
-    """Latents N×d on a plane: two numbers as they are, one beside nothing, more by their principal components, the two
-    directions in which they spread the most. Raises ``FrameMismatch`` when there are none or one is no number."""
+    """Projects latents N×d onto a plane: two values are taken as they are, more by their first two principal
+    components.
+
+    Raises:
+        FrameMismatch: there are no latents, or one is not a finite number.
+    """
     values = np.asarray(z, np.float64)
     if values.ndim != 2 or 0 in values.shape or not np.isfinite(values).all():
         raise FrameMismatch(f"expected finite latents N×d, found an array {values.shape}")
@@ -64,11 +68,15 @@ def thumbnail_side(count: int) -> int:
 
 
 def draw_map(plane: Plane, thumbnails: NDArray[np.uint8] | None = None, groups: Sequence[str] | None = None) -> Frame:
-    """The plane as a picture, uint8 H×W×3 BGR, on white, both axes in the same measure.
+    """Draws a plane of latents as a picture, uint8 BGR H×W×3, on white. Both axes have the same scale.
 
-    thumbnails: uint8 N×s×s×3 BGR. Every point is a dot; its thumbnail is put over it where it hides no other one, in a
-    random order that is the same every time, so that all regions show. groups: N names; where there are 2 to 10
-    different ones, frames and dots have their colour. Raises ``FrameMismatch`` for lengths that do not match.
+    Args:
+        plane: points, see :func:`plane_of`.
+        thumbnails: uint8 BGR, N×s×s×3. Each is drawn over its point if it hides no other thumbnail.
+        groups: N names. If there are 2 to 10 different ones, frames and dots have their colour.
+
+    Raises:
+        FrameMismatch: lengths do not match.
     """
     points = plane.points
     for given, what in ((thumbnails, "thumbnails"), (groups, "groups")):

@@ -175,7 +175,7 @@ def _played(file: Any, steps_per_beat: int) -> list[_Note]:
             if message.type not in ("note_on", "note_off") or message.channel == _DRUMS:
                 continue
             key = (message.channel, message.note)
-            if key in begun:  # ended, or struck anew
+            if key in begun:  # ended, or struck again
                 heard.append((begun.pop(key), tick, message.note))
             if message.type == "note_on" and message.velocity:
                 begun[key] = tick

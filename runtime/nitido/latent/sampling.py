@@ -20,11 +20,19 @@ _ALIGNED = 1e-4  # radians: below it, and as close to the opposite, a sphere giv
 def draw(
     space: LatentSpace, count: int, rng: np.random.Generator | int | None = None, *, temperature: float = 1.0
 ) -> Vectors:
-    """``count`` random latents, float32 N×d: standard normal ones where the model was trained for that, else normal
-    ones with the mean and standard deviation of the training set's.
+    """Draws random latents, float32 N×d.
 
-    rng: a generator, a seed, or ``None`` for others every time. temperature: how far they spread; below 1 more ordinary
-    results, above 1 rarer ones. Raises ``FrameMismatch`` for a negative count or temperature.
+    They are standard normal if the model was trained for that. Otherwise they have the mean and standard deviation of
+    the training set.
+
+    Args:
+        space: of a decoder or encoder.
+        count: N.
+        rng: a generator or a seed; ``None`` gives others every time.
+        temperature: how far the latents spread. Below 1 results are more ordinary, above 1 rarer.
+
+    Raises:
+        FrameMismatch: a negative count or temperature.
     """
     if count < 0 or temperature < 0:
         raise FrameMismatch(f"expected a count and a temperature from 0 on, found {count} and {temperature}")
@@ -33,13 +41,21 @@ def draw(
 
 
 def manifold(space: LatentSpace, side: int, axes: tuple[int, int] = (0, 1), *, temperature: float = 1.0) -> Vectors:
-    """A grid of ``side`` × ``side`` latents over a plane of the space, float32 side²×d, row by row: along a row the
-    first of ``axes`` grows, from the lowest row to the top one the second.
+    """A grid of ``side`` × ``side`` latents over a plane of the space, float32 side²×d, row by row.
 
-    The places are quantiles of a normal distribution, at 0.5/side, 1.5/side, … 1 - 0.5/side, so that every picture
-    stands for the same share of it (Kingma and Welling, Auto-Encoding Variational Bayes, 2014). They and the other
-    axes are those of a standard one, around 0, or where the model was not trained for that of one with the mean and
-    standard deviation of the training set's. Raises ``FrameMismatch`` for axes that the space does not have.
+    Along a row the first axis grows; from the lowest row to the top row the second one grows. The places are quantiles
+    of a normal distribution (0.5/side, 1.5/side, … 1 - 0.5/side), so every picture stands for the same share of it
+    (Kingma and Welling, Auto-Encoding Variational Bayes, 2014). The distribution is the standard one if the model was
+    trained for that, otherwise one with the mean and standard deviation of the training set.
+
+    Args:
+        space: of a decoder or encoder.
+        side: latents in a row and in a column.
+        axes: numbers of the two axes that vary; the others keep their mean.
+        temperature: how far the latents spread.
+
+    Raises:
+        FrameMismatch: the space does not have these axes.
     """
     if side < 1 or len({*axes}) != 2 or not all(0 <= axis < space.size for axis in axes):
         raise FrameMismatch(
@@ -55,11 +71,18 @@ def manifold(space: LatentSpace, side: int, axes: tuple[int, int] = (0, 1), *, t
 
 
 def between(start: Vectors, end: Vectors, steps: int, path: str = "linear") -> Vectors:
-    """``steps`` latents from ``start`` to ``end``, both included, float32 steps×d; the two are float32 d or 1×d.
+    """Interpolates between two latents; both ends are included. Returns float32 steps×d.
 
-    path: ``linear``, or ``spherical``: along the great circle, the length changing evenly, which stays where latents of
-    a normal distribution in many dimensions lie (White, Sampling Generative Networks, 2016). Where the two point the
-    same or the opposite way there is no such circle, and the way is the straight one. Raises ``FrameMismatch``.
+    Args:
+        start: float32, d or 1×d.
+        end: float32, d or 1×d.
+        steps: number of latents.
+        path: ``linear``, or ``spherical``: along the great circle, where latents of a normal distribution in many
+            dimensions lie (White, Sampling Generative Networks, 2016). If the two point the same or the opposite way,
+            the straight line is used.
+
+    Raises:
+        FrameMismatch: shapes, steps or path do not fit.
     """
     if steps < 2 or path not in PATHS:
         raise FrameMismatch(f"expected two steps or more on a path {' or '.join(PATHS)}, found {steps} on '{path}'")

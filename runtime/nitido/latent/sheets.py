@@ -19,7 +19,7 @@ from nitido.system.files import write_whole
 from nitido.video import formats as video
 from nitido.wording import count as counted
 
-_BACKGROUND = 96  # tells pictures apart whether they are dark or light
+_BACKGROUND = 96  # separates pictures whether they are dark or light
 _STRIP = 1600  # pixels across, beyond which a strip goes on in another row
 _MOVING = 256  # pixels of the shorter side that an animation should at least have
 
@@ -41,7 +41,7 @@ class Style:
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Raises ``SinkUnavailable`` unless :func:`write_frames` can tell by the name what to write, and nothing that is
+    """Raises ``SinkUnavailable`` unless :func:`write_frames` knows by the name what to write, and nothing that is
     there would be replaced unasked: a file, or a folder that holds something."""
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:
@@ -85,10 +85,16 @@ def write_frames(path: Path, frames: Iterable[Frame], count: int, style: Style =
 
 
 def contact_sheet(frames: Iterable[Frame], count: int, style: Style = Style()) -> Frame:
-    """``count`` pictures of one size, uint8 H×W×3 BGR, beside and below each other on a grey ground, row by row.
+    """Places pictures of one size on a grey ground, row by row. Returns uint8 BGR.
 
-    Returns uint8 BGR. Raises ``FrameMismatch`` for another count, size or dtype, ``SinkUnavailable`` when the sheet
-    would have more than 500 megapixels.
+    Args:
+        frames: uint8 BGR, H×W×3.
+        count: how many frames there are.
+        style: columns, gaps and scale.
+
+    Raises:
+        FrameMismatch: another count, size or dtype.
+        SinkUnavailable: the sheet would have more than 500 megapixels.
     """
     pictures = _checked(frames, count)
     first = next(pictures)

@@ -26,7 +26,7 @@ class LatentSpace:
     the training set. prior: ``normal`` (latents were trained to look like standard normal ones) or ``none``.
     height, width: of pictures, in pixels. channels: 1 (grey) or 3; the arrays have three either way. steps: T, codes of
     a melody; steps_per_beat: how many of them make a beat; lowest, pitches: the MIDI note of code 2, and how many notes
-    there are, see :mod:`nitido.latent.melody`. labels: names of the classes that a ``cvae`` is told.
+    there are, see :mod:`nitido.latent.melody`. labels: names of the classes that a ``cvae`` is given.
     """
 
     name: str
@@ -101,9 +101,7 @@ class LatentSpace:
         ``FrameMismatch`` when a class is missing, too much or unknown."""
         if labels is None:
             if self.labels:
-                raise FrameMismatch(
-                    f"{self.name} must be told a class: one of {len(self.labels)} from {self.labels[0]} on"
-                )
+                raise FrameMismatch(f"{self.name} needs a class: one of {len(self.labels)} from {self.labels[0]} on")
             return None
         if isinstance(labels, (int, str, np.integer)):
             return np.full(count, self.label(labels if isinstance(labels, str) else int(labels)), np.int64)

@@ -30,12 +30,17 @@ def require_table(path: Path) -> None:
 
 
 def write_table(path: Path, embedding: Embedding, *, variances: bool = False) -> None:
-    """Writes paths and latents, there complete or not at all.
+    """Writes paths and latents. The file is complete or not there at all.
 
-    ``.parquet`` and ``.csv``: the columns ``path``, ``z_0`` … as float32, with ``variances`` also ``log_var_0`` …;
-    a parquet file names the model in its metadata (``nitido.model``). ``.npz``: ``paths`` (text N), ``z`` (float32
-    N×d), ``model`` (text), with ``variances`` also ``log_var``. Raises ``SinkUnavailable``, also when there are no
-    variances to write or pyarrow is missing.
+    Args:
+        path: ``.parquet`` and ``.csv`` have the columns ``path``, ``z_0`` … as float32; a parquet file names the model
+            in its metadata (``nitido.model``). ``.npz`` has ``paths`` (text N), ``z`` (float32 N×d) and ``model``
+            (text).
+        embedding: what to write.
+        variances: whether log variances are written too (``log_var_0`` … or ``log_var``).
+
+    Raises:
+        SinkUnavailable: the file cannot be written, there are no variances, or pyarrow is missing.
     """
     require_table(path)
     if variances and embedding.log_var is None:
@@ -45,8 +50,11 @@ def write_table(path: Path, embedding: Embedding, *, variances: bool = False) ->
 
 
 def read_table(path: Path) -> Embedding:
-    """Reads what :func:`write_table` wrote. A ``.csv`` does not say which model it is of. Raises
-    ``SourceUnavailable`` for another file, or when pyarrow is missing."""
+    """Reads a table of :func:`write_table`. A ``.csv`` does not say which model it is of.
+
+    Raises:
+        SourceUnavailable: another kind of file, or pyarrow is missing.
+    """
     if path.suffix.lower() not in TABLES:
         raise SourceUnavailable(f"cannot read {path}: expected a table, {', '.join(sorted(TABLES))}")
     if path.suffix.lower() == ".parquet":
@@ -105,7 +113,7 @@ def _to_parquet(embedding: Embedding) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Names that are no UTF-8 cannot be held: their odd bytes are written as \udcxx.
+    # Names that are not UTF-8 cannot be held: their odd bytes are written as \udcxx.
     paths = [path.encode("utf-8", "backslashreplace").decode() for path in embedding.paths]
     columns: dict[str, Any] = {"path": pa.array(paths, pa.string())}
     for name, values in zip(_columns(embedding), _values(embedding).T, strict=True):

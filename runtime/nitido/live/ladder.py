@@ -1,7 +1,7 @@
 """The deadline ladder: how much work a frame gets, steered by how long frames take.
 
-A pure state machine. It is told how long each restoration took and what time it is; it starts no thread and reads no
-clock, so every decision can be replayed in a test.
+A pure state machine. It is given the time that each restoration took and the current time; it starts no thread and
+reads no clock, so every decision can be replayed in a test.
 """
 
 from __future__ import annotations

@@ -37,13 +37,24 @@ def run(
     alive: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> LiveReport:
-    """Restores ``source`` into ``sink`` until it ends or the controls say stop; both are entered by the caller.
+    """Restores ``source`` into ``sink`` until the source ends or the controls say stop. The caller enters both.
 
-    models: one, or variants from best to fastest for the ladder.
-    fps: frames per second to keep; the ladder then steps down when the restoration is too slow and up again when there
-    is room. ``None``: the first model, as fast as it is.
+    Args:
+        source: frames, see :func:`nitido.live.sources.open_source`.
+        models: one model, or variants from best to fastest, see :func:`nitido.live.variants.open_variants`.
+        sink: see :func:`nitido.live.sinks.open_sink`.
+        fps: frames per second to keep. When restoration is too slow, a faster model or less work is used, until there
+            is room again. Default: the first model, as fast as it is.
+        every_frame: no frame is dropped; for files and pipes. Otherwise a file is read at its own rate.
+        overlay: whether the status is drawn onto frames for a sink without a view of its own.
+        controls: strength, pause and stop, which the caller may change during the run.
+        progress: called in the calling thread with the status of each frame shown.
+        alive: called in the calling thread several times a second while no frame is shown and the model is not at work.
+        clock: seconds that only grow.
 
-    Everything else is as for :func:`run_stage`.
+    Raises:
+        NitidoError: what source, model and sink raise, after all threads have stopped. ``SinkClosed`` ends the run
+            normally.
     """
     given = list(models) if isinstance(models, Sequence) else [models]
     if fps is not None:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 class Mailbox(Generic[T]):
     """Holds at most one item. ``put`` never waits: the newest item wins and ``dropped`` counts the others. A
-    ``queue.Queue(maxsize=1)`` cannot replace its item and tell of it in one step.
+    ``queue.Queue(maxsize=1)`` cannot replace its item and report it in one step.
 
     With ``lossless`` nothing is replaced: ``put`` waits until the place is free. One thread puts, another takes.
     """

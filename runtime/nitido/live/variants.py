@@ -19,13 +19,22 @@ _log = logging.getLogger(__name__)
 
 
 def open_variants(name: str, device: str = "auto", *, threads: int | None = None, faster: bool = True) -> list[Model]:
-    """The model ``name`` (a name or an .onnx file) and, with ``faster``, what is quicker and does the same: its
-    ``.int8`` beside it, then smaller sizes of the same family, each before its own int8. A recurrent model is followed
-    by those of single frames that are quicker than all of its own family. Best first.
+    """Opens a model and faster ones that do the same, best first.
 
-    Which ones are quicker is read from their cards before any is opened. On a GPU the int8 files are left out: they
-    are made for CPUs. A variant that cannot be opened is logged and left out. Sessions do not spin between frames.
-    Raises ``ModelNotFound``, ``CardMismatch`` or ``ProviderUnavailable``.
+    After the model come its ``.int8`` file and then smaller sizes of the same family, each before its own ``.int8``
+    file. After recurrent models come models of single frames that are faster than the whole family. On a GPU the int8
+    files are left out, because they are made for CPUs. A variant that cannot be opened is logged and left out.
+
+    Args:
+        name: name or file of the model.
+        device: as for :func:`nitido.load`.
+        threads: CPU threads of one operator.
+        faster: whether faster models are opened too.
+
+    Raises:
+        ModelNotFound: there is no such name or file.
+        CardMismatch: the file is not a Nítido model from frame to image.
+        ProviderUnavailable: the device cannot be used.
     """
     path = zoo.find(name)
     first = Model(path, device, threads=threads, spinning=False)

@@ -21,30 +21,34 @@ PREFIX = "nitido."
 class Card:
     """Facts about one model, each measured or derived when the file was made.
 
-    contract: version of the model contract, see docs/reference/contract.md.
-    name: as in the file name, such as ``denoise-n``.
-    task: ``denoise``, ``upscale``, ``encode``, ``decode`` or ``reconstruct``.
-    summary: one line for people.
-    scale: output size ÷ input size.
-    multiple: the grid of the network in input pixels; tiles must start on it. The graph itself takes any size.
-    halo: pixels of surrounding picture that a tile starting on the grid needs for an exact result; -1: all of them, so
-    that the frame must not be cut.
-    colour_order: ``bgr``, of both input and output.
-    parameters: number of trained values as exported.
-    macs_per_pixel: multiply-accumulates per input pixel, from the graph.
-    opset, ir_version, min_onnxruntime: what a reader of the file must support.
-    licence: of the weights.
-    training: data sets and their licences, recipe, steps.
-    evaluation: rows of {set, condition, metric, value, baseline, ...}, and the command that repeats them.
-    parity: the exported graph against the network it was made from.
-    precision: ``fp32``, ``fp16`` or ``int8``: what the body computes in. ``fp32, int8 weights``: in fp32, with weights
-    that are stored in int8.
-    certificate: ``tolerance``: how far another machine may be off on the file's test vectors, and what was seen here.
-    quantization: how a file in lower precision was made: layers left in float, loss against fp32, speed measured.
-    latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels, prior,
-    mean and std of the training set's latents; see docs/reference/contract.md.
-    states: of a recurrent model, one {name, channels, grid, warp} for each state; see
-    :class:`nitido.model_file.states.StateSpec`.
+    Attributes:
+        contract: version of the model contract, see docs/reference/contract.md.
+        name: as in the file name, such as ``denoise-n``.
+        task: ``denoise``, ``upscale``, ``encode``, ``decode`` or ``reconstruct``.
+        summary: one line for people.
+        scale: output size ÷ input size.
+        multiple: grid of the network in input pixels; tiles must start on it. The graph itself takes any size.
+        halo: pixels of surrounding picture that a tile on the grid needs for an exact result; -1: all of them, so
+            frames must not be cut.
+        colour_order: ``bgr``, of both input and output.
+        parameters: number of trained values as exported.
+        macs_per_pixel: multiply-accumulates per input pixel, from the graph.
+        opset: ONNX operator set that a reader of the file must support.
+        ir_version: ONNX file version that a reader of the file must support.
+        min_onnxruntime: oldest ONNX Runtime that runs the file.
+        licence: of the weights.
+        training: data sets and their licences, recipe, steps.
+        evaluation: rows of {set, condition, metric, value, baseline, ...}, and the command that repeats them.
+        parity: the exported graph compared with the network it was made from.
+        precision: what the body computes in: ``fp32``, ``fp16`` or ``int8``. ``fp32, int8 weights``: in fp32, with
+            weights that are stored in int8.
+        certificate: ``tolerance`` is how far another machine may be off on the test vectors of the file; the rest is
+            what was measured at export.
+        quantization: how a file in lower precision was made: layers left in float, loss against fp32, speed measured.
+        latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels,
+            prior, mean and std of the training set's latents; see docs/reference/contract.md.
+        states: of a recurrent model, one {name, channels, grid, warp} for each state; see
+            :class:`nitido.model_file.states.StateSpec`.
     """
 
     contract: int

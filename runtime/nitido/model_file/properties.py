@@ -24,13 +24,14 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # how protobuf lays out a fiel
 
 
 def read_properties(model: bytes) -> dict[str, str]:
-    """All properties of a model file. Raises ``CardMismatch`` when the bytes are no ONNX file."""
+    """All properties of a model file. Raises ``CardMismatch`` when the bytes are not an ONNX file."""
     return dict(_read_entry(value) for number, _, value in read_fields(model) if number == _PROPERTIES)
 
 
 def with_properties(model: bytes, entries: Mapping[str, str | None]) -> bytes:
     """The model file with properties ``entries`` (``nitido.…`` → text) in place of those of the same names; ``None``
-    takes one out. A file that had a seal gets a new one. Raises ``CardMismatch`` when the bytes are no ONNX file."""
+    takes one out. A file that had a seal gets a new one. Raises ``CardMismatch`` when the bytes are not an ONNX
+    file."""
     strange = [key for key in entries if not key.startswith(PREFIX) or key == SEAL]
     if strange:
         raise ValueError(f"expected names that begin with {PREFIX} and are not {SEAL}, found {strange[0]}")
@@ -115,4 +116,4 @@ def read_varint(message: bytes, at: int) -> tuple[int, int]:
 
 
 def _foreign() -> CardMismatch:
-    return CardMismatch("the file is no ONNX model or is cut short: get it again, or export it again")
+    return CardMismatch("the file is not an ONNX model or is cut short: get it again, or export it again")

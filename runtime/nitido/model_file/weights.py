@@ -19,7 +19,7 @@ _FLOAT, _HALF, _DOUBLE, _BFLOAT16 = 1, 10, 11, 16
 
 def first_not_finite(model: bytes) -> str | None:
     """The name of the first float weight of an ``.onnx`` file that holds NaN or an infinite value. Raises
-    ``CardMismatch`` when the bytes are no ONNX file."""
+    ``CardMismatch`` when the bytes are not an ONNX file."""
     for number, _, value in read_fields(model):
         if number == _GRAPH:
             for tensor in _tensors(value):

@@ -119,7 +119,7 @@ def find_part(name_or_path: str | Path, part: str) -> Path:
         if wanted.is_file():
             return wanted
         if file.is_file() and f".{_other(part)}" not in file.name:
-            return file  # under a name of its own; its card tells what it is
+            return file  # under a name of its own; its card says what it is
         raise ModelNotFound(f"no such model file: {wanted}; {parts_at_hand(part)}")
     name, known = _part_name(given, part), {entry.name: entry for entry in entries()}
     try:

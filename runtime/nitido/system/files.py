@@ -29,13 +29,13 @@ _unsynced: set[int] = set()  # devices of which this process has said so
 
 
 def partial_path(path: Path) -> Path:
-    """The hidden name beside ``path`` under which it is written until it is complete. It ends as ``path`` does, and is
+    """The hidden name next to ``path`` under which it is written until it is complete. It ends as ``path`` does, and is
     never longer than the file system allows: of a long name it holds the beginning and a digest."""
     return path.with_name(_hidden_name(path, path.stem, f".partial{path.suffix}"))
 
 
 def _hidden_name(path: Path, stem: str, end: str) -> str:
-    """``.STEM`` and ``end``, with the stem shortened where that would be too long a name beside ``path``."""
+    """``.STEM`` and ``end``, with the stem shortened where that would be too long a name next to ``path``."""
     name = f".{stem}{end}"
     if len(os.fsencode(name)) <= (longest := _longest_name(path.parent, len(os.fsencode(name)))):
         return name
@@ -108,7 +108,7 @@ def is_folder(path: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to. When the block ends well, that file is synced and takes ``path``'s place.
+    """A path next to ``path`` to write to. When the block ends well, that file is synced and takes ``path``'s place.
 
     After an exception nothing is left of it and ``path`` is as it was. An ``OSError`` (no such folder, no permission,
     disk full) comes out as ``SinkUnavailable``.
@@ -143,7 +143,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def replacing_folder(path: Path, *, advice: str = "nothing was changed") -> Iterator[Path]:
-    """An empty folder beside ``path`` to fill. When the block ends well, it takes ``path``'s place in one rename.
+    """An empty folder next to ``path`` to fill. When the block ends well, it takes ``path``'s place in one rename.
 
     After an exception nothing is left of it and ``path`` is as it was. Whoever fills it syncs the files. An ``OSError``
     comes out as ``SinkUnavailable``; advice: how its message ends.

@@ -13,7 +13,7 @@ from pathlib import Path
 from nitido.errors import SourceUnavailable
 from nitido.system.files import is_folder
 
-# Suffixes of pictures and videos that people have. What else a folder may hold, such as texts beside scans, is not
+# Suffixes of pictures and videos that people have. What else a folder may hold, such as texts next to scans, is not
 # mentioned.
 _SUFFIXES = """
 .gif .heic .heif .hif .heics .heifs .avif .avifs .avci .jxl .jp2 .jpg2 .j2k .j2c .jpc .jpf .jpx .jph .jxr .wdp .hdp
@@ -144,14 +144,14 @@ def require_entries(
         which = " that --include and --exclude leave" if chosen.include or chosen.exclude else ""
         others = left_out([folder], suffixes, chosen, outside)
         links = linked_folders([folder], chosen, outside)
-        told = "".join(f"; {line}" for line in (left_out_line(others), links_line(links)) if line)
-        raise SourceUnavailable(f"no pictures or videos in {folder}{which}{told}")
+        more = "".join(f"; {line}" for line in (left_out_line(others), links_line(links)) if line)
+        raise SourceUnavailable(f"no pictures or videos in {folder}{which}{more}")
     return found
 
 
 def find_files(inputs: Sequence[Path], suffixes: Set[str], chosen: Filter = EVERYTHING) -> list[Path]:
-    """The files that inputs are or hold, each once, folders in order. An input that is no folder stays as it is, even
-    when it does not exist. Raises ``SourceUnavailable`` for a folder without any."""
+    """The files that inputs are or hold, each once, folders in order. An input that is not a folder stays as it is,
+    even when it does not exist. Raises ``SourceUnavailable`` for a folder without any."""
     found: dict[str, Path] = {}
     for given in inputs:
         below = [given / path for path in require_files(given, suffixes, chosen)] if is_folder(given) else [given]

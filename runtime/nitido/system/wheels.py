@@ -18,12 +18,12 @@ _PREFIXES = {"onnxruntime": ("onnxruntime", "ort-nightly", "ort_nightly"), "cv2"
 
 @dataclass(frozen=True)
 class Clash:
-    """Several wheels over one module. mend: the commands that leave one of them, ``keep``, whole."""
+    """Several wheels over one module. fix: the commands that leave one of them, ``keep``, whole."""
 
     module: str
     wheels: list[str]
     keep: str
-    mend: str
+    fix: str
 
 
 def owners(module: str, path: Sequence[str] | None = None) -> list[Distribution]:
@@ -47,8 +47,8 @@ def find_clashes(path: Sequence[str] | None = None) -> list[Clash]:
         if len(wheels) > 1:
             keep = _keep(module, wheels)
             pip = f"{shlex.quote(sys.executable)} -m pip"
-            mend = f"{pip} uninstall -y {' '.join(wheels)} && {pip} install --no-deps {keep}"
-            clashes.append(Clash(module, wheels, keep, mend))
+            fix = f"{pip} uninstall -y {' '.join(wheels)} && {pip} install --no-deps {keep}"
+            clashes.append(Clash(module, wheels, keep, fix))
     return clashes
 
 

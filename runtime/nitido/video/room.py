@@ -10,7 +10,7 @@ from pathlib import Path
 from nitido.errors import SinkUnavailable
 from nitido.wording import count, plural
 
-_RESERVE = 4 << 20  # bytes that finishing a file may take beside its frames
+_RESERVE = 4 << 20  # bytes that finishing a file may take besides its frames
 
 
 def require_room(path: Path, frame_bytes: int, frames: int, *, keep: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a video file holds beside its pictures: sound, subtitles, chapters, title, dates, languages, cover, fonts."""
+"""What a video file holds besides its pictures: sound, subtitles, chapters, title, dates, languages, cover, fonts."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class CopiedStreams:
                 self._left.append("chapters")
             elif chapters:
                 self._output.set_chapters(chapters)
-        except Exception as error:  # damaged chapters are no reason to lose a video
+        except Exception as error:  # damaged chapters must not lose a video
             _log.warning("chapters left out: %s", reason(error))
 
     def _read(self, container: Any, main: Any) -> Iterator[Any]:

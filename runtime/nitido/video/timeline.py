@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _JOINT = 0.1  # seconds back within a stream: two recordings were joined there
-_HOURS = 600.0  # seconds ahead that are no pause but another recording
+_HOURS = 600.0  # seconds ahead that are not a pause but another recording
 _ALIKE = 1.0  # seconds between the jumps of two streams at one joint
 
 

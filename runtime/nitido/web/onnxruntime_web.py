@@ -30,7 +30,7 @@ BINARY = "ort-wasm-simd-threaded.wasm"
 LICENCE = "LICENSE"
 _FOLDER = f"{PACKAGE}-{VERSION}"
 _PATIENCE = 600  # seconds for 33 MB
-_ANSWER = 8  # seconds for a registry to answer at all; npm by itself goes on trying for minutes
+_ANSWER = 8  # seconds for a registry to answer at all; npm alone goes on trying for minutes
 _UNREACHABLE = re.compile(
     r"\b(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|E(?:NET|HOST)UNREACH|ERR_SOCKET_TIMEOUT|network timeout)\b"
 )

@@ -135,7 +135,7 @@ def test_interpolate_of_a_cvae_needs_the_class(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), halves(208, 128))
     given = ["interpolate", tmp_path / "a.png", tmp_path / "a.png", "--model", model, "-o", tmp_path / "s.png"]
     run = nitido(*given)
-    assert run.returncode == 1 and "must be told a class" in run.stderr
+    assert run.returncode == 1 and "needs a class" in run.stderr
     assert nitido(*given, "--class", "b").returncode == 0
     assert np.abs(pixels(tmp_path / "s.png")[:, :8].astype(int) - halves(208, 128)).max() <= 1
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from nitido.video.writer import VideoSink
-from support.commands import nitido
+from support.commands import HANG, nitido
 
 
 def objects(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -91,3 +93,15 @@ def test_models_are_listed_as_json() -> None:
 
 def objects_of_list(text: str) -> list[dict[str, Any]]:
     return json.loads(text)
+
+
+def test_signs_that_a_code_page_cannot_show_are_no_error(tmp_path: Path) -> None:
+    """As a Windows console, or a file that its output goes to."""
+    program = "from nitido.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "info", "denoise-n"],
+        env=os.environ | {"PYTHONIOENCODING": "cp437", "PYTHONUTF8": "0"},
+        capture_output=True, timeout=HANG, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"denoise-n" in done.stdout

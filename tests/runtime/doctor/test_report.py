@@ -20,8 +20,8 @@ def test_a_module_that_cannot_be_imported_is_a_problem(monkeypatch: pytest.Monke
     monkeypatch.setattr("nitido.doctor.report.import_module", broken)
     found = {v.name: v for v in find_versions()}
     assert found["OpenCV"].error == "libGL.so.1: cannot open shared object file"
-    assert "libgl1" in found["OpenCV"].mend
-    assert found["numpy"].mend.endswith("-m pip install --force-reinstall numpy")
+    assert "libgl1" in found["OpenCV"].fix
+    assert found["numpy"].fix.endswith("-m pip install --force-reinstall numpy")
     report = examine(seconds=0)
     assert len(report.problems) == 4 and report.providers == []
 

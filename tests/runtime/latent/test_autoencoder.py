@@ -58,7 +58,7 @@ def test_classes_are_told_by_name_or_number(tmp_path: Path) -> None:
         assert np.allclose(encoder(halves(level, level), told).mean, 0, atol=1e-4)
     each = decoder(np.zeros((3, 2)), np.array([2, 0, 1]))
     assert each[:, 0, 0, 0].tolist() == [208, 128, 168]
-    with pytest.raises(FrameMismatch, match="must be told a class"):
+    with pytest.raises(FrameMismatch, match="needs a class"):
         decoder(zero)
     for wrong in ("purple", 3, -1, "-1", np.array([5])):
         with pytest.raises(FrameMismatch, match="no class"):

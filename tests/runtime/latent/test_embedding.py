@@ -106,7 +106,7 @@ def test_a_class_goes_for_all(folder: Path, tmp_path: Path) -> None:
     encoder = load_encoder(write_latent_model(tmp_path, "told", "cvae", labels=("a", "b")), "cpu")
     embedding, _ = embed_files(encoder, pictures_below(folder), label="b")
     assert np.allclose(embedding.z, LEVELS_Z - 1, atol=1e-4)
-    with pytest.raises(FrameMismatch, match="must be told a class"):
+    with pytest.raises(FrameMismatch, match="needs a class"):
         embed_files(encoder, pictures_below(folder))
 
 

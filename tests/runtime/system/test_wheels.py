@@ -33,8 +33,8 @@ def test_wheels_that_overwrite_each_other_are_found(tmp_path: Path, module: str,
     install(tmp_path, "onnxruntime-extensions", "onnxruntime_extensions")  # a folder of its own
     (clash,) = find_clashes([str(tmp_path)])
     assert (clash.module, clash.wheels, clash.keep) == (module, sorted(wheels), keep)
-    assert f"uninstall -y {' '.join(sorted(wheels))} && " in clash.mend
-    assert clash.mend.endswith(f"-m pip install --no-deps {keep}")
+    assert f"uninstall -y {' '.join(sorted(wheels))} && " in clash.fix
+    assert clash.fix.endswith(f"-m pip install --no-deps {keep}")
 
 
 def test_one_wheel_of_each_is_no_clash(tmp_path: Path) -> None:

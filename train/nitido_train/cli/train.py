@@ -36,14 +36,16 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
     type=click.Path(path_type=Path),
     help="Folder of pictures or videos, digit files or a font; repeatable.",
 )
-@click.option("--val", multiple=True, type=click.Path(path_type=Path), help="The same, for validation; repeatable.")
+@click.option(
+    "--val", multiple=True, type=click.Path(path_type=Path), help="Data for validation, of the same kinds; repeatable."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for checkpoints and logs.")
-@click.option("--resume", is_flag=True, help="Go on from the run folder's last checkpoint.")
+@click.option("--resume", is_flag=True, help="Continue from the last checkpoint of the run folder.")
 @click.option(
     "--from",
     "start",
     type=click.Path(path_type=Path),
-    help="Run, checkpoint or shipped model to train on.",
+    help="Run, checkpoint or shipped model to start from.",
 )
 @click.option("--qat", is_flag=True, help="Fine-tune --from for 8-bit arithmetic, by the recipe's [qat] schedule.")
 @click.option(
@@ -51,7 +53,13 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
     type=click.Path(path_type=Path, dir_okay=False),
     help="A camera's noise, as 'nitido calibrate' measured it, for two thirds of the patches.",
 )
-@click.option("--set", "overrides", multiple=True, callback=_overrides, help="Override, such as schedule.steps=1000.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    callback=_overrides,
+    help="Change an entry of the recipe, such as schedule.steps=1000; repeatable.",
+)
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
 @click.option(
     "--checkpoint-minutes",
@@ -97,7 +105,7 @@ def train(
 ) -> None:
     """Train RECIPE (a name from --list, or a .toml file) on the pictures in the --data folders.
 
-    Ctrl-C and SIGTERM stop after the current step and keep a checkpoint; --resume goes on from there.
+    Ctrl-C and SIGTERM stop after the current step and keep a checkpoint; --resume continues from there.
     """
     from nitido_train.recipe.files import load_recipe, recipe_names
 

@@ -1,4 +1,4 @@
-"""A stream of JPEG patches, with the level that their file's quantization table tells."""
+"""A stream of JPEG patches, with the level that their file's quantization table shows."""
 
 from __future__ import annotations
 

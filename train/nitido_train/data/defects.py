@@ -1,7 +1,7 @@
 """Defects drawn onto good frames. A network that knows only good ones learns to remove them.
 
 Defects are patches, strokes and bites in the frame's own colours: a scratch, a splash or a missing piece shows the
-colour of what lies beside it or under it. The idea of learning from drawn defects is from DRAEM (Zavrtanik, Kristan,
+colour of what lies next to it or under it. The idea of learning from drawn defects is from DRAEM (Zavrtanik, Kristan,
 Skocaj, ICCV 2021). What is drawn depends on the random generator alone.
 """
 

@@ -115,7 +115,7 @@ def bicubic(scale: int) -> Degradation:
 
 
 def jpeg() -> list[Degradation]:
-    """JPEG of several qualities, with colour at half the size. The level is not told."""
+    """JPEG of several qualities, with colour at half the size. The level is not given."""
 
     def at(quality: int) -> Callable[[Frame, int], Frame]:
         return lambda frame, _: degrade.compress(frame, quality)

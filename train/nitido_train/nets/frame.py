@@ -59,7 +59,7 @@ class FrameNet(nn.Module):
 
 
 class LevelFrameNet(FrameNet):
-    """A denoiser that is told how noisy its input is, or finds out.
+    """A denoiser that is given the noise level of its input, or finds out.
 
     The noise level is the standard deviation of luma noise (BT.601) in 8-bit levels, of what the network sees.
     ``body(cells, condition)`` gets it as the condition (ln(level/5), ln²(level/5)).

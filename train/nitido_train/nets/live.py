@@ -137,7 +137,7 @@ class LiveFrameNet(FrameNet):
 
 
 def levels(log_level: Tensor, weight: Tensor) -> Tensor:
-    """What the gate is told besides cells, N×3×h×w: noise level, its logarithm and the weight, each of about 0..1."""
+    """What the gate is given besides cells, N×3×h×w: noise level, its logarithm and the weight, each of about 0..1."""
     both = torch.stack([log_level.exp() / HIGHEST, log_level / math.log(HIGHEST)], 1)
     return torch.cat([both[:, :, None, None].expand(-1, -1, *weight.shape[2:]), weight], 1)
 

@@ -1,4 +1,4 @@
-"""Networks against JPEG artefacts: told how strongly a file is compressed, or estimating it."""
+"""Networks against JPEG artefacts: which are given the strength of the compression, or estimate it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nitido_train.objectives.levels import LevelObjective
 class ArtefactObjective(LevelObjective):
     """A :class:`LevelObjective` whose levels are those of quantization tables, see :mod:`nitido.images.compression`.
 
-    A network is told the level of a file's own table, which is that of its last compression. The estimator learns the
+    A network is given the level of a file's own table, which is that of its last compression. The estimator learns the
     level of the strongest one that a patch has gone through.
     """
 

@@ -37,7 +37,7 @@ class LevelObjective(FrameObjective):
         return self._loss(restored, target) + SHARE * pinball
 
     def levels(self, batch: Any, given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """(what a network is told of each patch, what its estimator learns), both N, in 8-bit levels."""
+        """(what a network is given for each patch, what its estimator learns), both N, in 8-bit levels."""
         level = true_level(given, target)
         return level, level
 

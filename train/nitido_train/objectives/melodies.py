@@ -113,7 +113,7 @@ class MelodyObjective:
 
     @torch.no_grad()
     def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
-        """Piano rolls: held-out phrases beside their reconstructions, decoded random latents, and the interpolation
+        """Piano rolls: held-out phrases next to their reconstructions, decoded random latents, and the interpolation
         between two phrases."""
         melody = cast(MelodyNet, net)
         numbers = np.linspace(0, len(self.held_out) - 1, SHOWN).astype(np.int64)

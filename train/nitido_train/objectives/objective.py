@@ -28,7 +28,7 @@ from nitido_train.recipe.schema import Recipe
 class Objective(Protocol):
     """What a training run optimises and measures.
 
-    recipe: the given one, completed with what only the data can tell.
+    recipe: the given one, completed with what only the data can show.
     score: name of the validation figure that chooses the best checkpoint. Higher is better.
     unit: unit of that figure.
     summary: the data in a line.

@@ -40,7 +40,7 @@ FIRST_STEPS, FIRST_RATE = 4000, 4e-3  # on true levels alone
 STEPS, RATE = 500, 1e-3  # on what results are like
 BATCH, DECAY = 128, 1e-3
 EVEN = 0.25  # squared 8-bit levels added to every error: what became of flat frames, almost without one, counts little
-TRUTH = 0.1  # weight of the true level, beside the error of the result
+TRUTH = 0.1  # weight of the true level, in addition to the error of the result
 _SEED = 77
 
 
@@ -73,7 +73,7 @@ class Trials:
         return low + (high - low) * share
 
     def lost(self, log_level: Tensor) -> float:
-        """dB that these levels cost beside the best of those tried, in the mean."""
+        """dB that these levels cost compared with the best of those tried, in the mean."""
         best = self.even_errors.log().min(1).values
         return float((self.log_errors(log_level) - best).mean()) * 20 / math.log(10)
 

@@ -23,7 +23,7 @@ class Muon(torch.optim.Optimizer):
     Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). There, the first and the
     last layer are left to Adam. In these small stacks of convolutions all kernels gain, see
     docs/development/training-log.md.
-    ``torch.optim.Muon`` is no replacement: it takes matrices only.
+    ``torch.optim.Muon`` is not a replacement: it takes matrices only.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:

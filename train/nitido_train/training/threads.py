@@ -1,4 +1,4 @@
-"""How many threads a training computes with when it is not told."""
+"""How many threads a training computes with when none are given."""
 
 from __future__ import annotations
 

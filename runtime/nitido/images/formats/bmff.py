@@ -15,7 +15,7 @@ _AUXILIARIES = {"hdrgainmap": _GAIN_MAP, "depth": "depth map", "auxid:2": "depth
 class HeifFacts:
     """brands: of the file, four bytes each. numbers: primaries and transfer of the picture by ITU-T H.273; ``None``
     where it has none. numbers_at: where these are in the file. depth: bits per channel. companions: words for what is
-    stored beside the picture."""
+    stored with the picture."""
 
     brands: frozenset[bytes] = frozenset()
     numbers: tuple[int, int] | None = None

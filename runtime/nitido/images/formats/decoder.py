@@ -16,7 +16,7 @@ from nitido.images.depth import to_8_bits
 from nitido.images.metadata import Metadata, orientation, read_metadata
 from nitido.images.picture import Alpha, Picture
 
-_STRIP = 4_000_000  # pixels that are converted at once, beside the decoded picture and the array that it goes into
+_STRIP = 4_000_000  # pixels that are converted at once, besides the decoded picture and the array that it goes into
 _CONVERTED = frozenset({"CMYK", "LAB"})  # modes of colours that leave as RGB
 
 

@@ -1,4 +1,4 @@
-"""AVIF and HEIF files as they are read: more than 8 bits, colours, and what is stored beside the picture."""
+"""AVIF and HEIF files as they are read: more than 8 bits, colours, and what is stored with the picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nitido.images.xmp import without_companions
 
 
 def open_heif(stream: BinaryIO, name: str) -> HeifDecoder:
-    """Either kind, told apart by the brands in the file."""
+    """Either kind, recognized by the brands in the file."""
     data = stream.read()
     facts = read_facts(data)
     return AvifDecoder(data, facts, name) if facts.is_avif else HeicDecoder(data, facts, name)

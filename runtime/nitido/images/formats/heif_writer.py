@@ -19,8 +19,8 @@ _FINE = 90  # the quality from which on colours have full resolution
 _SPEED = 6  # 0 (slow and small) to 10, as Pillow's default
 
 
-def encode_heic(picture: Picture, quality: int, beside: Mapping[str, bytes]) -> bytes:
-    """10 bits of a 16-bit picture, else 8. beside: ``exif``, ``icc_profile`` and ``xmp``, where there are any. Raises
+def encode_heic(picture: Picture, quality: int, metadata: Mapping[str, bytes]) -> bytes:
+    """10 bits of a 16-bit picture, else 8. metadata: ``exif``, ``icc_profile`` and ``xmp``, where there are any. Raises
     ``SinkUnavailable``."""
     library = plugins.heif_library("the result")
     values: Any = grey_of(picture.pixels) if picture.grey else picture.pixels
@@ -33,14 +33,14 @@ def encode_heic(picture: Picture, quality: int, beside: Mapping[str, bytes]) -> 
     chroma = {"chroma": "444" if quality >= _FINE else "420"}
     try:
         data = np.ascontiguousarray(values).tobytes()
-        library.encode(f"{mode}{depth}", size, data, stream, quality=quality, **chroma, **beside)
+        library.encode(f"{mode}{depth}", size, data, stream, quality=quality, **chroma, **metadata)
     except (RuntimeError, ValueError, OSError) as error:
         raise SinkUnavailable(f"{size[0]}×{size[1]} cannot be written as heic ({error}); use another format") from error
     return stream.getvalue()
 
 
-def encode_avif10(picture: Picture, quality: int, beside: Mapping[str, bytes]) -> bytes:
-    """10 bits of a 16-bit picture, through OpenCV. beside: as above. Raises ``SinkUnavailable``."""
+def encode_avif10(picture: Picture, quality: int, metadata: Mapping[str, bytes]) -> bytes:
+    """10 bits of a 16-bit picture, through OpenCV. metadata: as above. Raises ``SinkUnavailable``."""
     deep = picture.deep
     assert deep is not None
     values: Any = np.repeat(deep[:, :, None], 3, axis=2) if deep.ndim == 2 else deep
@@ -54,7 +54,7 @@ def encode_avif10(picture: Picture, quality: int, beside: Mapping[str, bytes]) -
         "icc_profile": library.IMAGE_METADATA_ICCP,
         "xmp": library.IMAGE_METADATA_XMP,
     }
-    data = {kinds[name]: np.frombuffer(block, np.uint8) for name, block in beside.items()}
+    data = {kinds[name]: np.frombuffer(block, np.uint8) for name, block in metadata.items()}
     options = [library.IMWRITE_AVIF_DEPTH, 10, library.IMWRITE_AVIF_QUALITY, quality]
     options += [library.IMWRITE_AVIF_SPEED, _SPEED]
     try:

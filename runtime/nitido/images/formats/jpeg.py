@@ -48,7 +48,7 @@ class JpegDecoder(PillowDecoder):
 
 
 def _other_pictures(image: Image.Image) -> int:
-    """How many pictures an index of several (MPF) names beside the first and smaller versions of it."""
+    """How many pictures an index of several (MPF) names besides the first and smaller versions of it."""
     index = image.info.get("mp")
     if not isinstance(index, bytes):
         return 0

@@ -29,7 +29,7 @@ _NAMES = {b"iCCP": "colour profile", b"iTXt": "text", b"zTXt": "text", b"tEXt": 
 
 @dataclass
 class _Contents:
-    """What stands in a PNG beside its pixels.
+    """What a PNG holds besides its pixels.
 
     depth: in bits. kind: colour type. colour: chunks of its colours. key: of transparency. chunks: name, start and end
     of each. refused: what Pillow would refuse the file for, words by where it starts. texts: bytes of those that stay.
@@ -61,7 +61,7 @@ class PngDecoder(PillowDecoder):
         if not self.deep or self._single:
             return super().decode()
         image = self.image
-        image.load()  # Pillow keeps 8 bits of colours, but OpenCV does not tell when a file is cut short
+        image.load()  # Pillow keeps 8 bits of colours, but OpenCV does not report when a file is cut short
         metadata = self.metadata()
         deep, alpha = self._colours()
         picture = deep_picture(deep, alpha, orientation(image), metadata)

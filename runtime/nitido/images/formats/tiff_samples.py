@@ -141,7 +141,7 @@ def _unpacked(stream: BinaryIO, layout: Layout, block: _Block, row: int) -> byte
 
 
 def _by_libtiff(data: bytes, layout: Layout, row: int, rows: int) -> bytes:
-    """A block as Pillow unpacks it when it is told that the bytes are a picture of greys."""
+    """A block as Pillow unpacks it when the bytes are declared a grey picture."""
     order = 2 if layout.lowest_bit_first else 1
     layer = [(256, row), (257, rows), (258, 8), (259, layout.compression), (262, 1), (266, order)]
     layer += [(273, _HEAD), (277, 1), (278, rows), (279, len(data))]

@@ -82,15 +82,19 @@ def open_sink(
     encoding: Encoding = DEFAULT,
     clip: VideoSource | None = None,
 ) -> Sink:
-    """Opens a sink by what it is called.
+    """Opens a sink for frames.
 
-    ``window``; ``clip.mp4`` and the other video suffixes; ``virtual`` or ``virtual:/dev/video9``;
-    ``mjpeg://127.0.0.1:8080``; ``-``: raw BGR24 on stdout; ``none``.
+    Args:
+        spec: ``window``; ``clip.mp4`` and the other video suffixes; ``virtual`` or ``virtual:/dev/video9``;
+            ``mjpeg://127.0.0.1:8080``; ``-``: raw BGR24 frames on stdout; ``none``.
+        fps: frames per second of a file (default 30), a virtual camera (default 30) or a pipe (default as they come).
+        overwrite: whether an existing file is replaced.
+        snapshots: folder for pictures taken in a window. Default: the current folder.
+        encoding: codec and quality of a video file.
+        clip: the source, if it is a video file: its sound, subtitles and colours are kept in a video file.
 
-    fps: frames per second of a file (default 30), a virtual camera (30) or a pipe (as they come). overwrite: replace a
-    file that exists. snapshots: folder for pictures taken in a window, default the current one.
-    encoding: of a video file. clip: the source, when it is one; its sound and whatever else it holds is copied into a
-    video file, and its colours are kept. Raises ``SinkUnavailable``.
+    Raises:
+        SinkUnavailable: the sink cannot be opened.
     """
     if spec == "none":
         return NullSink()

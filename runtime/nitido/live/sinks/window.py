@@ -108,7 +108,7 @@ class WindowSink:
         try:
             for name, frame in (("before", shot.before), ("after", shot.after)):
                 write_picture(self._snapshots / f"{stem}-{name}.png", Picture(frame))
-        except SinkUnavailable as error:  # a full disk is no reason to end a live view
+        except SinkUnavailable as error:  # a full disk does not end a live view
             _log.warning("no snapshot: %s", error)
         else:
             _log.info("snapshot: %s-before.png and -after.png", self._snapshots / stem)

@@ -72,14 +72,17 @@ def open_source(
     rate: float | None = None,
     pixel_format: str | None = None,
 ) -> Source:
-    """Opens a source by what it is called.
+    """Opens a source of frames.
 
-    ``0``, ``/dev/video0``: a camera. ``rtsp://…``, ``http://…`` and the like: a stream. ``-``: raw BGR24 frames on
-    stdin. Anything else: a video file.
+    Args:
+        spec: ``0`` or ``/dev/video0``: a camera. ``rtsp://…``, ``http://…`` and the like: a stream. ``-``: raw BGR24
+            frames on stdin. Anything else: a video file.
+        size: width and height in pixels; requested from a camera, required for a pipe.
+        rate: frames per second; requested from a camera, the largest rate of a pipe.
+        pixel_format: four letters requested from a camera, such as ``MJPG``.
 
-    size: width and height in pixels, asked of a camera and needed for a pipe. rate: frames per second, likewise asked
-    of a camera; for a pipe, read no faster than this. pixel_format: four letters asked of a camera, such as ``MJPG``.
-    Raises ``SourceUnavailable``.
+    Raises:
+        SourceUnavailable: the source cannot be opened.
     """
     if spec == "-":
         from nitido.live.sources.pipe import PipeSource

@@ -34,7 +34,7 @@ class Capture(Protocol):
 @dataclass(frozen=True)
 class CaptureSettings:
     """What is asked of a camera, and the form of what was obtained: width and height in pixels, frames per second,
-    four letters of the pixel format. ``None``: not asked, or not told."""
+    four letters of the pixel format. ``None``: not asked, or not known."""
 
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -141,13 +141,13 @@ class CameraSource:
 
 
 def obtained(capture: Capture) -> CaptureSettings:
-    """What a capture really gives, as far as its driver tells."""
+    """What a capture really gives, as far as its driver reports it."""
     width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     fps, code = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr((code >> shift) & 255) for shift in (0, 8, 16, 24))
     return CaptureSettings(
         size=(width, height) if width > 0 and height > 0 else None,
-        fps=fps if 0 < fps <= 1000 else None,  # streams tell their time base, such as 90000
+        fps=fps if 0 < fps <= 1000 else None,  # streams report their time base, such as 90000
         pixel_format=letters if re.fullmatch(r"[\w ]{4}", letters, re.ASCII) else None,
     )
 

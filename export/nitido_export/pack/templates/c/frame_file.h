@@ -23,7 +23,7 @@ bool read_file(const char *path, uint8_t **bytes, size_t *size);
  * failure. */
 bool read_frame(const char *path, int64_t width, int64_t height, struct frame *frame);
 
-/* Writes beside `path` and renames, so that the file is there complete or not at all. A PPM swaps the colours of
+/* Writes next to `path` and renames, so that the file is there complete or not at all. A PPM swaps the colours of
  * `frame` in place. */
 bool write_frame(const char *path, bool ppm, struct frame *frame);
 

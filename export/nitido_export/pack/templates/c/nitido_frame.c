@@ -8,7 +8,7 @@
  *   nitido-frame MODEL IN OUT IN2 OUT2 ...             several streams; their frames take turns
  *
  * MODEL is an .onnx file, or an .ort file for a minimal build. The output is as many times larger as the model
- * enlarges; it is written beside OUT and renamed, so OUT is there complete or not at all.
+ * enlarges; it is written next to OUT and renamed, so OUT is there complete or not at all.
  *
  * --strength 0..1   0 returns the frame, 1 (the default) the restored one; denoisers only
  * --noise N         noise level, the standard deviation of brightness noise in 8-bit levels; default: estimated

@@ -44,7 +44,7 @@ bool open_runtime(struct runtime *rt, const char *path, int threads) {
   size_t size;
   char opening[512];
   *rt = (struct runtime){NULL, NULL, NULL};
-  snprintf(opening, sizeof opening, "%s is no model that this ONNX Runtime can open", path);
+  snprintf(opening, sizeof opening, "%s is not a model that this ONNX Runtime can open", path);
   if (!open_api(rt) || !read_file(path, &bytes, &size)) return false;
   OrtSessionOptions *options = NULL;
   const OrtApi *api = rt->api;

@@ -142,7 +142,7 @@ class Stream {
   // The next frame has no past.
   void reset() { states_.clear(); }
 
-  // Restores the next frame. One of another size begins anew.
+  // Restores the next frame. One of another size begins again.
   Result restore(const Frame& frame, const Settings& settings = {}) {
     using Takes = Model::Takes;
     if (frame.width < 1 || frame.height < 1 ||

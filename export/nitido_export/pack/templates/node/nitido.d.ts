@@ -55,7 +55,7 @@ export class Model {
 export interface Options {
   /** Threads of the CPU; 0, the default, lets the library decide. */
   threads?: number;
-  /** Where model.json and the model are; default: beside this module. */
+  /** Where model.json and the model are; default: next to this module. */
   folder?: URL;
 }
 

@@ -1,4 +1,4 @@
-// What shows and sets the place in numbers, and the class. Each is told of moves by others, and tells its own.
+// What shows and sets the place in numbers, and the class. Each gets the moves of the others and reports its own.
 
 import { format, parse } from "/space.js";
 

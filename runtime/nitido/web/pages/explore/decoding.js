@@ -42,7 +42,7 @@ export class Decoding {
   #held = false;
   #cost = BUDGET;
 
-  // decode(places, label): promises {data, ms}. failed(error): is told what went wrong.
+  // decode(places, label): promises {data, ms}. failed(error): gets what went wrong.
   constructor(decode, failed) {
     this.#decode = decode;
     this.#failed = failed;

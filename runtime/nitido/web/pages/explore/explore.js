@@ -8,8 +8,8 @@ import { Plane } from "/plane.js";
 import { Space } from "/space.js";
 import { Walk } from "/walk.js";
 
-const FEW = 4; // dimensions whose sliders fit beside the plane
-const SETTLED = 150; // ms without a change after which the plane's pictures are made anew
+const FEW = 4; // dimensions whose sliders fit next to the plane
+const SETTLED = 150; // ms without a change after which the plane's pictures are made again
 const byId = (id) => document.getElementById(id);
 
 function say(text, kind) {
@@ -109,7 +109,7 @@ class Page {
     byId("per").textContent = ` per ${this.#medium.one}`;
   }
 
-  // The plane's pictures, anew once nothing has changed for a while.
+  // The plane's pictures, again once nothing has changed for a while.
   #relay() {
     this.#plane.old = true;
     clearTimeout(this.#settling);

@@ -16,7 +16,7 @@ export class Space {
   share(axis, value) { return (value - this.low(axis)) / (this.high(axis) - this.low(axis)); }
   at(axis, share) { return this.low(axis) + share * (this.high(axis) - this.low(axis)); }
 
-  // As many digits as tell places apart that look different.
+  // As many digits as separate places that look different.
   shown(axis, value) {
     const digits = 2 - Math.floor(Math.log10(3 * this.spread[axis]));
     return value.toFixed(Math.max(0, Math.min(6, digits))).replace("-", "−");

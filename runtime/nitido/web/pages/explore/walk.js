@@ -57,7 +57,7 @@ export class Walk {
   #at(share) { return between(this.pins.a, this.pins.b, share, byId("arc").checked); }
 
   #play() {
-    const from = byId("walk").valueAsNumber % 1; // from the end, anew
+    const from = byId("walk").valueAsNumber % 1; // from the end, again
     let begun = 0;
     const step = (now) => {
       begun ||= now - DURATION * from;

@@ -1,4 +1,4 @@
-// Opens the decoder and runs it, beside the page, which so stays free to move. One request at a time.
+// Opens the decoder and runs it in a thread of its own, so that the page stays responsive. One request at a time.
 
 let ort, session, labelled;
 
