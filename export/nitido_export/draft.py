@@ -27,6 +27,7 @@ from nitido_export.proof.certificate import certify, frames_from, vector_inputs
 from nitido_export.proof.parity import check_parity, check_part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
+from nitido_train.nets.latent_flow import LatentFlow
 
 
 @dataclass(frozen=True)
@@ -105,21 +106,29 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
     return Draft(graph, card, vectors)
 
 
-def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo, precision: str = "fp32") -> Draft:
+def draft_part(
+    checkpoint: Checkpoint,
+    part: str,
+    name: str,
+    info: ReleaseInfo,
+    precision: str = "fp32",
+    flow: LatentFlow | None = None,
+) -> Draft:
     """Builds the graph of a part of an autoencoder and proves it.
 
     part: ``encoder``, ``decoder`` or ``whole``.
     name: of the whole model; the card's name is made from it.
     precision: ``fp32``, or ``INT8_WEIGHTS`` for a checkpoint with rounded weights.
+    flow: the second stage of a decoder of pictures.
     Raises ``ExportError`` when the graph does not equal the network.
     """
     is_melody = checkpoint.recipe.net.kind == "melody-vae"
-    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part)
+    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part, flow)
     if precision == INT8_WEIGHTS:
         made = replace(made, graph=with_int8_weights(made.graph))
     require_finite_weights(made.graph)
     given = [Vector(feed, {}) for feed in made.feeds]
-    vectors, certificate = certify(made.graph.SerializeToString(), given, "fp32")
+    vectors, certificate = certify(made.graph.SerializeToString(), given, "fp32", made.certified)
     card = _card(
         made.graph,
         checkpoint,

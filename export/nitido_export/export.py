@@ -25,7 +25,8 @@ from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import quantize
-from nitido_export.quantization.weights import round_weights
+from nitido_export.quantization.weights import round_weights, rounded_layers
+from nitido_export.second_stage import second_stage
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.evaluation.conditions import Condition, conditions_of, read_pictures
 from nitido_train.recipe.schema import Recipe
@@ -78,22 +79,32 @@ def export_int8(
         return card, write_quantization_report(outcome, reports)
 
 
-def export_parts(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str]) -> list[Card]:
+def export_parts(
+    checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str], prior: Sequence[Path] = ()
+) -> list[Card]:
     """Writes the parts of an autoencoder: for ``target`` ``NAME.onnx`` the files ``NAME.encoder.onnx`` and so on.
 
     parts: ``encoder``, ``decoder``, ``whole``. All are proven before the first is written, and evaluated together.
-    Raises ``ExportError`` or ``SinkUnavailable``.
+    prior: data of the training, to fit the decoder's second stage to.
+    Raises ``ExportError``, ``SinkUnavailable``, or ``SourceUnavailable``.
     """
-    drafts = [draft_part(checkpoint, part, target.stem, info) for part in parts]
+    flow = second_stage(checkpoint, prior) if prior else None
+    drafts = [draft_part(checkpoint, part, target.stem, info, flow=flow) for part in parts]
     return _publish_parts(drafts, target, info, evaluation=evaluate_network(checkpoint, info.evaluation))
 
 
 def export_parts_int8_weights(
-    checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str], data: Sequence[Path] = ()
+    checkpoint: Checkpoint,
+    target: Path,
+    info: ReleaseInfo,
+    parts: Sequence[str],
+    data: Sequence[Path] = (),
+    prior: Sequence[Path] = (),
 ) -> list[Card]:
     """:func:`export_parts` with weights stored in 8 bits.
 
     data: of the training, whose held-out part the loss is measured on, besides the test sets of ``info``.
+    prior: data of the training, to fit the decoder's second stage to.
     Raises ``ExportError`` also when a score loses more than ``MAX_LOSS``, or there is nothing to measure it on;
     ``SourceUnavailable``.
     """
@@ -107,7 +118,10 @@ def export_parts_int8_weights(
         return [*rows, *(held_out.evaluate(state) if held_out else [])]
 
     rounded = round_weights(checkpoint, measure)
-    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS) for part in parts]
+    flow = second_stage(rounded.checkpoint, prior) if prior else None
+    if flow is not None:
+        flow.load_state_dict({**flow.state_dict(), **rounded_layers(flow)})
+    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS, flow) for part in parts]
     return _publish_parts(drafts, target, info, evaluation=rounded.evaluation, quantization=rounded.report)
 
 

@@ -12,11 +12,12 @@ from nitido_export.graph.latents import decoder_graph, encoder_graph, reconstruc
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.latent import LatentNet
+from nitido_train.nets.latent_flow import LatentFlow
 from nitido_train.tensors import from_logits, to_tensor
 
 
-def latent_part(checkpoint: Checkpoint, part: str) -> Part:
-    """``encoder``, ``decoder`` or ``whole`` of an autoencoder of pictures. Raises ``CheckpointError`` for another
+def latent_part(checkpoint: Checkpoint, part: str, flow: LatentFlow | None = None) -> Part:
+    """``encoder``, ``decoder`` or ``whole`` of an autoencoder of pictures. flow: the decoder's second stage. Raises ``CheckpointError`` for another
     network, ``ExportError`` for an unvalidated one."""
     net = checkpoint.latent_net()
     facts = checkpoint.facts
@@ -41,7 +42,11 @@ def latent_part(checkpoint: Checkpoint, part: str) -> Part:
     }
     if part == "decoder":
         feeds = _one_by_one({"z": encoded[names[0]], **label})
-        return Part("decode", decoder_graph(net), feeds, lambda feed: _decode(net, feed), latent)
+        if flow is not None:
+            latent["second_stage"] = True
+            feeds += [{**feed, "z": _backward(net, flow, feed), "prior": np.array(1, np.float32)} for feed in feeds]
+        graph = decoder_graph(net, flow)
+        return Part("decode", graph, feeds, lambda feed: _decode(net, feed, flow), latent, ("image",))
     feeds = _one_by_one({"frame": frames, **label})
     if part == "encoder":
         return Part("encode", encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
@@ -72,6 +77,15 @@ def _encode(net: LatentNet, feed: Arrays) -> Arrays:
 
 
 @torch.no_grad()
-def _decode(net: LatentNet, feed: Arrays) -> Arrays:
-    pictures = from_logits(net.decoder(torch.from_numpy(feed["z"]), _condition(net, feed)))
+def _backward(net: LatentNet, flow: LatentFlow, feed: Arrays) -> np.ndarray:
+    return flow.inverse(torch.from_numpy(feed["z"]), _condition(net, feed))[0].numpy()
+
+
+@torch.no_grad()
+def _decode(net: LatentNet, feed: Arrays, flow: LatentFlow | None = None) -> Arrays:
+    """flow: what ``z`` goes through first where the feed says that it is standard normal."""
+    z, condition = torch.from_numpy(feed["z"]), _condition(net, feed)
+    if flow is not None and "prior" in feed:
+        z = flow(z, condition)
+    pictures = from_logits(net.decoder(z, condition))
     return {"image": np.broadcast_to(pictures, (*pictures.shape[:3], 3)).copy()}
