@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 from digit_classifier import SHAPE, DigitClassifier, judge, load_classifier, test_set
 from numpy.typing import NDArray
-from scipy.linalg import sqrtm
 from scipy.stats import kstest
 from sklearn.mixture import GaussianMixture
 
@@ -45,8 +44,10 @@ Latents = NDArray[np.float32]
 def frechet(a: Features, b: Features) -> float:
     """Fréchet distance of the normal distributions with the means and covariances of N×64 features."""
     first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    root = np.real(sqrtm(first @ second))
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(first + second - 2 * root))
+    values, vectors = np.linalg.eigh(first)
+    half = vectors * np.sqrt(values.clip(0)) @ vectors.T
+    common = np.sqrt(np.linalg.eigvalsh(half @ second @ half).clip(0)).sum()
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * common)
 
 
 def real_pictures(examples: Examples, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

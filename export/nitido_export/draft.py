@@ -19,6 +19,7 @@ from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
 from nitido.model_file.properties import SEAL, UNSEALED, seal
 from nitido_export.graph.analysis import oldest_runtime, read_facts, require_finite_weights
 from nitido_export.graph.frames import frame_graph
+from nitido_export.graph.second_stage import SecondStage
 from nitido_export.graph.weights import INT8_WEIGHTS, with_int8_weights
 from nitido_export.graph.writer import IR_VERSION, OPSET
 from nitido_export.parts.latents import latent_part
@@ -27,7 +28,6 @@ from nitido_export.proof.certificate import certify, frames_from, vector_inputs
 from nitido_export.proof.parity import check_parity, check_part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.frame import FrameNet
-from nitido_train.nets.latent_flow import LatentFlow
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,18 @@ def draft_part(
     name: str,
     info: ReleaseInfo,
     precision: str = "fp32",
-    flow: LatentFlow | None = None,
+    stage: SecondStage | None = None,
 ) -> Draft:
     """Builds the graph of a part of an autoencoder and proves it.
 
     part: ``encoder``, ``decoder`` or ``whole``.
     name: of the whole model; the card's name is made from it.
     precision: ``fp32``, or ``INT8_WEIGHTS`` for a checkpoint with rounded weights.
-    flow: the second stage of a decoder of pictures.
+    stage: the second stage of a decoder of pictures.
     Raises ``ExportError`` when the graph does not equal the network.
     """
     is_melody = checkpoint.recipe.net.kind == "melody-vae"
-    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part, flow)
+    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part, stage)
     if precision == INT8_WEIGHTS:
         made = replace(made, graph=with_int8_weights(made.graph))
     require_finite_weights(made.graph)

@@ -80,16 +80,21 @@ def export_int8(
 
 
 def export_parts(
-    checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str], prior: Sequence[Path] = ()
+    checkpoint: Checkpoint,
+    target: Path,
+    info: ReleaseInfo,
+    parts: Sequence[str],
+    prior: Sequence[Path] = (),
+    prior_kind: str = "flow",
 ) -> list[Card]:
     """Writes the parts of an autoencoder: for ``target`` ``NAME.onnx`` the files ``NAME.encoder.onnx`` and so on.
 
     parts: ``encoder``, ``decoder``, ``whole``. All are proven before the first is written, and evaluated together.
-    prior: data of the training, to fit the decoder's second stage to.
+    prior: data of the training, to fit the decoder's second stage to. prior_kind: ``flow`` or ``mixture``.
     Raises ``ExportError``, ``SinkUnavailable``, or ``SourceUnavailable``.
     """
-    flow = second_stage(checkpoint, prior) if prior else None
-    drafts = [draft_part(checkpoint, part, target.stem, info, flow=flow) for part in parts]
+    stage = second_stage(checkpoint, prior, prior_kind) if prior else None
+    drafts = [draft_part(checkpoint, part, target.stem, info, stage=stage) for part in parts]
     return _publish_parts(drafts, target, info, evaluation=evaluate_network(checkpoint, info.evaluation))
 
 
@@ -100,11 +105,12 @@ def export_parts_int8_weights(
     parts: Sequence[str],
     data: Sequence[Path] = (),
     prior: Sequence[Path] = (),
+    prior_kind: str = "flow",
 ) -> list[Card]:
     """:func:`export_parts` with weights stored in 8 bits.
 
     data: of the training, whose held-out part the loss is measured on, besides the test sets of ``info``.
-    prior: data of the training, to fit the decoder's second stage to.
+    prior, prior_kind: as of :func:`export_parts`.
     Raises ``ExportError`` also when a score loses more than ``MAX_LOSS``, or there is nothing to measure it on;
     ``SourceUnavailable``.
     """
@@ -118,10 +124,10 @@ def export_parts_int8_weights(
         return [*rows, *(held_out.evaluate(state) if held_out else [])]
 
     rounded = round_weights(checkpoint, measure)
-    flow = second_stage(rounded.checkpoint, prior) if prior else None
-    if flow is not None:
-        flow.load_state_dict({**flow.state_dict(), **rounded_layers(flow)})
-    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS, flow) for part in parts]
+    stage = second_stage(rounded.checkpoint, prior, prior_kind) if prior else None
+    if stage is not None:
+        stage.load_state_dict({**stage.state_dict(), **rounded_layers(stage)})
+    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS, stage) for part in parts]
     return _publish_parts(drafts, target, info, evaluation=rounded.evaluation, quantization=rounded.report)
 
 

@@ -38,6 +38,7 @@ class ExportOptions:
     calib: Path | None
     holdout: tuple[Path, ...]
     prior: tuple[Path, ...]
+    prior_kind: str
     max_drop: float
     against: Path | None
     parts: tuple[str, ...]
@@ -99,6 +100,13 @@ class ExportOptions:
     help="Autoencoders of pictures: data of the training. What 'nitido sample' draws is fitted to it and stored in the "
     "decoder.",
 )
+@click.option(
+    "--prior-kind",
+    type=click.Choice(["flow", "mixture"]),
+    default="flow",
+    show_default=True,
+    help="--prior: a flow, or for a few thousand examples of many kinds a mixture of 256 normal distributions.",
+)
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
 @click.option(
@@ -131,10 +139,10 @@ def export(**values: Any) -> None:
         parts = options.parts or ("encoder", "decoder")
         if options.int8_weights:
             cards = export_parts_int8_weights(
-                checkpoint, options.output, info, parts, options.holdout, options.prior
+                checkpoint, options.output, info, parts, options.holdout, options.prior, options.prior_kind
             )
         else:
-            cards = export_parts(checkpoint, options.output, info, parts, options.prior)
+            cards = export_parts(checkpoint, options.output, info, parts, options.prior, options.prior_kind)
         _print_parts(cards, options.output)
         print_evaluation(cards[0].evaluation)
     else:

@@ -6,13 +6,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from nitido_export.graph.latent_flow import declare_second_stage, write_second_stage
 from nitido_export.graph.layers import write_layers
 from nitido_export.graph.pixels import LEVEL, dequantize
+from nitido_export.graph.second_stage import SecondStage, declare_second_stage, write_second_stage
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.latent import LatentNet
-from nitido_train.nets.latent_flow import LatentFlow
 
 LUMA = (0.114, 0.587, 0.299)  # of B, G, R: ITU-R BT.601, as OpenCV's conversion to grey
 
@@ -33,17 +32,17 @@ def encoder_graph(net: LatentNet) -> onnx.ModelProto:
     return w.model()
 
 
-def decoder_graph(net: LatentNet, flow: LatentFlow | None = None) -> onnx.ModelProto:
+def decoder_graph(net: LatentNet, stage: SecondStage | None = None) -> onnx.ModelProto:
     """``z`` float32 N×d (and for a conditional net ``label`` int64 N) → ``image`` uint8 N×H×W×3 BGR; a net for grey
-    pictures repeats its one channel. flow: the second stage, see :func:`write_second_stage`."""
+    pictures repeats its one channel. stage: the second stage, see :func:`write_second_stage`."""
     w = GraphWriter()
     z = w.input("z", TensorProto.FLOAT, ["N", net.latent])
     condition = _write_condition(w, net)
-    if flow is not None:
-        z = write_second_stage(w, flow, z, condition)
+    if stage is not None:
+        z = write_second_stage(w, stage, z, condition)
     _write_decoder(w, net, z, condition)
-    if flow is not None:
-        declare_second_stage(w, flow)
+    if stage is not None:
+        declare_second_stage(w, stage)
     return w.model()
 
 

@@ -140,7 +140,7 @@ def sample(
     "--path",
     "path_",
     type=click.Choice(["linear", "spherical", "data"]),
-    help="The way; data keeps to what the training set looks like.  [default: data where the model has a second stage, "
+    help="The way; data keeps to what the training set looks like.  [default: data where the second stage is a flow, "
     "else spherical for a model with a normal prior, else linear]",
 )
 def interpolate(

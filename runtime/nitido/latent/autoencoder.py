@@ -171,7 +171,7 @@ class Decoder(_Part):
 
     _part = "decoder"
     _arrays: ClassVar = {"picture": "z", "melody": "z"}
-    _results = (("image",), ("notes",), ("image", "latent", "normal"))
+    _results = (("image",), ("notes",), ("image", "latent"), ("image", "latent", "normal"))
 
     def __call__(self, z: NDArray[np.floating[Any]], label: Labels = None) -> NDArray[np.uint8]:
         """Pictures uint8 N×H×W×3 BGR for latents N×d, or H×W×3 for one of d numbers; melodies: N×T or T.
@@ -198,7 +198,12 @@ class Decoder(_Part):
     @property
     def has_second_stage(self) -> bool:
         """Whether the file knows how the latents of the training set are spread, see :meth:`from_normal`."""
-        return len(self._outputs) == 3
+        return "latent" in self._outputs
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether the second stage has a :meth:`to_normal`: a flow has, a mixture has not."""
+        return "normal" in self._outputs
 
     def from_normal(self, normal: Vectors, label: Labels = None) -> Vectors:
         """Latents float32 N×d, spread as those of the training set, from standard normal numbers N×d.
@@ -208,7 +213,10 @@ class Decoder(_Part):
         return self._through(normal, label, 1.0)[1]
 
     def to_normal(self, z: Vectors, label: Labels = None) -> Vectors:
-        """The way back of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d."""
+        """The way back of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d. Raises ``FrameMismatch`` also
+        for a second stage that is a mixture."""
+        if self.has_second_stage and not self.has_way_back:
+            raise FrameMismatch(f"the second stage of {self.card.name} is a mixture, which has no way back")
         return self._through(z, label, 0.0)[2]
 
     def _through(self, values: Vectors, label: Labels, prior: float) -> list[NDArray[Any]]:

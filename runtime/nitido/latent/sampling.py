@@ -48,15 +48,18 @@ def sample_latents(
     """
     if not decoder.has_second_stage:
         return draw(decoder.space, count, rng, temperature=temperature)
-    return decoder.from_normal(draw(_standard(decoder.space), count, rng, temperature=temperature), labels)
+    noise = draw(_standard(decoder.space), count, rng, temperature=temperature)
+    if not decoder.has_way_back and temperature > 0:
+        noise[:, 0] /= temperature  # this one chooses a component of the mixture
+    return decoder.from_normal(noise, labels)
 
 
 def manifold_latents(
     decoder: Decoder, side: int, axes: tuple[int, int] = (0, 1), labels: Labels = None, *, temperature: float = 1.0
 ) -> Vectors:
-    """:func:`manifold`, and where the decoder has a second stage, a grid over a plane of the normal distribution that it
-    begins with: of a model with two numbers, every place then stands for the same share of the training set."""
-    if not decoder.has_second_stage:
+    """:func:`manifold`, and where the decoder's second stage is a flow, a grid over a plane of the normal distribution
+    that it begins with: of a model with two numbers, every place then stands for the same share of the training set."""
+    if not decoder.has_way_back:
         return manifold(decoder.space, side, axes, temperature=temperature)
     return decoder.from_normal(manifold(_standard(decoder.space), side, axes, temperature=temperature), labels)
 
@@ -67,7 +70,7 @@ def path_latents(
     """:func:`between`, with one path more: ``data`` goes along a great circle of the normal distribution that the
     decoder's second stage begins with, so all places on the way look like latents of the training set.
 
-    path: default: ``data`` where the decoder has a second stage, else ``spherical`` for a model with a normal prior,
+    path: default: ``data`` where the decoder's second stage is a flow, else ``spherical`` for a model with a normal prior,
     else ``linear``. Raises ``FrameMismatch``, also for ``data`` without a second stage.
     """
     path = path or default_path(decoder)
@@ -79,7 +82,7 @@ def path_latents(
 
 def default_path(decoder: Decoder) -> str:
     """The path of :func:`path_latents` when none is given."""
-    if decoder.has_second_stage:
+    if decoder.has_way_back:
         return "data"
     return "spherical" if decoder.space.normal else "linear"
 

@@ -21,9 +21,7 @@ class Coupling(nn.Module):
         size = len(kept)
         self.register_buffer("kept", kept)
         self.register_buffer("moved", 1 - kept)
-        self.body = nn.Sequential(
-            nn.Linear(size + classes, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
-        )
+        self.body = nn.Sequential(nn.Linear(size + classes, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.log_scale, self.shift = nn.Linear(hidden, size), nn.Linear(hidden, size)
         for layer in (self.log_scale, self.shift):
             nn.init.zeros_(layer.weight)

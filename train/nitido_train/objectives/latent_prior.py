@@ -15,16 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nitido.errors import RecipeError
 from nitido_train.data.examples import Examples
 from nitido_train.evaluation.latents import latent_passage
 from nitido_train.nets.latent import LatentNet
 from nitido_train.nets.latent_flow import LatentFlow
+from nitido_train.nets.latent_mixture import LatentMixture, fit_mixture
 from nitido_train.objectives.latents import LatentObjective
 
 MOST = 20_000  # training examples whose latents are fitted
 STEPS = 2500
 BATCH = 512
 RATE = 2e-3
+COMPONENTS = 256  # of a mixture
 LOOKS = 10  # times that the held-out latents are looked at
 
 
@@ -51,6 +54,14 @@ class EncodedExamples:
         noise = torch.randn(len(numbers), self.mean.shape[1], generator=generator)
         condition = None if self.condition is None else self.condition[numbers]
         return self.mean[numbers] + self.std[numbers] * noise, condition
+
+
+def fit_latent_mixture(net: LatentNet, objective: LatentObjective, components: int = COMPONENTS) -> LatentMixture:
+    """Fits a mixture to the places where the encoder puts the objective's training examples. It suits few examples of
+    many kinds, to which a flow fits only roughly. Raises ``RecipeError`` for a conditional network."""
+    if net.kind == "cvae":
+        raise RecipeError("a mixture knows no classes: a cvae expects a flow as its second stage")
+    return fit_mixture(encode_examples(net, objective, objective.examples).mean.numpy(), components)
 
 
 def fit_latent_prior(net: LatentNet, objective: LatentObjective, steps: int = STEPS) -> FittedPrior:
