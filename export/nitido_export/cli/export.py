@@ -138,9 +138,8 @@ def export(**values: Any) -> None:
     if checkpoint.recipe.task == "autoencode":
         parts = options.parts or ("encoder", "decoder")
         if options.int8_weights:
-            cards = export_parts_int8_weights(
-                checkpoint, options.output, info, parts, options.holdout, options.prior, options.prior_kind
-            )
+            prior = (options.prior, options.prior_kind)
+            cards = export_parts_int8_weights(checkpoint, options.output, info, parts, options.holdout, *prior)
         else:
             cards = export_parts(checkpoint, options.output, info, parts, options.prior, options.prior_kind)
         _print_parts(cards, options.output)

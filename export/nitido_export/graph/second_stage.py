@@ -16,7 +16,8 @@ SecondStage = LatentFlow | LatentMixture
 
 
 def write_second_stage(w: GraphWriter, stage: SecondStage, z: str, condition: list[str]) -> str:
-    """Adds the optional scalar input ``prior`` and the outputs ``latent`` and, of a flow, ``normal``. Returns the first.
+    """Adds the optional scalar input ``prior`` and the outputs ``latent`` and, of a flow, ``normal``; returns the
+    first.
 
     With ``prior`` 0, the default, ``z`` is the latent and ``normal`` what the flow makes of it backwards. With 1 it is
     ``z`` that is standard normal, and ``latent`` what the flow makes of it. z: N×d. condition: N×K one-hot, or nothing.

@@ -213,8 +213,10 @@ class Decoder(_Part):
         return self._through(normal, label, 1.0)[1]
 
     def to_normal(self, z: Vectors, label: Labels = None) -> Vectors:
-        """The way back of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d. Raises ``FrameMismatch`` also
-        for a second stage that is a mixture."""
+        """The way back of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d.
+
+        Raises ``FrameMismatch`` also for a second stage that is a mixture.
+        """
         if self.has_second_stage and not self.has_way_back:
             raise FrameMismatch(f"the second stage of {self.card.name} is a mixture, which has no way back")
         return self._through(z, label, 0.0)[2]

@@ -70,8 +70,8 @@ def path_latents(
     """:func:`between`, with one path more: ``data`` goes along a great circle of the normal distribution that the
     decoder's second stage begins with, so all places on the way look like latents of the training set.
 
-    path: default: ``data`` where the decoder's second stage is a flow, else ``spherical`` for a model with a normal prior,
-    else ``linear``. Raises ``FrameMismatch``, also for ``data`` without a second stage.
+    path: default: ``data`` where the decoder's second stage is a flow, else ``spherical`` for a model with a normal
+    prior, else ``linear``. Raises ``FrameMismatch``, also for ``data`` without a second stage.
     """
     path = path or default_path(decoder)
     if path != "data":
