@@ -18,6 +18,7 @@ from nitido_export.draft import Draft, ReleaseInfo, draft, draft_part
 from nitido_export.evaluation.held_out import HeldOut
 from nitido_export.evaluation.latents import evaluate_network
 from nitido_export.graph.weights import INT8_WEIGHTS
+from nitido_export.parts.second_stage import second_stage
 from nitido_export.publishing.publish import publish
 from nitido_export.quantization.clips import clip_conditions
 from nitido_export.quantization.fp16 import to_fp16
@@ -26,7 +27,6 @@ from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import quantize
 from nitido_export.quantization.weights import round_weights, rounded_layers
-from nitido_export.second_stage import second_stage
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.evaluation.conditions import Condition, conditions_of, read_pictures
 from nitido_train.recipe.schema import Recipe
