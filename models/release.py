@@ -39,6 +39,8 @@ class Release:
     calibration: str = ""
     int8_weights: bool = False
     held_out_of: Sequence[str] = ()
+    prior: str = ""
+    prior_kind: str = "flow"
 
     def exports(self, sets: Path) -> list[list[str]]:
         """The arguments of each ``nitido export``, one for each file or pair of files. sets: the folder DATA."""
@@ -51,6 +53,9 @@ class Release:
             words += ["--eval", str(sets / test)]
         for source in self.held_out_of:
             words += ["--holdout", source]
+        if self.prior:  # of a font, the file itself
+            source = self.prior if Path(self.prior).is_absolute() else str(sets / self.prior)
+            words += ["--prior", source, "--prior-kind", self.prior_kind]
         if self.int8_weights:
             words.append("--int8-weights")
         file = f"{self.folder}/{self.name}.onnx"

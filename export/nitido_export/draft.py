@@ -19,6 +19,7 @@ from nitido.model_file.certificate import VECTORS, Vector, vectors_to_text
 from nitido.model_file.properties import SEAL, UNSEALED, seal
 from nitido_export.graph.analysis import oldest_runtime, read_facts, require_finite_weights
 from nitido_export.graph.frames import frame_graph
+from nitido_export.graph.second_stage import SecondStage
 from nitido_export.graph.weights import INT8_WEIGHTS, with_int8_weights
 from nitido_export.graph.writer import IR_VERSION, OPSET
 from nitido_export.parts.latents import latent_part
@@ -105,21 +106,29 @@ def draft(net: FrameNet, checkpoint: Checkpoint, name: str, info: ReleaseInfo, p
     return Draft(graph, card, vectors)
 
 
-def draft_part(checkpoint: Checkpoint, part: str, name: str, info: ReleaseInfo, precision: str = "fp32") -> Draft:
+def draft_part(
+    checkpoint: Checkpoint,
+    part: str,
+    name: str,
+    info: ReleaseInfo,
+    precision: str = "fp32",
+    stage: SecondStage | None = None,
+) -> Draft:
     """Builds the graph of a part of an autoencoder and proves it.
 
     part: ``encoder``, ``decoder`` or ``whole``.
     name: of the whole model; the card's name is made from it.
     precision: ``fp32``, or ``INT8_WEIGHTS`` for a checkpoint with rounded weights.
+    stage: the second stage of a decoder of pictures.
     Raises ``ExportError`` when the graph does not equal the network.
     """
     is_melody = checkpoint.recipe.net.kind == "melody-vae"
-    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part)
+    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part, stage)
     if precision == INT8_WEIGHTS:
         made = replace(made, graph=with_int8_weights(made.graph))
     require_finite_weights(made.graph)
     given = [Vector(feed, {}) for feed in made.feeds]
-    vectors, certificate = certify(made.graph.SerializeToString(), given, "fp32")
+    vectors, certificate = certify(made.graph.SerializeToString(), given, "fp32", made.certified)
     card = _card(
         made.graph,
         checkpoint,

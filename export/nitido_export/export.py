@@ -18,6 +18,7 @@ from nitido_export.draft import Draft, ReleaseInfo, draft, draft_part
 from nitido_export.evaluation.held_out import HeldOut
 from nitido_export.evaluation.latents import evaluate_network
 from nitido_export.graph.weights import INT8_WEIGHTS
+from nitido_export.parts.second_stage import second_stage
 from nitido_export.publishing.publish import publish
 from nitido_export.quantization.clips import clip_conditions
 from nitido_export.quantization.fp16 import to_fp16
@@ -25,7 +26,7 @@ from nitido_export.quantization.guard import QualityGuard
 from nitido_export.quantization.reference import opened_reference
 from nitido_export.quantization.report import write_quantization_report
 from nitido_export.quantization.search import quantize
-from nitido_export.quantization.weights import round_weights
+from nitido_export.quantization.weights import round_weights, rounded_layers
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.evaluation.conditions import Condition, conditions_of, read_pictures
 from nitido_train.recipe.schema import Recipe
@@ -78,22 +79,38 @@ def export_int8(
         return card, write_quantization_report(outcome, reports)
 
 
-def export_parts(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str]) -> list[Card]:
+def export_parts(
+    checkpoint: Checkpoint,
+    target: Path,
+    info: ReleaseInfo,
+    parts: Sequence[str],
+    prior: Sequence[Path] = (),
+    prior_kind: str = "flow",
+) -> list[Card]:
     """Writes the parts of an autoencoder: for ``target`` ``NAME.onnx`` the files ``NAME.encoder.onnx`` and so on.
 
     parts: ``encoder``, ``decoder``, ``whole``. All are proven before the first is written, and evaluated together.
-    Raises ``ExportError`` or ``SinkUnavailable``.
+    prior: data of the training, to fit the decoder's second stage to. prior_kind: ``flow`` or ``mixture``.
+    Raises ``ExportError``, ``SinkUnavailable``, or ``SourceUnavailable``.
     """
-    drafts = [draft_part(checkpoint, part, target.stem, info) for part in parts]
+    stage = second_stage(checkpoint, prior, prior_kind) if prior else None
+    drafts = [draft_part(checkpoint, part, target.stem, info, stage=stage) for part in parts]
     return _publish_parts(drafts, target, info, evaluation=evaluate_network(checkpoint, info.evaluation))
 
 
 def export_parts_int8_weights(
-    checkpoint: Checkpoint, target: Path, info: ReleaseInfo, parts: Sequence[str], data: Sequence[Path] = ()
+    checkpoint: Checkpoint,
+    target: Path,
+    info: ReleaseInfo,
+    parts: Sequence[str],
+    data: Sequence[Path] = (),
+    prior: Sequence[Path] = (),
+    prior_kind: str = "flow",
 ) -> list[Card]:
     """:func:`export_parts` with weights stored in 8 bits.
 
     data: of the training, whose held-out part the loss is measured on, besides the test sets of ``info``.
+    prior, prior_kind: as of :func:`export_parts`.
     Raises ``ExportError`` also when a score loses more than ``MAX_LOSS``, or there is nothing to measure it on;
     ``SourceUnavailable``.
     """
@@ -107,7 +124,10 @@ def export_parts_int8_weights(
         return [*rows, *(held_out.evaluate(state) if held_out else [])]
 
     rounded = round_weights(checkpoint, measure)
-    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS) for part in parts]
+    stage = second_stage(rounded.checkpoint, prior, prior_kind) if prior else None
+    if stage is not None:
+        stage.load_state_dict({**stage.state_dict(), **rounded_layers(stage)})
+    drafts = [draft_part(rounded.checkpoint, part, target.stem, info, INT8_WEIGHTS, stage) for part in parts]
     return _publish_parts(drafts, target, info, evaluation=rounded.evaluation, quantization=rounded.report)
 
 

@@ -37,6 +37,8 @@ class ExportOptions:
     int8_weights: bool
     calib: Path | None
     holdout: tuple[Path, ...]
+    prior: tuple[Path, ...]
+    prior_kind: str
     max_drop: float
     against: Path | None
     parts: tuple[str, ...]
@@ -66,6 +68,8 @@ class ExportOptions:
             raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")
         if task != "autoencode" and self.int8_weights:
             raise click.UsageError("--int8-weights is for autoencoders; networks from frame to frame have --int8")
+        if task != "autoencode" and self.prior:
+            raise click.UsageError("--prior is for autoencoders; this run trained a network from frame to frame")
         if task != "autoencode" and self.parts:
             raise click.UsageError("--part is for autoencoders; this run trained a network from frame to frame")
 
@@ -88,6 +92,20 @@ class ExportOptions:
     type=FOLDER,
     help="Folder of clean pictures to measure the loss on. For autoencoders: data of the training, whose held-out part "
     "is measured.  [default: --eval]",
+)
+@click.option(
+    "--prior",
+    multiple=True,
+    type=FOLDER,
+    help="Autoencoders of pictures: data of the training. What 'nitido sample' draws is fitted to it and stored in the "
+    "decoder.",
+)
+@click.option(
+    "--prior-kind",
+    type=click.Choice(["flow", "mixture"]),
+    default="flow",
+    show_default=True,
+    help="--prior: a flow, or for a few thousand examples of many kinds a mixture of 256 normal distributions.",
 )
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
 @click.option("--against", type=click.Path(path_type=Path), help="Float model to compare with.  [default: RUN in fp32]")
@@ -120,9 +138,10 @@ def export(**values: Any) -> None:
     if checkpoint.recipe.task == "autoencode":
         parts = options.parts or ("encoder", "decoder")
         if options.int8_weights:
-            cards = export_parts_int8_weights(checkpoint, options.output, info, parts, options.holdout)
+            prior = (options.prior, options.prior_kind)
+            cards = export_parts_int8_weights(checkpoint, options.output, info, parts, options.holdout, *prior)
         else:
-            cards = export_parts(checkpoint, options.output, info, parts)
+            cards = export_parts(checkpoint, options.output, info, parts, options.prior, options.prior_kind)
         _print_parts(cards, options.output)
         print_evaluation(cards[0].evaluation)
     else:

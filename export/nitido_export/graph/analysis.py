@@ -56,6 +56,7 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
     if area:  # of fixed size, so that every tensor's own is known
         sides = _sides(model)
     macs, parameters = 0.0, 0
+    known: set[str] = set()  # weights of layers so far: two may share theirs
     for node in model.graph.node:
         if node.op_type in ("DequantizeLinear", "Cast", "Mul") and node.input[0] in shapes:
             shapes[node.output[0]] = shapes[node.input[0]]  # an integer weight
@@ -82,7 +83,9 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
         elif kind == "Gemm":
             count = int(np.prod(shapes[node.input[1]]))
             macs += count / max(1, area)
-            parameters += count + shapes[node.input[2]][0]
+            if node.input[1] not in known:
+                parameters += count + shapes[node.input[2]][0]
+            known.add(node.input[1])
         elif kind == "SpaceToDepth":
             step *= _ints(node, "blocksize", [1])[0]
         elif kind == "DepthToSpace":

@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from nitido_export.graph.layers import write_layers
 from nitido_export.graph.pixels import LEVEL, dequantize
+from nitido_export.graph.second_stage import SecondStage, declare_second_stage, write_second_stage
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.blocks import collapse
 from nitido_train.nets.latent import LatentNet
@@ -31,12 +32,17 @@ def encoder_graph(net: LatentNet) -> onnx.ModelProto:
     return w.model()
 
 
-def decoder_graph(net: LatentNet) -> onnx.ModelProto:
+def decoder_graph(net: LatentNet, stage: SecondStage | None = None) -> onnx.ModelProto:
     """``z`` float32 N×d (and for a conditional net ``label`` int64 N) → ``image`` uint8 N×H×W×3 BGR; a net for grey
-    pictures repeats its one channel."""
+    pictures repeats its one channel. stage: the second stage, see :func:`write_second_stage`."""
     w = GraphWriter()
     z = w.input("z", TensorProto.FLOAT, ["N", net.latent])
-    _write_decoder(w, net, z, _write_condition(w, net))
+    condition = _write_condition(w, net)
+    if stage is not None:
+        z = write_second_stage(w, stage, z, condition)
+    _write_decoder(w, net, z, condition)
+    if stage is not None:
+        declare_second_stage(w, stage)
     return w.model()
 
 

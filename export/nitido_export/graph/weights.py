@@ -39,7 +39,8 @@ def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     floats = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        tensor = floats.get(node.input[1]) if node.op_type in CHANNELS else None
+        # Layers may share weights, which are made once.
+        tensor = floats.pop(node.input[1], None) if node.op_type in CHANNELS else None
         if tensor is not None and np.prod(tensor.dims) >= LEAST:
             nodes += _store(graph, tensor, CHANNELS[node.op_type])
         nodes.append(node)

@@ -9,15 +9,20 @@ from torch import Tensor
 from nitido.errors import ExportError
 from nitido.model_file.certificate import Arrays
 from nitido_export.graph.latents import decoder_graph, encoder_graph, reconstruction_graph
+from nitido_export.graph.second_stage import SecondStage
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.latent import LatentNet
+from nitido_train.nets.latent_flow import LatentFlow
 from nitido_train.tensors import from_logits, to_tensor
 
 
-def latent_part(checkpoint: Checkpoint, part: str) -> Part:
-    """``encoder``, ``decoder`` or ``whole`` of an autoencoder of pictures. Raises ``CheckpointError`` for another
-    network, ``ExportError`` for an unvalidated one."""
+def latent_part(checkpoint: Checkpoint, part: str, stage: SecondStage | None = None) -> Part:
+    """``encoder``, ``decoder`` or ``whole`` of an autoencoder of pictures.
+
+    stage: the decoder's second stage.
+    Raises ``CheckpointError`` for another network, ``ExportError`` for an unvalidated one.
+    """
     net = checkpoint.latent_net()
     facts = checkpoint.facts
     if not facts:
@@ -41,7 +46,11 @@ def latent_part(checkpoint: Checkpoint, part: str) -> Part:
     }
     if part == "decoder":
         feeds = _one_by_one({"z": encoded[names[0]], **label})
-        return Part("decode", decoder_graph(net), feeds, lambda feed: _decode(net, feed), latent)
+        if stage is not None:
+            latent["second_stage"] = "flow" if isinstance(stage, LatentFlow) else "mixture"
+            feeds += [{**feed, "z": _normal(net, stage, feed), "prior": np.array(1, np.float32)} for feed in feeds]
+        graph = decoder_graph(net, stage)
+        return Part("decode", graph, feeds, lambda feed: _decode(net, feed, stage), latent, ("image",))
     feeds = _one_by_one({"frame": frames, **label})
     if part == "encoder":
         return Part("encode", encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
@@ -72,6 +81,18 @@ def _encode(net: LatentNet, feed: Arrays) -> Arrays:
 
 
 @torch.no_grad()
-def _decode(net: LatentNet, feed: Arrays) -> Arrays:
-    pictures = from_logits(net.decoder(torch.from_numpy(feed["z"]), _condition(net, feed)))
+def _normal(net: LatentNet, stage: SecondStage, feed: Arrays) -> np.ndarray:
+    """Numbers that a second stage is proven with: what leads back to the latent, or of a mixture any."""
+    if isinstance(stage, LatentFlow):
+        return stage.inverse(torch.from_numpy(feed["z"]), _condition(net, feed))[0].numpy()
+    return np.random.default_rng(0).standard_normal(feed["z"].shape, np.float32)
+
+
+@torch.no_grad()
+def _decode(net: LatentNet, feed: Arrays, stage: SecondStage | None = None) -> Arrays:
+    """stage: what ``z`` goes through first where the feed says that it is standard normal."""
+    z, condition = torch.from_numpy(feed["z"]), _condition(net, feed)
+    if stage is not None and "prior" in feed:
+        z = stage(z, condition)
+    pictures = from_logits(net.decoder(z, condition))
     return {"image": np.broadcast_to(pictures, (*pictures.shape[:3], 3)).copy()}

@@ -19,6 +19,7 @@ class Part:
     feeds: inputs for the certificate and for the comparison with the network.
     expected: what the network in torch makes of such inputs.
     latent: of its card.
+    certified: the outputs that certificate and comparison are about; default: all.
     """
 
     task: str
@@ -26,3 +27,4 @@ class Part:
     feeds: list[Arrays]
     expected: Callable[[Arrays], Arrays]
     latent: dict[str, Any]
+    certified: tuple[str, ...] | None = None

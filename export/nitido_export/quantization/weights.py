@@ -77,9 +77,15 @@ def compared(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) 
 def _rounded(checkpoint: Checkpoint) -> Checkpoint:
     """The averaged weights on the values that the graph will hold, so that all that is proven and measured of the
     network is true of the file."""
-    weights = dict(checkpoint.ema)
-    for name, layer in checkpoint.averaged_net().named_modules():
+    return replace(checkpoint, ema={**checkpoint.ema, **rounded_layers(checkpoint.averaged_net())})
+
+
+def rounded_layers(net: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights of a network's layers, by name, on the values that the graph will hold; those that stay as they are
+    are left out."""
+    weights: dict[str, torch.Tensor] = {}
+    for name, layer in net.named_modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)) and layer.weight.numel() >= LEAST:
             values, scales = to_int8(layer.weight.detach().numpy(), isinstance(layer, nn.ConvTranspose2d))
             weights[f"{name}.weight"] = torch.from_numpy(values * scales)
-    return replace(checkpoint, ema=weights)
+    return weights

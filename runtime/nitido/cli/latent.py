@@ -110,8 +110,10 @@ def sample(
 ) -> None:
     """Make new pictures or tunes with a latent model.
 
-    Latents are drawn from a standard normal distribution for models that were trained for it (vae, cvae, aae), else
-    around the mean of the training set. A model with classes makes them in turn unless --class says which.
+    Latents are drawn as the second stage in the model's file says, which was fitted to those of the training set. From
+    a file without one, they are drawn from a standard normal distribution for models that were trained for it (vae,
+    cvae, aae), else around the mean of the training set. A model with classes makes them in turn unless --class says
+    which.
     """
     import numpy as np
 
@@ -132,17 +134,17 @@ def sample(
     if manifold:
         if space.labels and label is None:
             raise click.UsageError(f"{space.name} has classes: say with --class which one the grid is of")
-        z = sampling.manifold(space, manifold, axes or (0, 1), temperature=temperature)
+        z = sampling.manifold_latents(decoder, manifold, axes or (0, 1), label, temperature=temperature)
         style = Style(columns=manifold, gap=0, zoom=zoom, fps=fps)
     else:
         count = count or (64 if space.medium == "picture" else 1)
         if seed is None:
             seed = int(np.random.default_rng().integers(2**32))
         drawn = f", seed {seed}"
-        z = sampling.draw(space, count, seed, temperature=temperature)
         if label is None:
             label = sampling.labels_in_turn(space, count)
             columns = columns or (len(space.labels) if 1 < len(space.labels) <= 32 else None)
+        z = sampling.sample_latents(decoder, count, seed, label, temperature=temperature)
         style = Style(columns=columns, zoom=zoom, fps=fps)
     _write(output, decoder, z, label, style, (tempo, instrument), overwrite=overwrite)
     click.echo(f"{len(z)} by {space.name} on {decoder.device}{drawn} -> {output}")
@@ -158,8 +160,9 @@ def sample(
 @click.option(
     "--path",
     "path_",
-    type=click.Choice(["linear", "spherical"]),
-    help="The way.  [default: spherical for a model with a normal prior, else linear]",
+    type=click.Choice(["linear", "spherical", "data"]),
+    help="The way; data keeps to what the training set looks like.  [default: data where the second stage is a flow, "
+    "else spherical for a model with a normal prior, else linear]",
 )
 def interpolate(
     a: Path,
@@ -196,8 +199,8 @@ def interpolate(
     space = decoder.space
     label = space.label(class_) if class_ is not None else None
     ends = [encoder(_read(source, encoder), label).mean for source in (a, b)]
-    path_ = path_ or ("spherical" if space.normal else "linear")
-    z = sampling.between(ends[0], ends[1], steps, path_)
+    path_ = path_ or sampling.default_path(decoder)
+    z = sampling.path_latents(decoder, ends[0], ends[1], steps, label, path_)
     style = Style(columns=columns, strip=True, zoom=zoom, fps=fps)
     _write(output, decoder, z, label, style, (tempo, instrument), overwrite=overwrite, joined=_is_tune(output))
     click.echo(f"{count(steps, 'step')} by {space.name} on {decoder.device}, {path_} -> {output}")

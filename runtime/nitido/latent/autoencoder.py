@@ -117,13 +117,15 @@ class _Part:
     def __repr__(self) -> str:
         return f"<nitido.{type(self).__name__} {self.card.name} on {self.device}>"
 
-    def _run(self, values: NDArray[Any], label: Labels) -> list[NDArray[Any]]:
-        """The outputs for N×… values, a chunk at a time."""
+    def _run(
+        self, values: NDArray[Any], label: Labels, more: Mapping[str, NDArray[Any]] | None = None
+    ) -> list[NDArray[Any]]:
+        """The outputs for N×… values, a chunk at a time. more: inputs that are the same for all."""
         numbers = self.space.label_numbers(label, len(values))
         chunks: list[list[NDArray[Any]]] = []
         for start in range(0, len(values), CHUNK):
             part = slice(start, start + CHUNK)
-            feeds = {self._given: np.ascontiguousarray(values[part])}
+            feeds = {self._given: np.ascontiguousarray(values[part]), **(more or {})}
             if numbers is not None:
                 feeds["label"] = numbers[part]
             chunks.append(list(run_graph(self._session, feeds, self._outputs).values()))
@@ -197,7 +199,7 @@ class Decoder(_Part):
 
     _part = "decoder"
     _arrays: ClassVar = {"picture": "z", "melody": "z"}
-    _results = (("image",), ("notes",))
+    _results = (("image",), ("notes",), ("image", "latent"), ("image", "latent", "normal"))
 
     def __call__(self, z: NDArray[np.floating[Any]], label: Labels = None) -> NDArray[np.uint8]:
         """Decodes latents.
@@ -226,8 +228,39 @@ class Decoder(_Part):
         values = values.astype(np.float32)
         if not np.isfinite(values).all():
             raise FrameMismatch(f"{self.card.name} expected finite numbers, found infinite ones or NaN")
-        (result,) = self._run(values.reshape(-1, self.size), label)
+        result = self._run(values.reshape(-1, self.size), label)[0]
         return result if values.ndim == 2 else result[0]
+
+    @property
+    def has_second_stage(self) -> bool:
+        """Whether the file knows how the latents of the training set are spread, see :meth:`from_normal`."""
+        return "latent" in self._outputs
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether the second stage has a :meth:`to_normal`: a flow has, a mixture has not."""
+        return "normal" in self._outputs
+
+    def from_normal(self, normal: Vectors, label: Labels = None) -> Vectors:
+        """Latents float32 N×d, spread as those of the training set, from standard normal numbers N×d.
+
+        label: as for a call. Raises ``FrameMismatch`` for a file that does not have a second stage, or another class.
+        """
+        return self._through(normal, label, 1.0)[1]
+
+    def to_normal(self, z: Vectors, label: Labels = None) -> Vectors:
+        """The way back of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d.
+
+        Raises ``FrameMismatch`` also for a second stage that is a mixture.
+        """
+        if self.has_second_stage and not self.has_way_back:
+            raise FrameMismatch(f"the second stage of {self.card.name} is a mixture, which has no way back")
+        return self._through(z, label, 0.0)[2]
+
+    def _through(self, values: Vectors, label: Labels, prior: float) -> list[NDArray[Any]]:
+        if not self.has_second_stage:
+            raise FrameMismatch(f"{self.card.name} has no second stage: export it with --prior DATA")
+        return self._run(np.asarray(values, np.float32), label, {"prior": np.array(prior, np.float32)})
 
 
 def _shape(*sides: object) -> str:

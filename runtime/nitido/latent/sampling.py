@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch
 from nitido.latent.autoencoder import CHUNK, Decoder
-from nitido.latent.space import LatentSpace, Vectors
+from nitido.latent.space import Labels, LatentSpace, Vectors
 from nitido.wording import count
 
-PATHS = ("linear", "spherical")
+PATHS = ("linear", "spherical", "data")
 _ALIGNED = 1e-4  # radians: below it, and as close to the opposite, a sphere gives no direction to go
 
 
@@ -38,6 +39,60 @@ def draw(
         raise FrameMismatch(f"expected a count and a temperature from 0 on, found {count} and {temperature}")
     noise = np.random.default_rng(rng).standard_normal((count, space.size)) * temperature
     return _placed(space, noise)
+
+
+def sample_latents(
+    decoder: Decoder,
+    count: int,
+    rng: np.random.Generator | int | None = None,
+    labels: Labels = None,
+    *,
+    temperature: float = 1.0,
+) -> Vectors:
+    """``count`` random latents, float32 N×d, spread as those of the training set where the decoder has a second stage,
+    else as :func:`draw` spreads them.
+
+    labels: as a decoder takes them. rng, temperature: as of :func:`draw`. Raises ``FrameMismatch``.
+    """
+    if not decoder.has_second_stage:
+        return draw(decoder.space, count, rng, temperature=temperature)
+    noise = draw(_standard(decoder.space), count, rng, temperature=temperature)
+    if not decoder.has_way_back and temperature > 0:
+        noise[:, 0] /= temperature  # this one chooses a component of the mixture
+    return decoder.from_normal(noise, labels)
+
+
+def manifold_latents(
+    decoder: Decoder, side: int, axes: tuple[int, int] = (0, 1), labels: Labels = None, *, temperature: float = 1.0
+) -> Vectors:
+    """:func:`manifold`, and where the decoder's second stage is a flow, a grid over a plane of the normal distribution
+    that it begins with: of a model with two numbers, every place then stands for the same share of the training set."""
+    if not decoder.has_way_back:
+        return manifold(decoder.space, side, axes, temperature=temperature)
+    return decoder.from_normal(manifold(_standard(decoder.space), side, axes, temperature=temperature), labels)
+
+
+def path_latents(
+    decoder: Decoder, start: Vectors, end: Vectors, steps: int, labels: Labels = None, path: str | None = None
+) -> Vectors:
+    """:func:`between`, with one path more: ``data`` goes along a great circle of the normal distribution that the
+    decoder's second stage begins with, so all places on the way look like latents of the training set.
+
+    path: default: ``data`` where the decoder's second stage is a flow, else ``spherical`` for a model with a normal
+    prior, else ``linear``. Raises ``FrameMismatch``, also for ``data`` without a second stage.
+    """
+    path = path or default_path(decoder)
+    if path != "data":
+        return between(start, end, steps, path)
+    ends = decoder.to_normal(np.stack([np.reshape(start, -1), np.reshape(end, -1)]), labels)
+    return decoder.from_normal(between(ends[0], ends[1], steps, "spherical"), labels)
+
+
+def default_path(decoder: Decoder) -> str:
+    """The path of :func:`path_latents` when none is given."""
+    if decoder.has_way_back:
+        return "data"
+    return "spherical" if decoder.space.normal else "linear"
 
 
 def manifold(space: LatentSpace, side: int, axes: tuple[int, int] = (0, 1), *, temperature: float = 1.0) -> Vectors:
@@ -84,8 +139,8 @@ def between(start: Vectors, end: Vectors, steps: int, path: str = "linear") -> V
     Raises:
         FrameMismatch: shapes, steps or path do not fit.
     """
-    if steps < 2 or path not in PATHS:
-        raise FrameMismatch(f"expected two steps or more on a path {' or '.join(PATHS)}, found {steps} on '{path}'")
+    if steps < 2 or path not in PATHS[:2]:
+        raise FrameMismatch(f"expected two steps or more on a path {' or '.join(PATHS[:2])}, found {steps} on '{path}'")
     a, b = np.asarray(start, np.float64).reshape(-1), np.asarray(end, np.float64).reshape(-1)
     if a.shape != b.shape:
         raise FrameMismatch(f"expected two latents of one size, found {a.size} and {count(b.size, 'number')}")
@@ -114,6 +169,11 @@ def decode_each(
     for start in range(0, len(z), CHUNK):
         part = slice(start, start + CHUNK)
         yield from decoder(z[part], labels[part] if isinstance(labels, np.ndarray) else labels)
+
+
+def _standard(space: LatentSpace) -> LatentSpace:
+    """The same space as if its latents were standard normal: that of a second stage."""
+    return replace(space, prior="normal")
 
 
 def _placed(space: LatentSpace, noise: NDArray[np.float64]) -> Vectors:

@@ -236,7 +236,7 @@ class DefectRecipe:
 class LatentRecipe:
     """What an autoencoder is trained for, see :mod:`nitido_train.objectives.latents`.
 
-    reconstruction: ``bce`` (pixels as probabilities) or ``mse``.
+    reconstruction: ``bce`` (pixels as probabilities), ``mse``, or ``pyramid`` (absolute errors of shapes of all sizes).
     beta: weight of the KL divergence (Higgins et al., beta-VAE, 2017).
     beta_warmup: steps over which ``beta`` grows linearly from 0.
     binarize: draw each pixel black or white at every step, with its brightness as the probability (Salakhutdinov and
@@ -259,8 +259,10 @@ class LatentRecipe:
     leave_out: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.reconstruction not in ("bce", "mse"):
-            raise RecipeError(f"[latent] reconstruction expects 'bce' or 'mse'; found '{self.reconstruction}'")
+        if self.reconstruction not in ("bce", "mse", "pyramid"):
+            raise RecipeError(
+                f"[latent] reconstruction expects 'bce', 'mse' or 'pyramid'; found '{self.reconstruction}'"
+            )
         if min(self.beta, self.beta_warmup, self.noise, self.adversary) < 0 or not 0 <= self.masked < 1:
             raise RecipeError("[latent] expects beta, beta_warmup, noise, adversary >= 0 and 0 <= masked < 1")
 
