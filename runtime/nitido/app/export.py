@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from nitido.app.camera import CameraModel, camera_facts, camera_files
+from nitido.app.camera import BrowserModel, Served, camera_facts, camera_files
 from nitido.system.files import refuse_existing, replacing_folder
 from nitido.web.server import pages
 
-_PAGES = ("app.css", "camera.css", "camera.js", "camera-worker.js", "page.js", "texts.js", "compare.js")
+_PAGES = ("app.css", "camera.css", "camera.js", "camera-worker.js", "engine.js", "page.js", "texts.js", "compare.js")
 _LICENCES = """\
 # Licences
 
@@ -26,17 +26,18 @@ Models, as their cards say:
 """
 
 
-def export_site(folder: Path, models: Sequence[CameraModel], engine: Traversable) -> list[str]:
+def export_site(folder: Path, models: Sequence[BrowserModel], engine: Traversable) -> list[str]:
     """Writes the folder, which must not be there, and returns the names of its files.
 
     Every part of it runs in the browser of whoever opens it. Raises ``SinkUnavailable``.
     """
     refuse_existing([folder], overwrite=False, choose="another folder")
     shown = pages() / "app"
-    files: dict[str, Traversable] = {name: shown / name for name in _PAGES}
-    files |= {"base.css": pages() / "base.css", "nitido.js": pages() / "nitido.js", **camera_files(models, engine)}
+    files: dict[str, Served] = {name: shown / name for name in _PAGES}
+    files |= {"base.css": pages() / "base.css", "nitido.js": pages() / "nitido.js"}
+    files |= {"requests.js": pages() / "requests.js", **camera_files(models, engine)}
     page = (shown / "camera.html").read_text(encoding="utf-8").replace('data-app="local"', 'data-app="static"')
-    rows = "\n".join(f"- `{model.file}`: {model.card.licence}" for model in models)
+    rows = "\n".join(f"- `{model.name}`: {model.card.licence}" for model in models)
     texts = {
         "index.html": page,
         "camera.json": json.dumps(camera_facts(models), indent=2, ensure_ascii=False) + "\n",

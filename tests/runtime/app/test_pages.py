@@ -29,6 +29,12 @@ from support.waiting import WAIT
 pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
 
 MODELS = ("denoise-live-n.int8", "denoise-camera-n.int8")
+SAME = """() => {
+  const [a, b] = ['before', 'after'].map((side) => document.querySelector(`#stage .layer.${side} canvas`));
+  const pixels = (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  const others = pixels(b);
+  return pixels(a).every((value, i) => value === others[i]);
+}"""
 SHOTS = os.environ.get("NITIDO_SCREENSHOTS")  # a folder for pictures of the pages, for whoever wants to see them
 
 
@@ -134,6 +140,11 @@ def test_the_camera_is_restored_in_the_browser(browser: Browser, engine_folder: 
         shoot(page, "camera")
         page.locator("#model").select_option("denoise-camera-n.int8.onnx")
         expect(page.locator("#fps")).not_to_have_text("–")
+        page.locator("#noise-auto").uncheck()
+        page.locator("#noise-level").fill("7")
+        expect(page.locator("#noise")).to_have_text("7.0")
+        page.locator("#strength").fill("0")  # the model returns the frame as it is
+        page.wait_for_function(SAME)
         page.locator("#switch").click()
         expect(page.locator("#fps")).to_have_text("–")
 
