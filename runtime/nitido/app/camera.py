@@ -69,8 +69,13 @@ def open_models(names: Sequence[str]) -> list[BrowserModel]:
 
 def camera_facts(models: Sequence[BrowserModel], problem: str = "") -> dict[str, Any]:
     """``camera.json``. problem: why there is no engine."""
-    engine = {"name": f"{PACKAGE} {VERSION}", "script": f"engine/{SCRIPT}", "binary": f"engine/{BINARY}"}
-    return {"models": [model.facts() for model in models], "engine": None if problem else engine, "problem": problem}
+    engine = None if problem else engine_facts()
+    return {"models": [model.facts() for model in models], "engine": engine, "problem": problem}
+
+
+def engine_facts() -> dict[str, str]:
+    """Name and addresses of the engine."""
+    return {"name": f"{PACKAGE} {VERSION}", "script": f"engine/{SCRIPT}", "binary": f"engine/{BINARY}"}
 
 
 def camera_files(models: Sequence[BrowserModel], engine: Traversable | None) -> dict[str, Served]:

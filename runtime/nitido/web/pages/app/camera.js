@@ -8,7 +8,6 @@ const REFUSALS = { NotAllowedError: 'camera.denied', NotFoundError: 'camera.miss
 
 document.title = text('title.camera');
 fillTexts();
-if (document.documentElement.dataset.app === 'static') byId('to-pictures').remove();
 const compare = new Compare(byId('stage'));
 zoomButtons(byId('zoom'), compare);
 const video = byId('video');
