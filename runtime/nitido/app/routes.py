@@ -18,7 +18,7 @@ from nitido.app.choices import Choice, offered
 from nitido.app.downloads import archive, preview
 from nitido.app.queue import Queue
 from nitido.app.shelf import MOST_BYTES, Item, Shelf
-from nitido.errors import NitidoError
+from nitido.errors import NitidoError, SourceUnavailable
 from nitido.web.server import KINDS
 
 _MOST_JSON = 1 << 20  # bytes
@@ -112,7 +112,10 @@ class Routes:
         path = {"before": item.source, "after": item.result}.get(side) if item else None
         if path is None:
             return _missing()
-        return Response(await run_in_threadpool(preview, path), media_type="image/jpeg")
+        try:
+            return Response(await run_in_threadpool(preview, path), media_type="image/jpeg")
+        except SourceUnavailable:  # the list says why; a browser would report an error code as one of the page
+            return Response(status_code=204)
 
     async def _result(self, request: Request) -> Response:
         item = self._item(request)
