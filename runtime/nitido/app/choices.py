@@ -10,17 +10,17 @@ from nitido.batch.engine import Settings
 from nitido.batch.enlarging import Enlarger, software_of
 from nitido.batch.run import Batch
 from nitido.errors import CardMismatch
-from nitido.images.io import SUFFIX_OF, Encoding
+from nitido.images.io import SUFFIX_OF, SUFFIXES, Encoding
 from nitido.images.resize import OutputSize
 from nitido.inference.model import Model
 from nitido.model_file import zoo
+from nitido.model_file.zoo import DEJPEG_MODEL
 
 TASKS = ("denoise", "upscale", "jpeg")
 QUALITIES = {"fast": "denoise-camera-n", "better": "denoise-camera-s", "best": "denoise-camera-m"}
 """Denoisers of stills by what they cost."""
 SCALES = (1.5, 2.0, 3.0, 4.0)
 FORMATS = ("same", "png", "jpeg", "webp", "tiff")
-_JPEG_MODEL = "dejpeg-n"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Batches:
             enlarger = Enlarger(OutputSize(choice.scale), digests, lambda scale: self._model(family[scale].name))
             first = self._model(family[min(family)].name)
             return Batch(first, Settings(encoding=_encoding(first), overwrite=True, workers=1, enlarger=enlarger))
-        model = self._model(QUALITIES[choice.quality] if choice.task == "denoise" else _JPEG_MODEL)
+        model = self._model(QUALITIES[choice.quality] if choice.task == "denoise" else DEJPEG_MODEL)
         settings = Settings(
             strength=choice.strength if model.has_strength else 1.0,
             noise=choice.noise if choice.task == "denoise" and model.has_noise else None,
@@ -110,4 +110,5 @@ def offered() -> dict[str, Any]:
         "qualities": list(QUALITIES),
         "scales": SCALES,
         "formats": [name for name in FORMATS if name == "same" or name in SUFFIX_OF],
+        "suffixes": sorted(SUFFIXES),
     }

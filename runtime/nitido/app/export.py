@@ -1,4 +1,4 @@
-"""The camera page as a folder that any web server can host."""
+"""The pages of pictures and of the camera as a folder that any web server can host."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from nitido.app.camera import CameraModel, camera_facts, camera_files
+from nitido.app.browser_pictures import picture_facts, picture_models
+from nitido.app.camera import BrowserModel, Served, camera_facts, camera_files
 from nitido.system.files import refuse_existing, replacing_folder
 from nitido.web.server import pages
 
-_PAGES = ("app.css", "camera.css", "camera.js", "camera-worker.js", "page.js", "texts.js", "compare.js")
+_NOT_EXPORTED = ("pictures.html", "camera.html", "remote-shelf.js")
 _LICENCES = """\
 # Licences
 
@@ -26,22 +27,25 @@ Models, as their cards say:
 """
 
 
-def export_site(folder: Path, models: Sequence[CameraModel], engine: Traversable) -> list[str]:
+def export_site(folder: Path, models: Sequence[BrowserModel], engine: Traversable) -> list[str]:
     """Writes the folder, which must not be there, and returns the names of its files.
 
     Every part of it runs in the browser of whoever opens it. Raises ``SinkUnavailable``.
     """
     refuse_existing([folder], overwrite=False, choose="another folder")
+    pictured, use = picture_models()
     shown = pages() / "app"
-    files: dict[str, Traversable] = {name: shown / name for name in _PAGES}
-    files |= {"base.css": pages() / "base.css", "nitido.js": pages() / "nitido.js", **camera_files(models, engine)}
-    page = (shown / "camera.html").read_text(encoding="utf-8").replace('data-app="local"', 'data-app="static"')
-    rows = "\n".join(f"- `{model.file}`: {model.card.licence}" for model in models)
+    files: dict[str, Served] = {file.name: file for file in shown.iterdir() if file.name not in _NOT_EXPORTED}
+    files |= {name: pages() / name for name in ("base.css", "nitido.js", "requests.js")}
+    files |= camera_files([*models, *pictured], engine)
+    licences = {model.name: model.card.licence for model in (*models, *pictured)}
     texts = {
-        "index.html": page,
-        "camera.json": json.dumps(camera_facts(models), indent=2, ensure_ascii=False) + "\n",
-        "LICENCES.md": _LICENCES.format(models=rows),
-        # What Netlify, Cloudflare Pages and others read; the guide says what other servers need.
+        "index.html": _without_program(shown / "pictures.html"),
+        "camera.html": _without_program(shown / "camera.html"),
+        "camera.json": _as_json(camera_facts(models)),
+        "pictures.json": _as_json(picture_facts(pictured, use)),
+        "LICENCES.md": _LICENCES.format(models="\n".join(f"- `{name}`: {text}" for name, text in licences.items())),
+        # Netlify, Cloudflare Pages and others read it; the guide says what other servers need.
         "_headers": "/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n",
     }
     with replacing_folder(folder, advice="choose another folder") as draft:
@@ -51,3 +55,11 @@ def export_site(folder: Path, models: Sequence[CameraModel], engine: Traversable
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8")
     return sorted([*files, *texts])
+
+
+def _without_program(page: Traversable) -> str:
+    return page.read_text(encoding="utf-8").replace("<html ", '<html data-app="static" ', 1)
+
+
+def _as_json(facts: object) -> str:
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"

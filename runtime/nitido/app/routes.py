@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.resources.abc import Traversable
 from typing import Any
 from urllib.parse import quote
 
@@ -14,11 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from nitido.app.camera import Served
 from nitido.app.choices import Choice, offered
 from nitido.app.downloads import archive, preview
 from nitido.app.queue import Queue
 from nitido.app.shelf import MOST_BYTES, Item, Shelf
-from nitido.errors import NitidoError
+from nitido.errors import NitidoError, SourceUnavailable
 from nitido.web.server import KINDS
 
 _MOST_JSON = 1 << 20  # bytes
@@ -27,7 +27,7 @@ _MOST_JSON = 1 << 20  # bytes
 class Routes:
     """Handlers. shelf, queue: the pictures. files: what is served as it is, by address; nothing else is."""
 
-    def __init__(self, shelf: Shelf, queue: Queue, files: Mapping[str, Traversable], camera: Mapping[str, Any]) -> None:
+    def __init__(self, shelf: Shelf, queue: Queue, files: Mapping[str, Served], camera: Mapping[str, Any]) -> None:
         self._shelf, self._queue, self._files, self._camera = shelf, queue, files, camera
 
     def app(self) -> Starlette:
@@ -112,7 +112,10 @@ class Routes:
         path = {"before": item.source, "after": item.result}.get(side) if item else None
         if path is None:
             return _missing()
-        return Response(await run_in_threadpool(preview, path), media_type="image/jpeg")
+        try:
+            return Response(await run_in_threadpool(preview, path), media_type="image/jpeg")
+        except SourceUnavailable:  # the list says why; a browser would report an error code as one of the page
+            return Response(status_code=204)
 
     async def _result(self, request: Request) -> Response:
         item = self._item(request)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
-from nitido.app.camera import CameraModel, camera_facts, camera_files
+from nitido.app.camera import BrowserModel, Served, camera_facts, camera_files
 from nitido.app.choices import Batches
 from nitido.app.gate import Gate
 from nitido.app.queue import Queue
@@ -39,7 +39,7 @@ class App:
 
     def __init__(
         self,
-        models: Sequence[CameraModel],
+        models: Sequence[BrowserModel],
         engine: Traversable | None,
         *,
         problem: str = "",
@@ -53,7 +53,11 @@ class App:
         folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="nitido-app-")))
         shelf = Shelf(folder)
         queue = self._resources.enter_context(Queue(shelf, Batches(device, threads)))
-        files = {**page_files(), "index.html": pages() / "app" / "pictures.html", **camera_files(models, engine)}
+        files: dict[str, Served] = {
+            **page_files(),
+            "index.html": pages() / "app" / "pictures.html",
+            **camera_files(models, engine),
+        }
         token = secrets.token_urlsafe(18)
         routes = Routes(shelf, queue, files, camera_facts(models, problem))
         self._server = uvicorn.Server(
@@ -87,7 +91,7 @@ class App:
 def page_files() -> dict[str, Traversable]:
     """The pages and what they share, by address."""
     files = {file.name: file for file in (pages() / "app").iterdir()}
-    return {**files, "base.css": pages() / "base.css", "nitido.js": pages() / "nitido.js"}
+    return files | {name: pages() / name for name in ("base.css", "nitido.js", "requests.js")}
 
 
 def _bind(host: str, port: int) -> socket.socket:

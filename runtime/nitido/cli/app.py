@@ -28,7 +28,7 @@ from nitido.errors import NitidoError, ProviderUnavailable
 )  # fmt: skip
 @click.option(
     "--export", "site", type=click.Path(path_type=Path), metavar="SITE",
-    help="Write the camera page as a folder for any web server, and end.",
+    help="Write the pages as a folder for any web server, and end.",
 )  # fmt: skip
 def app(
     host: str, port: int, open_: bool, device: str, threads: int | None, models: tuple[str, ...], site: Path | None

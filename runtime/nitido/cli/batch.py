@@ -11,10 +11,11 @@ import click
 
 from nitido.cli.batch_options import HELP, BatchOptions, batch_options, strength_option, temporal_option
 from nitido.cli.batch_pipe import check_piped, is_piped, run_piped
-from nitido.cli.noise import DEJPEG_MODEL, dejpeg_option, noise_options, told_noise, told_quality
+from nitido.cli.noise import dejpeg_option, noise_options, told_noise, told_quality
 from nitido.cli.options import FRAME_MODEL, model_for
 from nitido.cli.size import open_for_size, opened, size_from, size_options
 from nitido.cli.terminal import messages
+from nitido.model_file.zoo import DEJPEG_MODEL
 from nitido.system.cpus import leave_cores_to_models
 from nitido.system.process import Stop, importing, quiet_stderr, stop_on_signal
 

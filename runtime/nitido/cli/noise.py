@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from nitido.cli.options import together
+from nitido.model_file.zoo import DEJPEG_MODEL
 
 if TYPE_CHECKING:
     from nitido.inference.levels import Noise
     from nitido.inference.model import Model
 
 AUTO = "auto"
-DEJPEG_MODEL = "dejpeg-n"
 
 
 class NoiseType(click.ParamType):

@@ -82,6 +82,7 @@ class _Server(PageServer):
         self.files = {f"/{file.name}": file for file in shown.iterdir()}
         self.files |= {f"/engine/{name}": engine / name for name in (SCRIPT, BINARY)}
         self.files |= {"/": shown / "explore.html", "/base.css": pages() / "base.css"}
+        self.files["/requests.js"] = pages() / "requests.js"
         super().__init__(HOST, port, _Handler)
 
 

@@ -65,11 +65,12 @@ def _read_entry(message: bytes) -> tuple[str, str]:
 
 
 def _entry(key: str, text: str) -> bytes:
-    inner = _bytes_field(1, key.encode()) + _bytes_field(2, text.encode())
-    return _bytes_field(_PROPERTIES, inner)
+    inner = encode_field(1, key.encode()) + encode_field(2, text.encode())
+    return encode_field(_PROPERTIES, inner)
 
 
-def _bytes_field(number: int, value: bytes) -> bytes:
+def encode_field(number: int, value: bytes) -> bytes:
+    """A field of bytes as protobuf writes it."""
     return _varint(number << 3 | _BYTES) + _varint(len(value)) + value
 
 

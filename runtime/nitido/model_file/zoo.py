@@ -15,6 +15,8 @@ from nitido.wording import did_you_mean
 INDEX = "index.json"
 ENVIRONMENT = "NITIDO_MODELS"
 FILES = (".onnx", ".ort")
+DEJPEG_MODEL = "dejpeg-n"
+"""The model that removes JPEG artefacts unless another is chosen."""
 PARTS = {"encoder": "encode", "decoder": "decode"}
 """The tasks of the two halves of a latent model, files of their own: ``NAME.encoder`` and ``NAME.decoder``."""
 

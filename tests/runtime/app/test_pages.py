@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -22,6 +23,7 @@ pytest.importorskip("uvicorn")
 from nitido.app.camera import open_models
 from nitido.app.export import export_site
 from nitido.app.server import App
+from nitido.inference.model import load
 from support.browser import chromium, engine
 from support.frames import noise_frame
 from support.waiting import WAIT
@@ -29,6 +31,16 @@ from support.waiting import WAIT
 pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
 
 MODELS = ("denoise-live-n.int8", "denoise-camera-n.int8")
+SAME = """() => {
+  const [a, b] = ['before', 'after'].map((side) => document.querySelector(`#stage .layer.${side} canvas`));
+  const pixels = (canvas) => {
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    return copy.getImageData(0, 0, canvas.width, canvas.height).data;
+  };
+  const others = pixels(b);
+  return pixels(a).every((value, i) => value === others[i]);
+}"""
 SHOTS = os.environ.get("NITIDO_SCREENSHOTS")  # a folder for pictures of the pages, for whoever wants to see them
 
 
@@ -81,6 +93,9 @@ def test_pictures_are_dropped_restored_compared_and_saved(browser: Browser, tmp_
         page.locator("#start").click()
         expect(page.locator("#list li.done")).to_have_count(2)
         expect(page.locator("#list li.failed")).to_have_count(1)
+        page.locator("#list li.failed .pick").click()
+        expect(page.locator("#nothing")).to_contain_text("Failed")
+        page.locator("#list li.done .pick").first.click()
         expect(page.locator("#stage .layer.after img")).to_be_visible()
         page.locator("#stage input[type=range]").focus()
         for _ in range(10):
@@ -98,11 +113,11 @@ def test_pictures_are_dropped_restored_compared_and_saved(browser: Browser, tmp_
         expect(page.locator("#list li")).to_have_count(0)
 
 
-def test_a_phone_in_daylight_sees_everything(browser: Browser, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "a.png"), noise_frame(96, 128))
+def test_a_phone_in_daylight_sees_everything(browser: Browser) -> None:
     size = {"width": 390, "height": 844}
     with App([], None, threads=1) as app, watched(browser, app.url, viewport=size, color_scheme="light") as page:
-        page.locator("#files").set_input_files(tmp_path / "a.png")
+        drop_files(page, {"a.png": noise_frame(96, 128)})
+        expect(page.locator("#start")).to_be_enabled()
         page.get_by_role("button", name="Enlarge").click()
         expect(page.locator("#scale-field")).to_be_visible()
         page.locator("#start").click()
@@ -134,8 +149,34 @@ def test_the_camera_is_restored_in_the_browser(browser: Browser, engine_folder: 
         shoot(page, "camera")
         page.locator("#model").select_option("denoise-camera-n.int8.onnx")
         expect(page.locator("#fps")).not_to_have_text("–")
+        page.locator("#noise-auto").uncheck()
+        page.locator("#noise-level").fill("7")
+        expect(page.locator("#noise")).to_have_text("7.0")
+        page.locator("#strength").fill("0")  # the model returns the frame as it is
+        page.wait_for_function(SAME)
         page.locator("#switch").click()
         expect(page.locator("#fps")).to_have_text("–")
+
+
+def drop_files(page: Page, pictures: Mapping[str, np.ndarray | None]) -> None:
+    """Drops files onto the page with a mouse's events; ``None``: one that is not a picture."""
+    contents = {
+        name: list(b"not a picture" if frame is None else cv2.imencode(".png", frame)[1].tobytes())
+        for name, frame in pictures.items()
+    }
+    page.evaluate(
+        """(contents) => {
+          const dataTransfer = new DataTransfer();
+          for (const [name, bytes] of Object.entries(contents)) {
+            dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+          }
+          const target = document.querySelector('#drop');
+          for (const kind of ['dragover', 'drop']) {
+            target.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer }));
+          }
+        }""",
+        contents,
+    )
 
 
 class _Site(SimpleHTTPRequestHandler):
@@ -154,13 +195,34 @@ class _Site(SimpleHTTPRequestHandler):
 
 def test_an_exported_site_needs_no_program(browser: Browser, engine_folder: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
+    small = noise_frame(530, 560)  # more than one tile each way
     names = export_site(site, open_models(MODELS[1:]), engine_folder)
-    assert {"index.html", "camera.json", "LICENCES.md", "engine/LICENSE"} <= set(names)
+    assert {"index.html", "camera.html", "camera.json", "pictures.json", "LICENCES.md", "engine/LICENSE"} <= set(names)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Site, directory=str(site)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         with watched(browser, f"http://127.0.0.1:{server.server_address[1]}/") as page:
-            expect(page.locator("#to-pictures")).to_have_count(0)
+            shoot(page, "site")
+            drop_files(page, {"small.png": small, "other.png": small[:40], "broken.jpg": None})
+            expect(page.locator("#list li")).to_have_count(3)
+            page.locator("#format").select_option("png")
+            page.locator("#start").click()
+            expect(page.locator("#list li.done")).to_have_count(2)
+            expect(page.locator("#start")).to_be_disabled()  # everything is done as chosen
+            page.locator("#list li.failed .pick").click()
+            expect(page.locator("#nothing")).to_contain_text("cannot read")
+            page.locator("#list .pick").first.click()
+            expect(page.locator("#stage .layer.after img")).to_be_visible()
+            shoot(page, "site-done")
+            with page.expect_download() as saved:
+                page.locator("#save-all").click()
+            with zipfile.ZipFile(saved.value.path()) as archive:
+                assert archive.testzip() is None and len(archive.namelist()) == 2
+                found = cv2.imdecode(np.frombuffer(archive.read(archive.namelist()[0]), np.uint8), cv2.IMREAD_COLOR)
+            expected = load("denoise-camera-n", "cpu")(small, tile=0)
+            assert int(cv2.absdiff(found, expected).max()) <= 1  # parts of a picture give what the whole one does
+            page.get_by_role("link", name="Camera").click()
+            expect(page.locator("html")).to_have_attribute("data-ready", "true", timeout=1000 * WAIT)
             page.locator("#size").select_option("320x240")
             watch_camera(page)
     finally:

@@ -1,46 +1,48 @@
 // Opens a model and runs it on frames, beside the page, which so stays free to move. One frame at a time.
+import { openSession, ort } from './engine.js';
 import { fromRgba, Model, toRgba } from './nitido.js';
+import { serveRequests } from './requests.js';
 
-let ort;
+const RATE = 0.1; // share of a new estimate in the average
+const CUT = 1.5; // a level this many times as high or as low as the average is that of another scene
+
 let model = null;
 let stream = null;
+let average = null; // noise level of the frames before: an estimate of each frame alone would flicker
 
-async function open({ engine, card }) {
-  ort ??= await import(new URL(engine.script, import.meta.url));
-  ort.env.logLevel = 'error';
-  ort.env.wasm.wasmPaths = { wasm: new URL(engine.binary, import.meta.url).href };
+async function open(request) {
   await model?.close();
-  const answer = await fetch(new URL(`models/${card.file}`, import.meta.url));
-  if (!answer.ok) throw new Error(`${card.file}: ${answer.status}`);
-  const bytes = new Uint8Array(await answer.arrayBuffer());
-  const session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'], logSeverityLevel: 3 });
-  model = new Model(ort, session, card);
+  const { session, threads } = await openSession(request);
+  model = new Model(ort, session, request.card);
   stream = model.stream();
-  return [{ threads: ort.env.wasm.numThreads || 1 }];
+  average = null;
+  return [{ threads }];
 }
 
-async function restore({ rgba, width, height }) {
+function follow(estimate) {
+  const level = Math.max(estimate, 1e-3);
+  const ratio = average === null ? Infinity : level / average;
+  average = Math.abs(Math.log(ratio)) > Math.log(CUT) ? level : average * ratio ** RATE;
+}
+
+// strength: 0..1. noise: level in 8-bit levels; null: estimated. Those that the model does not take are left out.
+async function restore({ rgba, width, height, strength, noise }) {
   const began = performance.now();
-  const result = await stream.restore(fromRgba(new Uint8ClampedArray(rgba), width, height));
+  const given = { strength, noise: noise ?? average ?? undefined };
+  const settings = Object.fromEntries(model.card.settings.map((name) => [name, given[name]]));
+  const result = await stream.restore(fromRgba(new Uint8ClampedArray(rgba), width, height), settings);
+  if (noise !== null) average = null;
+  else if (result.level !== null) follow(result.level);
   const pixels = toRgba(result);
-  const facts = { width: result.width, height: result.height, level: result.level, ms: performance.now() - began };
+  const level = result.level === null ? null : (noise ?? average);
+  const facts = { width: result.width, height: result.height, level, ms: performance.now() - began };
   return [{ rgba: pixels.buffer, ...facts }, [pixels.buffer]];
 }
 
-const ACTIONS = {
-  open,
-  restore,
-  reset: async () => {
-    stream?.reset();
-    return [{}];
-  },
-};
+async function reset() {
+  stream?.reset();
+  average = null;
+  return [{}];
+}
 
-onmessage = async ({ data: { id, action, ...request } }) => {
-  try {
-    const [answer, transfer = []] = await ACTIONS[action](request);
-    postMessage({ id, ...answer }, transfer);
-  } catch (error) {
-    postMessage({ id, error: String(error?.message ?? error).split('\n')[0] });
-  }
-};
+serveRequests({ open, restore, reset });

@@ -1,13 +1,13 @@
 // The page of the camera: newest frame → model → canvas, again and again. No frame waits for another.
 import { Compare, zoomButtons } from './compare.js';
 import { byId, fillTexts, make, text } from './page.js';
+import { startWorker } from './requests.js';
 
 const KEPT = 30; // frames that the figures are of
 const REFUSALS = { NotAllowedError: 'camera.denied', NotFoundError: 'camera.missing', OverconstrainedError: 'camera.missing', NotReadableError: 'camera.busy' };
 
 document.title = text('title.camera');
 fillTexts();
-if (document.documentElement.dataset.app === 'static') byId('to-pictures').remove();
 const compare = new Compare(byId('stage'));
 zoomButtons(byId('zoom'), compare);
 const video = byId('video');
@@ -18,32 +18,8 @@ const contexts = {
 };
 const figures = { latency: [], ms: [], shown: [] };
 let known = null; // camera.json
-let worker = null;
+let ask = null; // the worker, once it runs
 let run = 0; // grows with every start and stop: a loop of an earlier run ends
-let last = 0;
-const waiting = new Map();
-
-function ask(action, request = {}, transfer = []) {
-  return new Promise((resolve, reject) => {
-    waiting.set(++last, { resolve, reject });
-    worker.postMessage({ id: last, action, ...request }, transfer);
-  });
-}
-
-function startWorker() {
-  worker = new Worker('camera-worker.js', { type: 'module' });
-  worker.onmessage = ({ data: { id, error, ...answer } }) => {
-    const { resolve, reject } = waiting.get(id);
-    waiting.delete(id);
-    if (error === undefined) resolve(answer);
-    else reject(new Error(error));
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    for (const { reject } of waiting.values()) reject(new Error(event.message || 'worker'));
-    waiting.clear();
-  };
-}
 
 const card = () => known.models.find(({ file }) => file === byId('model').value);
 const say = (key) => {
@@ -55,7 +31,11 @@ function refresh() {
   byId('switch').textContent = text(on ? 'camera.stop' : 'camera.start');
   byId('switch').disabled = !known?.engine;
   byId('about').textContent = text('about', card());
-  byId('strength-field').hidden = card().scale !== 1;
+  byId('strength-field').hidden = !card().settings.includes('strength');
+  byId('noise-field').hidden = !card().settings.includes('noise');
+  const auto = byId('noise-auto').checked;
+  byId('noise-level').disabled = auto;
+  byId('noise-value').textContent = auto ? '' : byId('noise-level').value;
   byId('fresh-field').hidden = !card().states.length;
   byId('strength-value').textContent = `${byId('strength').value} %`;
 }
@@ -99,7 +79,7 @@ async function start() {
     media.getVideoTracks()[0].addEventListener('ended', () => mine === run && fail({ name: 'NotFoundError' }));
     refresh();
     listCameras();
-    if (!worker) startWorker();
+    ask ??= startWorker('camera-worker.js');
     const [{ threads }] = await Promise.all([ask('open', { engine: known.engine, card: card() }), video.play()]);
     if (mine !== run) return;
     byId('threads').textContent = threads;
@@ -120,6 +100,11 @@ function newFrame() {
   });
 }
 
+const wish = () => ({
+  strength: byId('strength').value / 100,
+  noise: byId('noise-auto').checked ? null : Number(byId('noise-level').value),
+});
+
 async function step(mine) {
   const began = performance.now();
   const { videoWidth: width, videoHeight: height } = video;
@@ -128,7 +113,7 @@ async function step(mine) {
   reader.drawImage(video, 0, 0);
   const source = reader.getImageData(0, 0, width, height);
   const rgba = source.data.slice().buffer;
-  const result = await ask('restore', { rgba, width, height }, [rgba]);
+  const result = await ask('restore', { rgba, width, height, ...wish() }, [rgba]);
   if (mine !== run) return;
   draw(source, result);
   const now = performance.now();
@@ -149,12 +134,6 @@ function draw(source, result) {
   }
   contexts.before.putImageData(source, 0, 0);
   contexts.after.putImageData(new ImageData(new Uint8ClampedArray(result.rgba), width, height), 0, 0);
-  const strength = card().scale === 1 ? byId('strength').value / 100 : 1;
-  if (strength < 1) {
-    contexts.after.globalAlpha = 1 - strength;
-    contexts.after.drawImage(canvases.before, 0, 0);
-    contexts.after.globalAlpha = 1;
-  }
 }
 
 function tell(result, width, height) {
@@ -182,8 +161,8 @@ for (const id of ['model', 'size', 'which']) {
     if (video.srcObject) start();
   });
 }
-byId('strength').addEventListener('input', refresh);
-byId('fresh').addEventListener('click', () => worker && ask('reset'));
+for (const id of ['strength', 'noise-level', 'noise-auto']) byId(id).addEventListener('input', refresh);
+byId('fresh').addEventListener('click', () => ask?.('reset'));
 
 try {
   known = await (await fetch('camera.json')).json();

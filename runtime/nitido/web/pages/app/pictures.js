@@ -1,8 +1,11 @@
 // The page of pictures: settings, a list with what becomes of each, and a viewer.
 import { Compare, zoomButtons } from './compare.js';
 import { byId, choice, fillTexts, make, text } from './page.js';
-import { chosen, dropped, isPicture, send } from './uploads.js';
+import { bar, picture, row, unbar } from './rows.js';
+import { chosen, dropped, isPicture } from './uploads.js';
 
+const local = document.documentElement.dataset.app === 'static'; // no program behind the page
+const shelf = await import(local ? './local-shelf.js' : './remote-shelf.js');
 const POLL = 400; // ms between two looks at what is in work
 const rows = new Map(); // id → {element, item}
 const failures = []; // rows of files that were not taken
@@ -11,23 +14,15 @@ let shown = null; // id
 let shownVersion = -1;
 let polling = false;
 let sending = 0;
+let suffixes = [];
+const begun = new Map(); // id → wish that it was last started with, as text
 
 document.title = text('title.pictures');
 fillTexts();
+byId('private').textContent = text(local ? 'private.browser' : 'private');
+byId('formats').textContent = text(local ? 'drop.formats.browser' : 'drop.formats');
 const compare = new Compare(byId('stage'));
 zoomButtons(byId('zoom'), compare);
-
-async function ask(address, method = 'GET', content = undefined) {
-  let answer;
-  try {
-    answer = await fetch(address, { method, body: content && JSON.stringify(content) });
-  } catch {
-    throw new Error(text('lost'));
-  }
-  const known = answer.headers.get('Content-Type')?.startsWith('application/json') ? await answer.json() : null;
-  if (!answer.ok) throw new Error(known?.problem ?? `${answer.status}`);
-  return known;
-}
 
 const problem = (error) => {
   byId('problem').textContent = error?.message ?? '';
@@ -66,31 +61,12 @@ function chooseWith(name, values, named) {
   const press = choice(byId(name), values, named, (value) => {
     settings[name] = value;
     refreshSettings();
+    refreshList();
   });
   press(settings[name]);
 }
 
 // List
-
-function row(name) {
-  const what = make('span', { className: 'what' });
-  const pick = make('button', { type: 'button', className: 'pick' }, make('span', { className: 'file', textContent: name, title: name }), what);
-  const acts = make('span', { className: 'acts' });
-  const element = make('li', {}, pick, acts);
-  byId('list').append(element);
-  return { element, what, pick, acts, progress: null, notes: null, item: null };
-}
-
-function bar(one, value) {
-  one.progress ??= one.element.appendChild(make('progress', { max: 1 }));
-  if (value === null) one.progress.removeAttribute('value');
-  else one.progress.value = value;
-}
-
-function unbar(one) {
-  one.progress?.remove();
-  one.progress = null;
-}
 
 function update(one, item) {
   const changed = JSON.stringify(one.item) !== JSON.stringify(item);
@@ -99,7 +75,7 @@ function update(one, item) {
   one.element.className = `${item.state}${item.id === shown ? ' shown' : ''}`;
   const noise = item.noise === null ? null : item.noise.toFixed(1);
   one.what.textContent = item.state === 'done' && noise ? text('state.noise', { noise }) : text(`state.${item.state}`, item);
-  if (item.state === 'working') bar(one, null);
+  if (item.state === 'working') bar(one, item.share ?? null);
   else unbar(one);
   one.pick.setAttribute('aria-current', String(item.id === shown));
   const remove = make('button', { type: 'button', className: 'plain small', textContent: '✕', title: text('remove', item) });
@@ -107,9 +83,9 @@ function update(one, item) {
   remove.addEventListener('click', attempt(() => drop(item.id)));
   const acts = [remove];
   if (item.result) {
-    const save = make('a', { className: 'plain small', textContent: '↓', href: `api/pictures/${item.id}/result`, title: text('save', item) });
+    const save = make('a', { className: 'plain small', textContent: '↓', href: shelf.result(item), title: text('save', item) });
     save.setAttribute('aria-label', text('save', item));
-    save.setAttribute('download', '');
+    save.setAttribute('download', item.result.split('/').at(-1));
     acts.unshift(save);
   }
   const focused = one.acts.contains(document.activeElement);
@@ -117,6 +93,12 @@ function update(one, item) {
   if (focused) acts.at(-1).focus();
   one.notes?.remove();
   one.notes = item.notes.length ? one.element.appendChild(make('p', { className: 'notes', textContent: item.notes.join('; ') })) : null;
+}
+
+// What has not been done with the settings as they are.
+function startable() {
+  const now = JSON.stringify(wish());
+  return [...rows].filter(([id, { item }]) => item.state !== 'queued' && item.state !== 'working' && (item.state === 'waiting' || begun.get(id) !== now)).map(([id]) => id);
 }
 
 function refreshList() {
@@ -132,13 +114,13 @@ function refreshList() {
   if (byId('summary').textContent !== line) byId('summary').textContent = line;
   byId('stop').hidden = !count('queued');
   byId('save-all').hidden = !items.some(({ result }) => result);
-  const open = rows.size - count('queued', 'working');
+  const open = startable().length;
   byId('start').disabled = !open;
   byId('start').textContent = open ? text('start', { count: open }) : text('start.none');
 }
 
 async function look() {
-  const items = await ask('api/pictures');
+  const items = await shelf.list();
   for (const item of items) {
     if (!rows.has(item.id)) continue;
     update(rows.get(item.id), item);
@@ -162,7 +144,8 @@ async function poll() {
 }
 
 async function drop(id) {
-  await ask(`api/pictures/${id}`, 'DELETE');
+  await shelf.remove(id);
+  begun.delete(id);
   const after = rows.get(id).element.nextElementSibling ?? rows.get(id).element.previousElementSibling;
   rows.get(id).element.remove();
   rows.delete(id);
@@ -178,14 +161,6 @@ async function drop(id) {
 
 // Viewer
 
-function picture(address, label) {
-  return new Promise((resolve) => {
-    const image = make('img', { alt: label, src: address });
-    image.onload = () => resolve(image);
-    image.onerror = () => resolve(null);
-  });
-}
-
 async function show(id) {
   const other = id !== shown;
   shown = id;
@@ -196,10 +171,11 @@ async function show(id) {
     one.pick.setAttribute('aria-current', String(one.item.id === id));
   }
   const [before, after] = await Promise.all([
-    picture(`api/pictures/${id}/before.jpg`, `${text('before')}: ${item.name}`),
-    item.result ? picture(`api/pictures/${id}/after.jpg?${item.version}`, `${text('after')}: ${item.name}`) : null,
+    picture(shelf.preview(item, 'before'), `${text('before')}: ${item.name}`),
+    item.result ? picture(shelf.preview(item, 'after'), `${text('after')}: ${item.name}`) : null,
   ]);
   if (shown !== id || rows.get(id)?.item.version !== item.version) return; // another one meanwhile
+  byId('nothing').textContent = before || after ? '' : item.state === 'failed' ? text('state.failed', item) : text('unshown');
   const larger = after ?? before;
   compare.show(before, after, larger?.naturalWidth ?? 1, larger?.naturalHeight ?? 1, { keep: !other });
 }
@@ -208,7 +184,7 @@ async function show(id) {
 
 async function take(found) {
   problem(null);
-  const pictures = found.filter(isPicture);
+  const pictures = found.filter((one) => isPicture(one, suffixes));
   if (pictures.length < found.length) problem(new Error(text('skipped', { count: found.length - pictures.length })));
   for (const one of pictures) {
     const line = row(one.name);
@@ -216,7 +192,7 @@ async function take(found) {
     bar(line, 0);
     refreshList();
     try {
-      const item = await send(one, (share) => {
+      const item = await shelf.take(one, (share) => {
         bar(line, share);
         line.what.textContent = text('state.sending', { percent: Math.round(100 * share) });
       });
@@ -228,7 +204,7 @@ async function take(found) {
     } catch (error) {
       unbar(line);
       line.element.className = 'failed';
-      line.what.textContent = text('state.failed', { reason: error instanceof TypeError ? text('lost') : error.message });
+      line.what.textContent = text('state.failed', { reason: error.message });
       failures.push(line);
     }
     sending -= 1;
@@ -259,15 +235,18 @@ document.addEventListener('drop', attempt(async (event) => {
 }));
 
 byId('start').addEventListener('click', attempt(async () => {
-  await ask('api/start', 'POST', wish());
+  const [ids, wanted] = [startable(), wish()];
+  for (const id of ids) begun.set(id, JSON.stringify(wanted));
+  await shelf.start(ids, wanted);
   poll();
 }));
 byId('stop').addEventListener('click', attempt(async () => {
-  await ask('api/stop', 'POST');
+  await shelf.stop();
   poll();
 }));
 byId('clear').addEventListener('click', attempt(async () => {
-  await ask('api/pictures', 'DELETE');
+  await shelf.clear();
+  begun.clear();
   rows.clear();
   failures.length = 0;
   shown = null;
@@ -275,18 +254,31 @@ byId('clear').addEventListener('click', attempt(async () => {
   compare.show(null, null, 1, 1);
   refreshList();
 }));
-for (const id of ['strength', 'noise', 'noise-auto']) byId(id).addEventListener('input', refreshSettings);
+for (const id of ['strength', 'noise', 'noise-auto']) {
+  byId(id).addEventListener('input', () => {
+    refreshSettings();
+    refreshList();
+  });
+}
+byId('format').addEventListener('input', refreshList);
+byId('save-all').addEventListener('click', attempt(async (event) => {
+  event.preventDefault();
+  make('a', { href: await shelf.archive(), download: 'nitido.zip' }).click();
+}));
 
 // What is there from before, when the page is loaded again.
 try {
-  const offered = await ask('api/offered');
+  const offered = await shelf.offered();
+  suffixes = offered.suffixes;
+  if (offered.problem) problem(new Error(offered.problem));
   chooseWith('task', offered.tasks, (value) => text(`task.${value}`));
   chooseWith('quality', offered.qualities, (value) => text(`quality.${value}`));
   chooseWith('scale', offered.scales, (value) => `×${value}`);
   byId('format').append(...offered.formats.map((value) => make('option', { value, textContent: text(`format.${value}`) })));
-  for (const item of await ask('api/pictures')) {
+  for (const item of await shelf.list()) {
     const line = row(item.name);
     rows.set(item.id, line);
+    begun.set(item.id, JSON.stringify(wish()));
     update(line, item);
     line.pick.addEventListener('click', () => show(item.id));
   }

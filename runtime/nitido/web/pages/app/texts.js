@@ -7,6 +7,7 @@ export const TEXTS = {
   'title.pictures': 'Pictures – Nítido',
   'title.camera': 'Camera – Nítido',
   'private': 'Everything stays on this machine.',
+  'private.browser': 'The pictures never leave this browser.',
   'private.camera': 'The picture never leaves this browser.',
   'javascript': 'This page needs JavaScript.',
 
@@ -38,6 +39,7 @@ export const TEXTS = {
   'drop.files': 'Choose files',
   'drop.folder': 'Choose a folder',
   'drop.formats': 'JPEG, PNG, TIFF, WebP and more. 16 bits, transparency and metadata are kept.',
+  'drop.formats.browser': 'JPEG and PNG. Results have 8 bits and no metadata.',
   'list': 'Pictures',
   'start.none': 'Start',
   'start': 'Start: {count}',
@@ -56,6 +58,8 @@ export const TEXTS = {
   'state.failed': 'Failed: {reason}',
   'summary': '{done} of {count} done',
   'summary.failed': '{done} of {count} done, {failed} failed',
+  'undecodable': 'the browser cannot read this picture; expected JPEG or PNG',
+  'unshown': 'This picture cannot be shown.',
   'lost': 'The program has ended or cannot be reached. Start it again with: nitido app',
   'skipped': 'Files that are not pictures were left out: {count}',
 

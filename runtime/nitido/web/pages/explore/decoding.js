@@ -1,34 +1,18 @@
 // What is decoded next: always the newest place asked for, never a queue of them; when nothing is asked, the background.
 
+import { startWorker } from "/requests.js";
+
 const BUDGET = 8; // ms: as long as a batch of the background may keep a newer wish waiting
 
-// The worker as a function of requests.
-export function startWorker(engine) {
-  const worker = new Worker("/worker.js", { type: "module" });
-  const waiting = new Map();
-  let last = 0;
-  worker.onmessage = ({ data: { id, error, ...answer } }) => {
-    const { resolve, reject } = waiting.get(id);
-    waiting.delete(id);
-    if (error === undefined) resolve(answer);
-    else reject(new Error(error));
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    for (const { reject } of waiting.values()) reject(new Error(event.message || "its script does not run"));
-    waiting.clear();
-  };
-  const ask = (request, transfer = []) =>
-    new Promise((resolve, reject) => {
-      waiting.set(++last, { resolve, reject });
-      worker.postMessage({ id: last, ...request }, transfer);
-    });
+// The worker that decodes.
+export function openDecoder(engine) {
+  const ask = startWorker("/worker.js");
   return {
-    opened: ask({ open: engine }),
+    opened: ask("open", { engine }),
     decode(places, label) {
       const z = new Float32Array(places.length * places[0].length);
       places.forEach((place, i) => z.set(place, i * place.length));
-      return ask({ z, count: places.length, label }, [z.buffer]);
+      return ask("decode", { z, count: places.length, label }, [z.buffer]);
     },
   };
 }

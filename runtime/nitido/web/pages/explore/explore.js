@@ -1,7 +1,7 @@
 // The page: one place z in the latent space, which everything here shows and moves.
 
 import { Numbers, showClasses } from "/controls.js";
-import { Decoding, startWorker } from "/decoding.js";
+import { Decoding, openDecoder } from "/decoding.js";
 import { Melody, Player } from "/melody.js";
 import { Picture } from "/picture.js";
 import { Plane } from "/plane.js";
@@ -208,7 +208,7 @@ class Page {
 
 try {
   const model = await (await fetch("/model.json")).json();
-  const worker = startWorker(model.engine);
+  const worker = openDecoder(model.engine);
   const page = new Page(model, worker);
   await worker.opened;
   say("ready", "live");

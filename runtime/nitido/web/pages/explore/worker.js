@@ -1,8 +1,10 @@
 // Opens the decoder and runs it in a thread of its own, so that the page stays responsive. One request at a time.
 
+import { serveRequests } from "/requests.js";
+
 let ort, session, labelled;
 
-async function open({ script, binary }) {
+async function open({ engine: { script, binary } }) {
   ort = await import(script);
   ort.env.wasm.numThreads = 1; // more make decoders of this size slower
   ort.env.wasm.wasmPaths = { wasm: binary };
@@ -10,6 +12,7 @@ async function open({ script, binary }) {
   if (!answer.ok) throw new Error(`the decoder cannot be had (${answer.status})`);
   session = await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
   labelled = session.inputNames.includes("label");
+  return [{}];
 }
 
 // z: the places one after the other. Pictures come back as RGBA, notes as they are.
@@ -20,7 +23,7 @@ async function decode({ z, count, label }) {
   const [name] = session.outputNames;
   const found = (await session.run(feeds))[name];
   const data = name === "image" ? rgba(found.data) : found.data.slice();
-  return { data, ms: performance.now() - start };
+  return [{ data, ms: performance.now() - start }, [data.buffer]];
 }
 
 function rgba(bgr) {
@@ -34,11 +37,4 @@ function rgba(bgr) {
   return pixels;
 }
 
-onmessage = async ({ data: { id, open: engine, ...request } }) => {
-  try {
-    const answer = engine ? await open(engine) : await decode(request);
-    postMessage({ id, ...answer }, answer ? [answer.data.buffer] : []);
-  } catch (error) {
-    postMessage({ id, error: String(error?.message ?? error).split("\n")[0] });
-  }
-};
+serveRequests({ open, decode });

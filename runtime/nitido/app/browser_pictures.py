@@ -1,0 +1,33 @@
+"""What the page of pictures needs where no program is behind it: models that the browser runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nitido.app.camera import BrowserModel, engine_facts, open_models
+from nitido.app.choices import QUALITIES, TASKS
+from nitido.model_file import zoo
+
+
+def picture_models() -> tuple[list[BrowserModel], dict[str, Any]]:
+    """The models, and by task and quality or scale the file that does it. Raises ``ModelNotFound``."""
+    names = {
+        "denoise": QUALITIES,
+        "upscale": {str(scale): entry.name for scale, entry in sorted(zoo.family("upscale").items())},
+        "jpeg": {"any": zoo.DEJPEG_MODEL},
+    }
+    models = {name: open_models([name])[0] for choices in names.values() for name in choices.values()}
+    use = {task: {key: models[name].name for key, name in choices.items()} for task, choices in names.items()}
+    return list(models.values()), use
+
+
+def picture_facts(models: Sequence[BrowserModel], use: dict[str, Any]) -> dict[str, Any]:
+    """``pictures.json``."""
+    scales = [int(scale) for scale in use["upscale"]]
+    return {
+        "offered": {"tasks": TASKS, "qualities": list(QUALITIES), "scales": scales},
+        "use": use,
+        "models": [model.facts() for model in models],
+        "engine": engine_facts(),
+    }
