@@ -25,6 +25,7 @@ from nitido_train.evaluation.metrics import spread
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import VARIATIONAL, LatentNet
 from nitido_train.nets.latent_start import set_first_weights
+from nitido_train.objectives.augmentation import choose_augmentation
 from nitido_train.objectives.held_out import require_others, validation_line
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
@@ -46,9 +47,10 @@ class LatentObjective:
         assert asked is not None
         if net.kind == "denoising-autoencoder" and not (asked.noise or asked.masked):
             raise RecipeError("a denoising-autoencoder expects [latent] noise or masked above 0; found both 0")
-        sides = [net.options.get(key, default) for key, default in (("height", 64), ("width", 64), ("channels", 3))]
-        shape = Shape(*(int(side) for side in sides))
-        examples = read_examples(options.data, shape)
+        sides = [net.options.get(key, default) for key, default in (("height", 64), ("width", 64), ("channels", 0))]
+        examples = read_examples(options.data, Shape(*(int(side) for side in sides)))
+        shape = examples.shape
+        net = replace(net, options={**net.options, "channels": shape.channels})
         unknown = sorted(set(asked.leave_out) - set(examples.names))
         if unknown:
             raise RecipeError(f"[latent] leave_out names '{unknown[0]}'; the labels are {', '.join(examples.names)}")
@@ -62,13 +64,18 @@ class LatentObjective:
         if net.kind == "cvae":
             if len(examples.names) < 2:
                 raise RecipeError("a cvae expects labels: digit files, or a folder with a folder for each class")
-            recipe = replace(recipe, net=replace(net, options={**net.options, "labels": examples.names}))
-        self.recipe, self._asked = recipe, asked
+            net = replace(net, options={**net.options, "labels": examples.names})
         self._latent = int(net.options.get("latent", 32))
+        chosen = choose_augmentation(self.examples, self._latent, recipe.seed) if asked.augment else None
+        if chosen is not None:
+            asked = replace(asked, mirror=chosen.mirror, crop=chosen.crop)
+        self.recipe, self._asked = replace(recipe, net=net, latent=asked), asked
         self._size = min(recipe.data.batch, len(self.examples))
         self.score, self.unit = ("elbo", "nats") if net.kind in VARIATIONAL else ("psnr", "dB")
         self.summary = (
             f"{len(self.examples)} examples, {examples.skipped} left out, {len(self.held_out)} for validation"
+            f"{', all grey' if 'channels' not in recipe.net.options and shape.channels == 1 else ''}"
+            f"{f'; {chosen}' if chosen else ''}"
         )
         count = len(self.held_out)
         self.validation_note = validation_line(count, count, len(examples), options, "examples")
@@ -94,7 +101,8 @@ class LatentObjective:
         for step, numbers in batch_indices(count, self._size, seed, steps):
             rng = np.random.default_rng([seed, 2, step])
             mirrored = rng.random(len(numbers)) < 0.5 if self._asked.mirror else None
-            yield latent_batch(self.examples, numbers, self._asked, self._latent, rng, mirrored).share(rank, world)
+            asked, crop = self._asked, self._asked.crop
+            yield latent_batch(self.examples, numbers, asked, self._latent, rng, mirrored, crop).share(rank, world)
 
     def loss(self, net: nn.Module, batch: LatentBatch, step: int, device: torch.device) -> Tensor:
         target = to_unit(batch.target).to(device)  # N C H W, 0..1
