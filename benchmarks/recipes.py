@@ -133,9 +133,10 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
         "# Benchmarks: recipes for small pictures",
         "",
         "Made by `python benchmarks/recipes.py` from `recipes.json`. Each recipe has its default settings, but for the",
-        "number of steps. PSNR in dB of held-out pictures, undamaged, after a training of so many seconds on one core of",
-        "a machine that did other work too. The mean picture and PCA are of the same training pictures; PCA has as many",
-        "components as the latent has numbers (fewer where there are fewer pictures).",
+        "number of steps. PSNR in dB of held-out pictures, undamaged, after a training of so many seconds. It had one",
+        "core of a machine that did other work too, so the number of steps says more than the time. The mean picture",
+        "and PCA are of the same training pictures. PCA has as many components as the latent has numbers, or fewer where",
+        "there are fewer pictures.",
     ]
     for data, rows in results.items():
         first = rows[0]

@@ -51,7 +51,9 @@ def parse_overrides(_context: click.Context, _parameter: click.Parameter, values
     type=click.Path(path_type=Path, dir_okay=False),
     help="A camera's noise, as 'nitido calibrate' measured it, for two thirds of the patches.",
 )
-@click.option("--set", "overrides", multiple=True, callback=parse_overrides, help="Override, such as schedule.steps=1000.")
+@click.option(
+    "--set", "overrides", multiple=True, callback=parse_overrides, help="Override, such as schedule.steps=1000."
+)
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")
 @click.option(
     "--checkpoint-minutes",
