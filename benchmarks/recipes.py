@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -26,16 +26,17 @@ import torch
 
 from nitido.system.files import write_whole
 from nitido_train.charts.latents import net_error
-from nitido_train.charts.pca import ErrorMeter, pca_errors, principal_components, unit
+from nitido_train.charts.pca import ErrorMeter, affordable, pca_errors, principal_components, unit
 from nitido_train.checkpoint import Checkpoint, load_checkpoint
 from nitido_train.cli.train import parse_overrides
-from nitido_train.data.examples import Examples
+from nitido_train.data.examples import Bytes, Examples
 from nitido_train.nets.latent import LatentNet
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.files import load_recipe
 from nitido_train.recipe.schema import Recipe
 from nitido_train.training.loop import train
+from nitido_train.training.muon import Muon
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ("autoencoder", "denoising-autoencoder", "vae", "cvae", "aae")
@@ -46,7 +47,6 @@ KINDS = {
     "scans": "grey scans",
 }
 TRIED = 30  # steps that are timed first
-MOST = 5000  # pictures that PCA is fitted to
 AT_ONCE = 500
 
 
@@ -62,7 +62,7 @@ def shortened(recipe: Recipe, steps: int) -> Recipe:
 def steps_within(objective: LatentObjective, options: RunOptions, seconds: float) -> int:
     """How many steps the machine does in that time, by its first ones."""
     net = objective.first_net(Checkpoint(objective.recipe, 0, {}, {}), options).requires_grad_(True)
-    optimizer = torch.optim.Adam(net.parameters(), fused=True)
+    optimizer = Muon(net.parameters(), lr=objective.recipe.schedule.lr)
     since = 0.0
     for step, batch in enumerate(objective.batches(0, 0, 1, 0)):
         if step == 3:
@@ -77,17 +77,18 @@ def steps_within(objective: LatentObjective, options: RunOptions, seconds: float
 
 def references(objective: LatentObjective, latent: int) -> tuple[float, float, int]:
     """PSNR of the mean picture and of PCA, and the components of PCA: fewer where there are few pictures."""
-    learn, held_out = objective.examples, objective.held_out
-    pictures = learn.pictures(np.arange(0, len(learn), -(-len(learn) // MOST)))
-    unknown = held_out.pictures(np.arange(len(held_out)))
+    held_out = objective.held_out
+    values = held_out.pictures([0])[0].size
+    learn = affordable(objective.examples, values)
+    size = min(latent, len(learn) - 1)
+    components = principal_components(parts(learn), len(learn), values, size)
     meter = ErrorMeter()
-    meter.add(np.broadcast_to(unit(pictures).mean(0), unit(unknown).shape), unit(unknown))
-    size = min(latent, len(pictures) - 1)
-    components = principal_components(iter([pictures]), len(pictures), pictures[0].size, size)
+    for batch in parts(held_out):
+        meter.add(np.broadcast_to(components.mean, unit(batch).shape), unit(batch))
     return meter.error(0).psnr, pca_errors(components, parts(held_out), [size])[0].psnr, size
 
 
-def parts(examples: Examples) -> Any:
+def parts(examples: Examples) -> Iterator[Bytes]:
     for start in range(0, len(examples), AT_ONCE):
         yield examples.pictures(np.arange(start, min(len(examples), start + AT_ONCE)))
 
@@ -135,7 +136,7 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
         "Made by `python benchmarks/recipes.py` from `recipes.json`. Each recipe has its default settings, but for the",
         "number of steps. PSNR in dB of held-out pictures, undamaged, after a training of so many seconds. It had one",
         "core of a machine that did other work too, so the number of steps says more than the time. The mean picture",
-        "and PCA are of the same training pictures. PCA has as many components as the latent has numbers, or fewer where",
+        "and PCA are of the same training pictures. PCA has as many components as the latent has numbers, fewer where",
         "there are fewer pictures.",
     ]
     for data, rows in results.items():
@@ -182,7 +183,9 @@ def main(
     stored = out / "recipes.json"
     results: dict[str, list[dict[str, Any]]] = json.loads(stored.read_text()) if stored.is_file() else {}
     for kind, folder in (("digits", digits), ("photos", photos), ("icons", icons), ("scans", scans)):
-        for name in recipes if folder else ():
+        if folder is None:
+            continue
+        for name in recipes:
             row = measure(name, folder, minutes, overrides)
             if row is None:
                 continue

@@ -69,7 +69,7 @@ def _by_covariance(batches: Iterable[Bytes], count: int, values: int, most: int)
     for batch in batches:
         pictures = unit(batch)
         shift = pictures.mean(axis=0) if shift is None else shift
-        pictures = pictures - shift
+        pictures -= shift
         total += pictures.sum(axis=0, dtype=np.float64)
         products += pictures.T @ pictures
     assert shift is not None
