@@ -65,14 +65,14 @@ def principal_components(batches: Iterable[Bytes], count: int, values: int, most
 
 def _by_covariance(batches: Iterable[Bytes], count: int, values: int, most: int) -> Components:
     total, products = np.zeros(values), np.zeros((values, values))
-    shift: NDArray[np.float32] | None = None  # close to the mean, so that float32 is exact enough
-    for batch in batches:
+    shift = np.zeros(values, np.float32)
+    for number, batch in enumerate(batches):
         pictures = unit(batch)
-        shift = pictures.mean(axis=0) if shift is None else shift
-        pictures -= shift
+        if number == 0:
+            shift = pictures.mean(axis=0)  # close to the mean of all, so that float32 is exact enough
+        pictures = pictures - shift
         total += pictures.sum(axis=0, dtype=np.float64)
         products += pictures.T @ pictures
-    assert shift is not None
     mean = total / count
     _, directions = np.linalg.eigh(products - count * np.outer(mean, mean))  # in ascending order
     rows = np.ascontiguousarray(directions[:, ::-1][:, :most].T, np.float32)
