@@ -117,8 +117,11 @@ def fit_threshold(
 ) -> Threshold:
     """The threshold that good pictures, uint8 H×W×3 BGR, suggest. They should be such as the model was not trained on.
 
-    measure: default what suits the model. quantile: 0..1, of the good scores, the larger of two neighbours; margin:
-    added to it as a share of itself, at most half the way to the highest possible score. Raises ``SourceUnavailable`` for fewer than two pictures.
+    measure: default what suits the model.
+    quantile: 0..1, of the good scores, the larger of two neighbours.
+    margin: added to it as a share of itself, at most half the way to the highest possible score.
+
+    Raises ``SourceUnavailable`` for fewer than two pictures.
     """
     measure = measure or Measure.usual(reconstruction)
     scores: list[float] = []

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from nitido.errors import RecipeError
 from nitido.frames import Frame
+from nitido_train.charts.denoised import denoised_figure
 from nitido_train.charts.figures import Figure, grid
 from nitido_train.charts.latents import decoded_figures, latent_figures
+from nitido_train.charts.pca import affordable, principal_components
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.batches import LatentBatch, fixed_batches, latent_batch
+from nitido_train.data.batches import AT_ONCE, LatentBatch, fixed_batches, latent_batch
 from nitido_train.data.epochs import batch_indices
 from nitido_train.data.examples import Examples, Shape, hold_out, read_examples
 from nitido_train.evaluation.latents import latent_passage, measure_latent_net
@@ -158,8 +160,22 @@ class LatentObjective:
         return bool(np.ptp(restored, axis=0).max() <= 1 < np.ptp(batch.target, axis=0).max())
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
-        """The space, the pictures in it, and PCA of the same size for comparison."""
-        return latent_figures(cast(LatentNet, net), self.examples, self.held_out, device)
+        """The space, the pictures in it, and PCA of the same size for comparison. Of a denoising autoencoder also what
+        it makes of damaged pictures, next to PCA and a median filter."""
+        found = latent_figures(cast(LatentNet, net), self.examples, self.held_out, device)
+        return found | ({"denoised": self._denoised(net, device)} if self._asked.noise or self._asked.masked else {})
+
+    @torch.no_grad()
+    def _denoised(self, net: nn.Module, device: torch.device) -> Figure:
+        batch = next(self.fixed_batches(self.held_out))
+        still = replace(batch, draw=np.zeros_like(batch.draw))
+        restored = from_logits(latent_passage(net, still, device).logits)
+        values = batch.target[0].size
+        learn = affordable(self.examples, values)
+        parts = (learn.pictures(np.arange(i, min(i + AT_ONCE, len(learn)))) for i in range(0, len(learn), AT_ONCE))
+        return denoised_figure(
+            batch.given, restored, batch.target, principal_components(parts, len(learn), values, self._latent)
+        )
 
     @torch.no_grad()
     def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
