@@ -41,10 +41,10 @@ from nitido_train.training.muon import Muon
 ROOT = Path(__file__).parents[1]
 RECIPES = ("autoencoder", "denoising-autoencoder", "vae", "cvae", "aae")
 KINDS = {
-    "digits": "MNIST's files",
-    "photos": "a folder of photos",
-    "icons": "icons with transparency",
-    "scans": "grey scans",
+    "digits": "Files of MNIST",
+    "photos": "A folder of photos",
+    "icons": "Icons with transparency",
+    "scans": "Grey scans",
 }
 TRIED = 30  # steps that are timed first
 AT_ONCE = 500
@@ -143,7 +143,7 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
         first = rows[0]
         lines += [
             "",
-            f"## {KINDS[data].capitalize()}",
+            f"## {KINDS[data]}",
             "",
             f"{first['examples']} to learn from, {first['held_out']} held out, {first['size']} "
             f"(width×height×channels){', ' + first['augmented'] + ' at random' if first['augmented'] else ''}. "

@@ -31,7 +31,7 @@ def test_pca_restores_what_lies_in_its_components() -> None:
     clean = np.round(np.outer(rng.uniform(0.2, 1, 60), np.linspace(20, 250, 64))).astype(np.uint8).reshape(60, 8, 8, 1)
     noisy = np.clip(clean + rng.normal(0, 20, clean.shape), 0, 255).astype(np.uint8)
     components = principal_components([clean], 60, 64, 1)
-    caption = denoised_figure(noisy, clean, clean, components).caption
+    caption = denoised_figure(noisy, clean.copy(), clean, components).caption
     parts = [part for part in caption.split(",") if " dB)" in part]
     psnr = {part.split(" (")[0].split(": ")[-1].strip(): float(part.split("(")[1].split()[0]) for part in parts}
     assert psnr["restored by the network"] == 100
