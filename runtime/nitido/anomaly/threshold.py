@@ -23,6 +23,7 @@ from nitido.system.files import write_whole
 
 PROPERTY = PREFIX + "anomaly"
 POOLS = ("peak", "mean")
+HIGHEST = 255.0  # heat that a pixel can have, in 8-bit levels
 FEWEST = 2  # good pictures to fit a threshold on
 
 Heat: TypeAlias = NDArray[np.float32]
@@ -121,7 +122,7 @@ def fit_threshold(
         pictures: uint8 BGR, H×W×3.
         measure: how pictures are scored. Default: what suits the model.
         quantile: 0 to 1, of the scores of the good pictures; the larger of two neighbours is taken.
-        margin: added to the quantile, as a share of it.
+        margin: added to the quantile, as a share of it, at most half the way to the highest possible score.
 
     Raises:
         SourceUnavailable: fewer than two pictures.
@@ -139,7 +140,9 @@ def fit_threshold(
         raise SourceUnavailable(
             f"expected at least {FEWEST} good pictures to fit a threshold on, better a hundred; found {len(scores)}"
         )
-    score, heat = (float(np.quantile(values, quantile, method="higher")) * (1 + margin) for values in (scores, peaks))
+    score, heat = (
+        _with_margin(float(np.quantile(values, quantile, method="higher")), margin) for values in (scores, peaks)
+    )
     return Threshold(
         # A model that returns all of them to the bit would otherwise call any difference an anomaly.
         score=round(max(score, 1.0), 3),
@@ -153,6 +156,12 @@ def fit_threshold(
         measure=measure,
         scores=thin(scores),
     )
+
+
+def _with_margin(score: float, margin: float) -> float:
+    """The score and its margin. Good pictures may come close to the highest score there is. Without the limit the
+    threshold would then be above all scores, and nothing could be an anomaly."""
+    return min(score * (1 + margin), (score + HIGHEST) / 2)
 
 
 def write_fitted(reconstruction: Reconstruction, threshold: Threshold, output: Path) -> list[Path]:

@@ -12,6 +12,7 @@ import click
 from nitido.cli.anomaly_check import check
 from nitido.cli.anomaly_live import live
 from nitido.cli.anomaly_options import PATH, model_option
+from nitido.cli.anomaly_report import report
 from nitido.cli.help import SuggestingGroup
 from nitido.cli.options import device_option, threads_option
 from nitido.system.process import quiet_stderr
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from nitido.frames import Frame
 
 
-@click.group(cls=SuggestingGroup, short_help="Find what is not as in good pictures: fit, check, live.")
+@click.group(cls=SuggestingGroup, short_help="Find what is not as in good pictures: fit, check, live, report.")
 def anomaly() -> None:
     """Find defects: places where a picture differs from good ones.
 
-    First `nitido anomaly fit GOOD/ --model NAME -o part.onnx`, then `check` for files and `live` for a camera.
+    First `nitido anomaly fit GOOD/ --model NAME -o part.onnx`, then `check` for files and `live` for a camera. `report`
+    compares the scores of whole sets.
     Exit codes: 0 all good, 3 at least one anomaly, 4 the drift alarm went on, 1 something could not be checked, 2 wrong
     usage.
     """
@@ -33,6 +35,7 @@ def anomaly() -> None:
 
 anomaly.add_command(check)
 anomaly.add_command(live)
+anomaly.add_command(report)
 
 
 @anomaly.command("fit", short_help="Fit the threshold on good pictures.")

@@ -27,6 +27,7 @@ class _EmbedOptions:
     source: Path
     output: Path | None
     plot: Path | None
+    layout: str
     like: Path | None
     neighbours: int
     metric: str
@@ -47,7 +48,14 @@ class _EmbedOptions:
 @click.command("embed", short_help="Turn pictures into latents: a table, a map, a search.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Table: .parquet, .npz or .csv.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Picture of a map with thumbnails.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Map: a picture, or an .html page.")
+@click.option(
+    "--layout",
+    type=click.Choice(["pca", "umap", "tsne"]),
+    default="pca",
+    show_default=True,
+    help="Layout of the map; umap and tsne keep neighbours together.",
+)
 @click.option("--like", type=click.Path(path_type=Path, dir_okay=False), help="Print what is most like this picture.")
 @click.option("-k", "neighbours", type=click.IntRange(1), default=8, show_default=True, help="How many, for --like.")
 @click.option("--metric", type=click.Choice(["euclidean", "cosine"]), default="euclidean", show_default=True)
@@ -111,7 +119,7 @@ def _check_targets(options: _EmbedOptions) -> None:
 
     if options.output:
         require_table(options.output)
-    if options.plot:
+    if options.plot and not _is_page(options.plot):
         format_of(options.plot)
     refuse_existing([path for path in (options.output, options.plot) if path], overwrite=options.overwrite)
 
@@ -161,7 +169,6 @@ def _embed(options: _EmbedOptions, encoder: Encoder, familiarity: Familiarity | 
     from nitido.batch.report import failure_line
     from nitido.errors import SourceUnavailable
     from nitido.latent.embedding import embed_files, pictures_below
-    from nitido.latent.map import thumbnail_side
     from nitido.system.process import quiet_stderr
     from nitido.system.search import Filter
 
@@ -182,7 +189,7 @@ def _embed(options: _EmbedOptions, encoder: Encoder, familiarity: Familiarity | 
             paths,
             below=options.source if options.source.is_dir() else options.source.parent,
             label=options.class_,
-            thumbnail=thumbnail_side(len(paths)) if options.plot else 0,
+            thumbnail=_thumbnail(options.plot, len(paths)),
             batch=options.batch,
             max_pixels=int(options.max_megapixels * 1e6),
             progress=progress,
@@ -194,12 +201,34 @@ def _embed(options: _EmbedOptions, encoder: Encoder, familiarity: Familiarity | 
     return embedding, len(failed)
 
 
+def _is_page(path: Path) -> bool:
+    return path.suffix.lower() in (".html", ".htm")
+
+
+def _thumbnail(plot: Path | None, count: int) -> int:
+    """Pixels of the thumbnails that a map needs."""
+    from nitido.latent.map import thumbnail_side
+    from nitido.latent.map_page import page_side
+
+    if plot is None:
+        return 0
+    return page_side(count) if _is_page(plot) else thumbnail_side(count)
+
+
 def _plot(options: _EmbedOptions, path: Path, embedding: Embedding) -> None:
     from nitido.images.io import Picture, write_picture
-    from nitido.latent.map import draw_map, plane_of
+    from nitido.latent.layout import lay_out
+    from nitido.latent.map import draw_map
+    from nitido.latent.map_page import map_page
+    from nitido.system.files import write_whole
 
     folders = [p.split("/", 1)[0] if "/" in p else "" for p in embedding.paths]
-    write_picture(path, Picture(draw_map(plane_of(embedding.z), embedding.thumbnails, folders)))
+    plane = lay_out(embedding.z, options.layout)
+    if _is_page(path):
+        about = f"{count(len(embedding.paths), 'picture')} by {embedding.model or 'a model'}, {options.source.name}"
+        write_whole(path, map_page(plane, embedding.paths, embedding.thumbnails, folders, about))
+    else:
+        write_picture(path, Picture(draw_map(plane, embedding.thumbnails, folders)))
     _note(options, f"map of {count(len(embedding.paths), 'picture')} -> {path}")
 
 

@@ -33,6 +33,7 @@ _OWN = {
     "sample": "nitido.cli.latent:sample",
     "interpolate": "nitido.cli.latent:interpolate",
     "embed": "nitido.cli.embed:embed",
+    "melody": "nitido.cli.melody:melody",
     "anomaly": "nitido.cli.anomaly:anomaly",
     "explore": "nitido.cli.explore:explore",
     "app": "nitido.cli.app:app",

@@ -7,6 +7,7 @@ and so on. Which note is the lowest and how many steps make a beat, the card of 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -32,13 +33,13 @@ _TICKS = 480  # of a beat, in files that are written
 _DRUMS = 9
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
-_STEP, _ROW = 6, 4  # pixels
+_STEP, _ROW, _BETWEEN = 6, 4, 10  # pixels
 _KEY, _BLACK_KEY, _LINE, _BAR_LINE = (250, 250, 250), (234, 234, 234), (216, 216, 216), (150, 150, 150)
 _NOTE, _ONSET = (176, 114, 46), (110, 60, 10)
 
 
-class _Note(NamedTuple):
-    """start, end: steps from 0 on, the latter excluded. pitch: MIDI note."""
+class Note(NamedTuple):
+    """A note of a melody. start, end: steps from 0 on, the latter excluded. pitch: MIDI note."""
 
     start: int
     end: int
@@ -59,7 +60,7 @@ def write_midi(
     track.append(mido.MetaMessage("time_signature", numerator=BEATS, denominator=4))
     track.append(mido.Message("program_change", program=program))
     now = 0
-    for note in _notes_of(notes, lowest):
+    for note in notes_of(notes, lowest):
         for kind, step in (("note_on", note.start), ("note_off", note.end)):
             tick = round(step * _TICKS / steps_per_beat)
             track.append(mido.Message(kind, note=note.pitch, velocity=88, time=tick - now))
@@ -115,7 +116,7 @@ def piano_roll(notes: Notes, steps_per_beat: int = 4, lowest: int = LOWEST, pitc
     The height is that of ``pitches`` notes, or of octaves more where a code asks for it. Raises ``FrameMismatch`` for
     another array.
     """
-    found = _notes_of(notes, lowest)
+    found = notes_of(notes, lowest)
     highest = max((note.pitch for note in found), default=lowest)
     while lowest + pitches <= highest:
         pitches += 12
@@ -136,6 +137,20 @@ def piano_roll(notes: Notes, steps_per_beat: int = 4, lowest: int = LOWEST, pitc
     return picture
 
 
+def piano_roll_of_phrases(
+    phrases: Sequence[Notes], steps_per_beat: int = 4, lowest: int = LOWEST, pitches: int = PITCHES
+) -> Frame:
+    """Phrases uint8 T, all equally long, as :func:`piano_roll` draws them, one below the other. Raises as it does."""
+    rolls = [piano_roll(phrase, steps_per_beat, lowest, pitches) for phrase in phrases]
+    height = max(len(roll) for roll in rolls)
+    gap = np.full((_BETWEEN, rolls[0].shape[1], 3), 255, np.uint8)
+    rows: list[Frame] = []
+    for roll in rolls:
+        above = np.full((height - len(roll), roll.shape[1], 3), 255, np.uint8)
+        rows += [above, roll, gap]
+    return np.vstack(rows[:-1])
+
+
 def _mido(error_kind: type[NitidoError]) -> ModuleType:
     try:
         import mido
@@ -144,7 +159,7 @@ def _mido(error_kind: type[NitidoError]) -> ModuleType:
     return mido
 
 
-def _notes_of(notes: Notes, lowest: int) -> list[_Note]:
+def notes_of(notes: Notes, lowest: int) -> list[Note]:
     """The notes of a row in order. One that goes on where nothing sounds is silence."""
     if not isinstance(notes, np.ndarray) or notes.dtype != np.uint8 or notes.ndim != 1 or not notes.size:
         found = f"{notes.dtype} {'×'.join(map(str, notes.shape))}" if isinstance(notes, np.ndarray) else type(notes)
@@ -156,13 +171,13 @@ def _notes_of(notes: Notes, lowest: int) -> list[_Note]:
         )
     changes = [*np.flatnonzero(notes != HOLD).tolist(), len(notes)]
     return [
-        _Note(start, end, int(notes[start]) - FIRST + lowest)
+        Note(start, end, int(notes[start]) - FIRST + lowest)
         for start, end in pairwise(changes)
         if notes[start] >= FIRST
     ]
 
 
-def _played(file: Any, steps_per_beat: int) -> list[_Note]:
+def _played(file: Any, steps_per_beat: int) -> list[Note]:
     """The melody of a file: one note at a time, in order. Raises ``ValueError`` for a file without beats."""
     if file.ticks_per_beat <= 0:
         raise ValueError("its times are seconds, not beats")
@@ -186,7 +201,7 @@ def _played(file: Any, steps_per_beat: int) -> list[_Note]:
         first, last = (round(t * steps_per_beat / file.ticks_per_beat) for t in (start, end))
         at[first] = max(at.get(first, (0, 0)), (pitch, max(last, first + 1)))
     starts = [*sorted(at), 1 << 62]
-    return [_Note(start, min(at[start][1], then), at[start][0]) for start, then in pairwise(starts)]
+    return [Note(start, min(at[start][1], then), at[start][0]) for start, then in pairwise(starts)]
 
 
 def _name(pitch: int) -> str:

@@ -138,3 +138,29 @@ def test_live_alarms_at_a_drift_and_needs_scores_at_fitting(
     assert told.returncode == 4 and " s  DRIFT     at frame " in told.stdout and "drift: ALARM" in told.stderr
     few = nitido(*common, "--model", part)
     assert few.returncode == 1 and "needs at least 20 scores at fitting" in few.stderr and str(part) in few.stderr
+
+
+def test_a_report_compares_good_bad_and_other_sets(smoothing_model: Path, good: Path, tmp_path: Path) -> None:
+    bad, noise = tmp_path / "bad", tmp_path / "noise"
+    bad.mkdir()
+    noise.mkdir()
+    for shade in (45, 90):
+        cv2.imwrite(str(bad / f"{shade}.png"), faulty_picture(shade))
+    cv2.imwrite(str(noise / "a.png"), default_rng(0).integers(0, 256, (64, 96, 3), "uint8"))
+    sheet = tmp_path / "sheet.png"
+    command = ("anomaly", "report", noise, "--model", smoothing_model, "--good", good, "--bad", bad)
+    shown = nitido(*command, "-o", sheet, "--json", "--device", "cpu")
+    assert shown.returncode == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    assert found["auroc"] == 1.0 and found["threshold"] is None
+    assert [(s["role"], s["pictures"], s["auroc"]) for s in found["sets"]] == [
+        ("good", 10, None),
+        ("other", 1, 1.0),
+        ("bad", 2, 1.0),
+    ]
+    picture = cv2.imread(str(sheet))
+    assert picture is not None and picture.std() > 10
+    (good / "text.png").write_text("not a picture")
+    text = nitido(*command)
+    assert text.returncode == 1 and "text.png" in text.stderr
+    assert "AUROC of all bad pictures against all good ones: 1.0000" in text.stdout

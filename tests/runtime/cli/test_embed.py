@@ -129,3 +129,12 @@ def test_a_model_from_frame_to_image_has_no_latents(folder: Path, tiny_models: d
     run = nitido("embed", folder, "--model", tiny_models["denoise"], "-o", tmp_path / "l.npz")
     assert run.returncode == 1 and len(run.stderr.splitlines()) == 1
     assert "is a model for 'denoise', expected the encoder of a latent model; models at hand with one:" in run.stderr
+
+
+def test_a_map_can_be_a_page(folder: Path, model: Path, tmp_path: Path) -> None:
+    run = nitido("embed", folder, "--model", model, "--plot", tmp_path / "map.html")
+    assert run.returncode == 0, run.stderr
+    text = (tmp_path / "map.html").read_text("utf-8")
+    assert "map of 4 pictures" in run.stdout and "data:image/jpeg;base64," in text and "http" not in text
+    again = nitido("embed", folder, "--model", model, "--plot", tmp_path / "map.html")
+    assert again.returncode == 1 and "exists" in again.stderr

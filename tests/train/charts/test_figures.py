@@ -60,7 +60,7 @@ def test_pictures_of_two_parts_need_two_components() -> None:
     assert one.mse == pytest.approx(float(np.mean((restored - held_out) ** 2)), rel=1e-3)
 
 
-def test_many_pictures_are_analysed_in_turn_and_hardly_worse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_and_wide_pictures_are_analysed_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     waves = np.cumsum(rng.normal(0, 6, (900, 100)), axis=1)
     pictures = np.clip(waves + 128, 0, 255).astype(np.uint8)
@@ -70,18 +70,17 @@ def test_many_pictures_are_analysed_in_turn_and_hardly_worse(monkeypatch: pytest
         batches = (pictures[i : i + 30] for i in range(0, 900, 30))  # smaller than there are components
         return pca_errors(principal_components(batches, 900, 100, 40), [pictures], sizes)
 
-    whole = found()
-    monkeypatch.setattr(pca, "WHOLE", 0)
-    monkeypatch.setattr(pca, "IN_TURN", 100)
-    for a, b in zip(whole, found(), strict=True):
-        assert a.mse <= b.mse * 1.0001
-        assert b.mse == pytest.approx(a.mse, rel=0.02)
+    by_covariance = found()
+    monkeypatch.setattr(pca, "NARROW", 0)
+    for a, b in zip(by_covariance, found(), strict=True):
+        assert b.mse == pytest.approx(a.mse, rel=1e-3)
 
 
-def test_large_collections_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch, digits: Path) -> None:
+def test_large_collections_of_wide_pictures_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch, digits: Path) -> None:
     examples = read_examples([digits], Shape(SIDE, SIDE, 1))
-    assert pca.affordable(examples, SIDE * SIDE) is examples
     monkeypatch.setattr(pca, "BUDGET", 100 * SIDE * SIDE)
+    assert pca.affordable(examples, SIDE * SIDE) is examples
+    monkeypatch.setattr(pca, "NARROW", SIDE)
     thinned = pca.affordable(examples, SIDE * SIDE)
     assert np.array_equal(thinned.pictures(range(80)), examples.pictures(range(0, 240, 3)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from nitido.errors import RecipeError, SourceUnavailable
 from nitido_train.data.examples import Shape, fit_to_shape, hold_out, read_examples
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.options import RunOptions
+from nitido_train.recipe.schema import Recipe
 from support.recipes import SIDE, tiny_latent, write_class_folders, write_digits
 
 
@@ -96,3 +98,48 @@ def test_a_file_that_is_no_colour_font_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"not a font")
     with pytest.raises(SourceUnavailable, match="not a font of colour bitmaps"):
         read_examples([path], Shape(64, 64, 3))
+
+
+def test_grey_pictures_are_found_to_be_grey(tmp_path: Path) -> None:
+    grey, both = tmp_path / "grey", tmp_path / "both"
+    rng = np.random.default_rng(0)
+    for folder in (grey, both):
+        folder.mkdir()
+        for number in range(3):
+            cv2.imwrite(str(folder / f"{number}.jpg"), rng.integers(0, 256, (40, 30), np.uint8))
+    cv2.imwrite(str(both / "colour.png"), np.full((20, 20, 3), (10, 200, 30), np.uint8))
+    unknown = Shape(SIDE, SIDE, 0)
+    assert read_examples([grey], unknown).pictures([0]).shape == (1, SIDE, SIDE, 1)
+    assert read_examples([both], unknown).pictures([0]).shape == (1, SIDE, SIDE, 3)
+    mixed = read_examples([grey, both], unknown)
+    assert (len(mixed), mixed.shape.channels) == (7, 3)
+    objective = LatentObjective(replace_channels(tiny_latent("autoencoder")), options_for(tmp_path / "run", grey))
+    assert objective.recipe.net.options["channels"] == 1
+    assert "all grey" in objective.summary
+
+
+def replace_channels(recipe: Recipe) -> Recipe:
+    """The recipe without channels: the data say how many."""
+    options = {key: value for key, value in recipe.net.options.items() if key != "channels"}
+    return replace(recipe, net=replace(recipe.net, options=options))
+
+
+def test_transparent_icons_are_shown_on_white(tmp_path: Path) -> None:
+    icon = np.zeros((20, 20, 4), np.uint8)
+    icon[5:15, 5:15] = (0, 0, 255, 255)
+    cv2.imwrite(str(tmp_path / "icon.png"), icon)
+    (picture,) = read_examples([tmp_path], Shape(20, 20, 0)).pictures([0])
+    assert picture[0, 0].tolist() == [255, 255, 255]
+    assert picture[10, 10].tolist() == [0, 0, 255]
+
+
+def test_random_parts_come_from_the_whole_picture(tmp_path: Path) -> None:
+    wide = np.tile(np.linspace(0, 255, 120).astype(np.uint8)[None, :, None], (40, 1, 3))
+    cv2.imwrite(str(tmp_path / "wide.png"), wide)
+    examples = read_examples([tmp_path], Shape(SIDE, SIDE, 3))
+    parts = examples.parts([0] * 60, 0.5, np.random.default_rng(0))
+    assert parts.shape == (60, SIDE, SIDE, 3)
+    middle = examples.pictures([0])
+    assert parts.min() < middle.min() - 40 and parts.max() > middle.max() + 40
+    spans = np.ptp(parts[:, 0, :, 0].astype(int), axis=1)
+    assert spans.min() < 0.65 * np.ptp(middle.astype(int)) and spans.max() <= np.ptp(middle.astype(int)) + 5

@@ -21,6 +21,7 @@ from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.files import load_recipe
 from nitido_train.tensors import to_tensor
 from nitido_train.training.loop import train
+from nitido_train.training.muon import Muon
 from nitido_train.training.setup import effective_recipe
 from support.recipes import write_digits
 
@@ -53,7 +54,8 @@ def test_a_recipe_beats_the_mean_picture_after_few_steps(name: str, tmp_path: Pa
     options = options_for(tmp_path)
     objective = LatentObjective(recipe, options)
     net = objective.first_net(Checkpoint(objective.recipe, 0, {}, {}), options).requires_grad_(True)
-    optimizer = torch.optim.Adam(net.parameters(), lr=recipe.schedule.lr)
+    assert recipe.schedule.optimizer == "muon"
+    optimizer = Muon(net.parameters(), lr=recipe.schedule.lr)
     device = torch.device("cpu")
     for step, batch in enumerate(objective.batches(0, 0, 1, 0)):
         objective.loss(net, batch, step, device).backward()

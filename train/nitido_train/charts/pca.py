@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from nitido_train.data.examples import Bytes, Examples
 
-WHOLE = 512 << 20  # bytes of float32 pictures that are fitted at once; more are fitted in parts
-IN_TURN = 1000  # pictures in a part, at least
-BUDGET = 1 << 30  # values that are fitted; of larger collections, evenly spaced pictures
+NARROW = 2048  # values of a picture up to which PCA sees all pictures, through their covariance
+BUDGET = 1 << 26  # values that are fitted at once; of larger collections of wider pictures, evenly spaced ones
 HIGHEST = 100.0  # dB of a picture without any error, which would make a mean infinite
 
 
@@ -47,24 +46,37 @@ def principal_components(batches: Iterable[Bytes], count: int, values: int, most
 
     batches: uint8 n×…, together ``count`` pictures of ``values`` bytes each.
 
-    Up to half a gibibyte of pictures goes to scikit-learn's ``PCA`` at once. More goes through ``IncrementalPCA``,
-    which holds a thousand pictures at a time and comes close to the same result.
+    Of small pictures the covariance is added up batch by batch, which is exact. Wider ones go to scikit-learn's ``PCA``
+    at once, as float32. An SVD in parts, as in ``IncrementalPCA``, would take minutes.
     """
-    from sklearn.decomposition import PCA, IncrementalPCA
-
     most = min(most, count - 1, values)
-    if 4 * count * values <= WHOLE:
-        pictures = np.empty((count, values), np.float32)
-        done = 0
-        for batch in batches:
-            pictures[done : done + len(batch)] = unit(batch)
-            done += len(batch)
-        fitted: Any = PCA(most, random_state=0).fit(pictures)
-    else:
-        fitted = IncrementalPCA(most)
-        for part in _larger(batches, count, max(IN_TURN, most)):
-            fitted.partial_fit(part)
+    if values <= NARROW:
+        return _by_covariance(batches, count, values, most)
+    from sklearn.decomposition import PCA
+
+    pictures = np.empty((count, values), np.float32)
+    done = 0
+    for batch in batches:
+        pictures[done : done + len(batch)] = unit(batch)
+        done += len(batch)
+    fitted: Any = PCA(most, random_state=0).fit(pictures)
     return Components(fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32))
+
+
+def _by_covariance(batches: Iterable[Bytes], count: int, values: int, most: int) -> Components:
+    total, products = np.zeros(values), np.zeros((values, values))
+    shift = np.zeros(values, np.float32)
+    for number, batch in enumerate(batches):
+        pictures = unit(batch)
+        if number == 0:
+            shift = pictures.mean(axis=0)  # close to the mean of all, so that float32 is exact enough
+        pictures = pictures - shift
+        total += pictures.sum(axis=0, dtype=np.float64)
+        products += pictures.T @ pictures
+    mean = total / count
+    _, directions = np.linalg.eigh(products - count * np.outer(mean, mean))  # in ascending order
+    rows = np.ascontiguousarray(directions[:, ::-1][:, :most].T, np.float32)
+    return Components((mean + shift).astype(np.float32), rows)
 
 
 def pca_errors(components: Components, batches: Iterable[Bytes], sizes: Sequence[int]) -> list[Error]:
@@ -84,7 +96,10 @@ def pca_errors(components: Components, batches: Iterable[Bytes], sizes: Sequence
 
 
 def affordable(examples: Examples, values: int) -> Examples:
-    """The examples, or as many evenly spaced ones as together have :data:`BUDGET` values."""
+    """The examples. Of pictures of more than :data:`NARROW` values, as many evenly spaced ones as together have
+    :data:`BUDGET` values."""
+    if values <= NARROW:
+        return examples
     stride = -(-len(examples) * values // BUDGET)
     return examples if stride <= 1 else examples.where(np.arange(len(examples)) % stride == 0)
 
@@ -116,15 +131,3 @@ def sizes_up_to(most: int, *more: int) -> list[int]:
 def unit(pictures: Bytes) -> NDArray[np.float32]:
     """uint8 n×… → float32 n×D, 0..1."""
     return cast(NDArray[np.float32], pictures.reshape(len(pictures), -1) / np.float32(255))
-
-
-def _larger(batches: Iterable[Bytes], count: int, least: int) -> Iterable[NDArray[np.float32]]:
-    """The same pictures in parts of at least ``least``."""
-    waiting: list[Bytes] = []
-    held = seen = 0
-    for batch in batches:
-        waiting.append(batch)
-        held, seen = held + len(batch), seen + len(batch)
-        if held >= least and (count - seen >= least or seen == count):
-            yield unit(np.concatenate(waiting))
-            waiting, held = [], 0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nitido_train.checkpoint import Checkpoint
 
 
-def _overrides(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+def parse_overrides(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
     import tomllib
 
     parsed: dict[str, object] = {}
@@ -57,7 +57,7 @@ def _overrides(_context: click.Context, _parameter: click.Parameter, values: tup
     "--set",
     "overrides",
     multiple=True,
-    callback=_overrides,
+    callback=parse_overrides,
     help="Change an entry of the recipe, such as schedule.steps=1000; repeatable.",
 )
 @click.option("--list", "list_recipes", is_flag=True, help="List the recipes that come with Nítido.")

@@ -53,10 +53,13 @@ def latent_batch(
     latent: int,
     rng: np.random.Generator,
     mirrored: NDArray[np.bool_] | None = None,
+    crop: float = 0.0,
 ) -> LatentBatch:
-    """The examples with these numbers, for a network with ``latent`` dimensions. mirrored: which of them are mirrored
-    left to right."""
-    target = examples.pictures(numbers)
+    """The examples with these numbers, for a network with ``latent`` dimensions.
+
+    mirrored: which of them are mirrored left to right. crop: see :meth:`Examples.parts`; 0 takes them whole.
+    """
+    target = examples.parts(numbers, crop, rng) if crop else examples.pictures(numbers)
     if mirrored is not None:
         target = np.where(mirrored[:, None, None, None], target[:, :, ::-1], target)
     if asked.binarize:

@@ -8,7 +8,7 @@ import logging
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -27,9 +27,16 @@ CACHE = 2 << 30  # bytes of prepared pictures held in memory; what does not fit 
 _IDX_SUFFIX = "-images-idx3-ubyte"
 
 
+ROOM = 1.5  # how much larger than a training picture a file is held from which random parts are taken
+GREY = 3  # levels by which the colours of a grey picture may differ: JPEG adds a little colour
+
+
 @dataclass(frozen=True)
 class Shape:
-    """The size of all pictures. channels: 1 (luma) or 3 (BGR)."""
+    """The size of all pictures.
+
+    channels: 1 (luma) or 3 (BGR). 0 means 1 if all pictures are grey, else 3; :func:`read_examples` decides.
+    """
 
     height: int
     width: int
@@ -46,8 +53,10 @@ class Examples:
     def __init__(self, pictures: Bytes | Sequence[Path], labels: NDArray[np.int64], names: list[str], shape: Shape):
         """pictures: N×H×W×C, or files, which are decoded when they are first needed."""
         self.labels, self.names, self.skipped = labels, names, 0
-        self._pictures, self._shape = pictures, shape
+        self.shape = shape
+        self._pictures = pictures
         self._cache: dict[int, Bytes] = {}
+        self._larger: dict[int, Frame] = {}
         self._room = CACHE
 
     def __len__(self) -> int:
@@ -59,6 +68,12 @@ class Examples:
         if isinstance(self._pictures, np.ndarray):
             return self._pictures[np.asarray(numbers)]
         return np.stack([self._picture(int(number)) for number in numbers])
+
+    def parts(self, numbers: Sequence[int] | NDArray[np.int64], crop: float, rng: np.random.Generator) -> Bytes:
+        """A random part of each picture, uint8 n×H×W×C, with the proportions that all have. Its sides are up to
+        ``crop`` (0..1) shorter than those of the largest such part. Raises as :meth:`pictures` does."""
+        sources = self.pictures(numbers) if isinstance(self._pictures, np.ndarray) else map(self._large, numbers)
+        return np.stack([_random_part(np.asarray(source), self.shape, crop, rng) for source in sources])
 
     @property
     def files(self) -> list[Path]:
@@ -72,7 +87,7 @@ class Examples:
             pictures: Bytes | list[Path] = self._pictures[kept]
         else:
             pictures = [self._pictures[int(i)] for i in kept]
-        part = Examples(pictures, self.labels[kept], self.names, self._shape)
+        part = Examples(pictures, self.labels[kept], self.names, self.shape)
         part.skipped = self.skipped
         return part
 
@@ -80,20 +95,39 @@ class Examples:
         known = self._cache.get(number)
         if known is not None:
             return known
-        path = self._pictures[number]
-        assert isinstance(path, Path)
-        picture = read_frame(path)
-        if picture is None:
-            raise SourceUnavailable(f"{path} was readable when the training began and no longer is")
-        fitted = fit_to_shape(picture, self._shape)
+        fitted = fit_to_shape(self._decoded(number), self.shape)
         self._room -= fitted.nbytes
         if self._room >= 0:
             self._cache[number] = fitted
         return fitted
 
+    def _large(self, number: int) -> Frame:
+        """A whole picture, a little larger than it has to be for a part of it."""
+        known = self._larger.get(int(number))
+        if known is not None:
+            return known
+        picture = self._decoded(int(number))
+        scale = ROOM * max(self.shape.height / picture.shape[0], self.shape.width / picture.shape[1])
+        if scale < 1:
+            size = round(scale * picture.shape[1]), round(scale * picture.shape[0])
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        self._room -= picture.nbytes
+        if self._room >= 0:
+            self._larger[int(number)] = picture
+        return picture
+
+    def _decoded(self, number: int) -> Frame:
+        path = self._pictures[number]
+        assert isinstance(path, Path)
+        picture = read_frame(path)
+        if picture is None:
+            raise SourceUnavailable(f"{path} was readable when the training began and no longer is")
+        return picture
+
 
 def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
-    """All examples of the sources, in a fixed order. Raises ``SourceUnavailable``.
+    """All examples of the sources, in a fixed order. Their ``shape`` has the channels that were asked for or found.
+    Raises ``SourceUnavailable``.
 
     A source is one of these:
 
@@ -106,6 +140,9 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
     parts = [_read(source, shape) for source in sources]
     if len(parts) == 1:
         return parts[0]
+    if len({part.shape for part in parts}) > 1:  # grey ones and others
+        parts = [_read(source, replace(shape, channels=3)) for source in sources]
+    shape = parts[0].shape
     names = sorted({name for part in parts for name in part.names})
     labels = [np.array([names.index(part.names[i]) for i in part.labels], np.int64) for part in parts]
     if all(isinstance(part._pictures, np.ndarray) for part in parts):
@@ -121,10 +158,25 @@ def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
 
 def fit_to_shape(picture: Frame, shape: Shape) -> Bytes:
     """The frame as uint8 H×W×C of that shape, cropped and resized as the runtime does it."""
-    fitted = fit_picture(picture, shape.height, shape.width)
-    if shape.channels == 1:
-        fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2GRAY), np.uint8)
-    return fitted.reshape(shape.height, shape.width, shape.channels)
+    return _in_channels(fit_picture(picture, shape.height, shape.width), shape.channels)
+
+
+def _in_channels(picture: Bytes, channels: int) -> Bytes:
+    """H×W×1 or H×W×3 as H×W×``channels``."""
+    if channels == 1 and picture.shape[2] == 3:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+    return picture.reshape(*picture.shape[:2], channels)
+
+
+def _random_part(picture: Bytes, shape: Shape, crop: float, rng: np.random.Generator) -> Bytes:
+    tall, wide = picture.shape[:2]
+    share = (1 - crop * rng.random()) / max(shape.height / tall, shape.width / wide)
+    rows, columns = (max(1, round(share * side)) for side in (shape.height, shape.width))
+    top, left = (int(rng.integers(max(1, side - part + 1))) for side, part in ((tall, rows), (wide, columns)))
+    part = np.ascontiguousarray(picture[top : top + rows, left : left + columns])
+    way = cv2.INTER_AREA if rows > shape.height else cv2.INTER_CUBIC
+    resized = np.asarray(cv2.resize(part, (shape.width, shape.height), interpolation=way), np.uint8)
+    return _in_channels(resized.reshape(shape.height, shape.width, -1), shape.channels)
 
 
 def _read(source: Path, shape: Shape) -> Examples:
@@ -144,6 +196,7 @@ def _read_idx(path: Path, shape: Shape) -> Examples:
     labels = _idx_array(path.with_name(path.name.replace(_IDX_SUFFIX, "-labels-idx1-ubyte")), 0x801).astype(np.int64)
     if len(raw) != len(labels):
         raise SourceUnavailable(f"{path} holds {len(raw)} pictures and its label file {len(labels)} labels")
+    shape = replace(shape, channels=shape.channels or 1)
     if raw.shape[1:] == (shape.height, shape.width) and shape.channels == 1:
         pictures = raw[..., None]
     else:
@@ -177,6 +230,7 @@ def _read_font(path: Path, shape: Shape) -> Examples:
         raise SourceUnavailable(
             f"{path} is not a font of colour bitmaps (table CBDT), such as Noto Color Emoji: {error}"
         ) from error
+    shape = replace(shape, channels=shape.channels or 3)
     pictures = [fit_to_shape(_on_white(data), shape) for data in unique]
     return Examples(np.stack(pictures), np.zeros(len(pictures), np.int64), [""], shape)
 
@@ -194,13 +248,15 @@ def _on_white(png: bytes) -> Frame:
 
 def _read_folder(folder: Path, shape: Shape) -> Examples:
     paths, names_of = [], []
-    skipped = 0
+    skipped, grey = 0, not shape.channels
     for path in find_pictures([folder]):
         # Decoded once now, so that a broken file is found before the training and not in its middle.
-        if read_frame(path) is None:
+        picture = read_frame(path)
+        if picture is None:
             skipped += 1
             log.warning("left out %s: unreadable", path)
             continue
+        grey = grey and _is_grey(picture, shape)
         inside = path.relative_to(folder) if folder.is_dir() else Path(path.name)
         paths.append(path)
         names_of.append(inside.parts[0] if len(inside.parts) > 1 else "")
@@ -208,9 +264,16 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
         raise SourceUnavailable(f"none of the {skipped} pictures in {folder} can be read")
     names = sorted(set(names_of))
     labels = np.array([names.index(name) for name in names_of], np.int64)
+    shape = replace(shape, channels=shape.channels or (1 if grey else 3))
     examples = Examples(paths, labels, names, shape)
     examples.skipped = skipped
     return examples
+
+
+def _is_grey(picture: Frame, shape: Shape) -> bool:
+    """Whether a picture has no colour in the size that a network sees."""
+    fitted = fit_picture(picture, shape.height, shape.width).astype(np.int16)
+    return bool(np.ptp(fitted, axis=2).max() <= GREY)
 
 
 def hold_out(examples: Examples, most: int = 2000) -> tuple[Examples, Examples]:

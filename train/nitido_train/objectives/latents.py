@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from nitido.errors import RecipeError
 from nitido.frames import Frame
+from nitido_train.charts.denoised import denoised_figure
 from nitido_train.charts.figures import Figure, grid
 from nitido_train.charts.latents import decoded_figures, latent_figures
+from nitido_train.charts.pca import affordable, principal_components
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.data.batches import LatentBatch, fixed_batches, latent_batch
+from nitido_train.data.batches import AT_ONCE, LatentBatch, fixed_batches, latent_batch
 from nitido_train.data.epochs import batch_indices
 from nitido_train.data.examples import Examples, Shape, hold_out, read_examples
 from nitido_train.evaluation.latents import latent_passage, measure_latent_net
@@ -25,6 +27,7 @@ from nitido_train.evaluation.metrics import spread
 from nitido_train.evaluation.nats import kl_nats, reconstruction_nats
 from nitido_train.nets.latent import VARIATIONAL, LatentNet
 from nitido_train.nets.latent_start import set_first_weights
+from nitido_train.objectives.augmentation import choose_augmentation
 from nitido_train.objectives.held_out import require_others, validation_line
 from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
@@ -46,9 +49,10 @@ class LatentObjective:
         assert asked is not None
         if net.kind == "denoising-autoencoder" and not (asked.noise or asked.masked):
             raise RecipeError("a denoising-autoencoder expects [latent] noise or masked above 0; found both 0")
-        sides = [net.options.get(key, default) for key, default in (("height", 64), ("width", 64), ("channels", 3))]
-        shape = Shape(*(int(side) for side in sides))
-        examples = read_examples(options.data, shape)
+        sides = [net.options.get(key, default) for key, default in (("height", 64), ("width", 64), ("channels", 0))]
+        examples = read_examples(options.data, Shape(*(int(side) for side in sides)))
+        shape = examples.shape
+        net = replace(net, options={**net.options, "channels": shape.channels})
         unknown = sorted(set(asked.leave_out) - set(examples.names))
         if unknown:
             raise RecipeError(f"[latent] leave_out names '{unknown[0]}'; the labels are {', '.join(examples.names)}")
@@ -62,13 +66,18 @@ class LatentObjective:
         if net.kind == "cvae":
             if len(examples.names) < 2:
                 raise RecipeError("a cvae expects labels: digit files, or a folder with a folder for each class")
-            recipe = replace(recipe, net=replace(net, options={**net.options, "labels": examples.names}))
-        self.recipe, self._asked = recipe, asked
+            net = replace(net, options={**net.options, "labels": examples.names})
         self._latent = int(net.options.get("latent", 32))
+        chosen = choose_augmentation(self.examples, self._latent, recipe.seed) if asked.augment else None
+        if chosen is not None:
+            asked = replace(asked, mirror=chosen.mirror, crop=chosen.crop)
+        self.recipe, self._asked = replace(recipe, net=net, latent=asked), asked
         self._size = min(recipe.data.batch, len(self.examples))
         self.score, self.unit = ("elbo", "nats") if net.kind in VARIATIONAL else ("psnr", "dB")
         self.summary = (
             f"{len(self.examples)} examples, {examples.skipped} left out, {len(self.held_out)} for validation"
+            f"{', all grey' if 'channels' not in recipe.net.options and shape.channels == 1 else ''}"
+            f"{f'; {chosen}' if chosen else ''}"
         )
         count = len(self.held_out)
         self.validation_note = validation_line(count, count, len(examples), options, "examples")
@@ -94,7 +103,8 @@ class LatentObjective:
         for step, numbers in batch_indices(count, self._size, seed, steps):
             rng = np.random.default_rng([seed, 2, step])
             mirrored = rng.random(len(numbers)) < 0.5 if self._asked.mirror else None
-            yield latent_batch(self.examples, numbers, self._asked, self._latent, rng, mirrored).share(rank, world)
+            asked, crop = self._asked, self._asked.crop
+            yield latent_batch(self.examples, numbers, asked, self._latent, rng, mirrored, crop).share(rank, world)
 
     def loss(self, net: nn.Module, batch: LatentBatch, step: int, device: torch.device) -> Tensor:
         target = to_unit(batch.target).to(device)  # N C H W, 0..1
@@ -150,8 +160,22 @@ class LatentObjective:
         return bool(np.ptp(restored, axis=0).max() <= 1 < np.ptp(batch.target, axis=0).max())
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
-        """The space, the pictures in it, and PCA of the same size for comparison."""
-        return latent_figures(cast(LatentNet, net), self.examples, self.held_out, device)
+        """The space, the pictures in it, and PCA of the same size for comparison. Of a denoising autoencoder also what
+        it makes of damaged pictures, next to PCA and a median filter."""
+        found = latent_figures(cast(LatentNet, net), self.examples, self.held_out, device)
+        return found | ({"denoised": self._denoised(net, device)} if self._asked.noise or self._asked.masked else {})
+
+    @torch.no_grad()
+    def _denoised(self, net: nn.Module, device: torch.device) -> Figure:
+        batch = next(self.fixed_batches(self.held_out))
+        still = replace(batch, draw=np.zeros_like(batch.draw))
+        restored = from_logits(latent_passage(net, still, device).logits)
+        values = batch.target[0].size
+        learn = affordable(self.examples, values)
+        parts = (learn.pictures(np.arange(i, min(i + AT_ONCE, len(learn)))) for i in range(0, len(learn), AT_ONCE))
+        return denoised_figure(
+            batch.given, restored, batch.target, principal_components(parts, len(learn), values, self._latent)
+        )
 
     @torch.no_grad()
     def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:

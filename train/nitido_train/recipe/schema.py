@@ -245,6 +245,8 @@ class LatentRecipe:
     masked: largest share of the picture that a random rectangle hides.
     adversary: weight of the discriminator in an adversarial autoencoder.
     mirror: mirror half of the pictures left to right, at random, in input and target.
+    crop: take a random part of each picture, in input and target. Each side is shorter by up to this share, 0..1.
+    augment: mirror and crop few pictures where that pays (:mod:`nitido_train.data.augmentation`).
     leave_out: labels whose examples are not trained on.
     """
 
@@ -256,6 +258,8 @@ class LatentRecipe:
     masked: float = 0.0
     adversary: float = 0.002
     mirror: bool = False
+    crop: float = 0.0
+    augment: bool = False
     leave_out: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -265,6 +269,8 @@ class LatentRecipe:
             )
         if min(self.beta, self.beta_warmup, self.noise, self.adversary) < 0 or not 0 <= self.masked < 1:
             raise RecipeError("[latent] expects beta, beta_warmup, noise, adversary >= 0 and 0 <= masked < 1")
+        if not 0 <= self.crop < 1:
+            raise RecipeError(f"[latent] crop is a share in 0..1, below 1; found {self.crop}")
 
     def warmup_factor(self, step: int) -> float:
         """How much of ``beta`` and of the adversary counts at a step: 0..1."""
