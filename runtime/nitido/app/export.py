@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -16,10 +17,8 @@ _NOT_EXPORTED = ("pictures.html", "camera.html", "remote-shelf.js")
 _LICENCES = """\
 # Licences
 
-The pages and programs of this folder are part of Nítido, under the Apache License 2.0:
-https://www.apache.org/licenses/LICENSE-2.0.
-
-Models, as their cards say:
+The pages and programs of this folder are part of Nítido, under the Apache License 2.0: see `LICENSE` or
+https://www.apache.org/licenses/LICENSE-2.0. The models have the licences that their cards name:
 
 {models}
 
@@ -48,6 +47,8 @@ def export_site(folder: Path, models: Sequence[BrowserModel], engine: Traversabl
         # Netlify, Cloudflare Pages and others read it; the guide says what other servers need.
         "_headers": "/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n",
     }
+    if own := _own_licence():
+        texts["LICENSE"] = own
     with replacing_folder(folder, advice="choose another folder") as draft:
         for name, file in files.items():
             (draft / name).parent.mkdir(exist_ok=True)
@@ -59,6 +60,14 @@ def export_site(folder: Path, models: Sequence[BrowserModel], engine: Traversabl
 
 def _without_program(page: Traversable) -> str:
     return page.read_text(encoding="utf-8").replace("<html ", '<html data-app="static" ', 1)
+
+
+def _own_licence() -> str | None:
+    """The text that was installed with the package; ``None`` in a checkout that was not installed."""
+    try:
+        return distribution("nitido").read_text("licenses/LICENSE")
+    except PackageNotFoundError:
+        return None
 
 
 def _as_json(facts: object) -> str:

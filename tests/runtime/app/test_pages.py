@@ -197,7 +197,15 @@ def test_an_exported_site_needs_no_program(browser: Browser, engine_folder: Path
     site = tmp_path / "site"
     small = noise_frame(530, 560)  # more than one tile each way
     names = export_site(site, open_models(MODELS[1:]), engine_folder)
-    assert {"index.html", "camera.html", "camera.json", "pictures.json", "LICENCES.md", "engine/LICENSE"} <= set(names)
+    assert {
+        "index.html",
+        "camera.html",
+        "camera.json",
+        "pictures.json",
+        "LICENCES.md",
+        "LICENSE",
+        "engine/LICENSE",
+    } <= set(names)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Site, directory=str(site)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
