@@ -10,7 +10,9 @@ async function open({ engine: { script, binary } }) {
   ort.env.wasm.wasmPaths = { wasm: binary };
   const answer = await fetch("/decoder.onnx");
   if (!answer.ok) throw new Error(`the decoder cannot be had (${answer.status})`);
-  session = await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), { executionProviders: ["wasm"] });
+  // It warns of inputs with a default value, such as prior.
+  const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
+  session = await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), options);
   labelled = session.inputNames.includes("label");
   return [{}];
 }
