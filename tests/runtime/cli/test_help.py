@@ -66,7 +66,7 @@ def test_the_nearest_model_is_suggested() -> None:
 
 def test_commands_options_and_models_are_completed(tmp_path: Path) -> None:
     assert complete("den") == ["denoise"]
-    assert complete("anomaly", "") == ["check", "fit", "live"]
+    assert complete("anomaly", "") == ["check", "fit", "live", "report"]
     assert complete("denoise", "--over") == ["--overwrite"]
     assert complete("help", "anomaly", "f") == ["fit"]
     upscalers = complete("upscale", "--model", "")
