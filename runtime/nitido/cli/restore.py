@@ -1,4 +1,4 @@
-"""``nitido restore``: what each picture needs, chosen by itself."""
+"""``nitido restore``: chooses what each picture needs."""
 
 from __future__ import annotations
 

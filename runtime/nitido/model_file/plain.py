@@ -1,14 +1,14 @@
 """A model whose settings are plain inputs, for bindings that cannot set optional ones, such as the browser's.
 
-In a model file, ``strength`` and ``noise`` are initializers that are also inputs. onnxruntime-web ignores values for
-such inputs without a message. Without the initializers both numbers must be given, and are used.
+In a model file, ``strength``, ``noise`` and ``prior`` are initializers that are also inputs. onnxruntime-web ignores values for
+such inputs without a message. Without the initializers the numbers must be given, and are used.
 """
 
 from __future__ import annotations
 
 from nitido.model_file.properties import encode_field, read_fields, read_properties, with_properties
 
-SETTINGS = ("strength", "noise")
+SETTINGS = ("strength", "noise", "prior")
 _GRAPH = 7  # the number of ModelProto.graph
 _INITIALIZER = 5  # the number of GraphProto.initializer
 _TENSOR_NAME = 8  # the number of TensorProto.name

@@ -175,7 +175,7 @@ FAILURES = [
     ("{model} in.ppm out.ppm --threads none", 2, "--threads expects"),
     ("{model} in.bgr out.bgr --size 4", 2, "--size expects WIDTHxHEIGHT"),
     ("missing.onnx in.ppm out.ppm", 1, "cannot read missing.onnx: No such file"),
-    ("in.ppm in.ppm out.ppm", 1, "in.ppm is no model that this ONNX Runtime can open"),
+    ("in.ppm in.ppm out.ppm", 1, "in.ppm is not a model that this ONNX Runtime can open"),
     ("{model} missing.ppm out.ppm", 1, "cannot read missing.ppm: No such file"),
     ("{model} . out.ppm", 1, "cannot read .: Is a directory"),
     ("{model} in.bgr out.ppm", 1, "in.bgr is not a binary PPM (P6); for a raw BGR24 frame give --size"),

@@ -23,7 +23,7 @@ from nitido_train.quantization.layers import PAIR_LIMIT
 from nitido_train.quantization.ranges import percentile_ranges
 from support.paths import ROOT
 
-SHIPPED = ROOT / "models" / "checkpoints" / "denoise-n.pt"
+SHIPPED = ROOT / "models" / "research" / "checkpoints" / "denoise-n-research.pt"
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ from nitido_train.training.loop import train
 from support.paths import ROOT
 from support.tiny_models import random_checkpoint, tiny_recipe
 
-SHIPPED = ROOT / "models" / "checkpoints" / "denoise-n.pt"
+SHIPPED = ROOT / "models" / "research" / "checkpoints" / "denoise-n-research.pt"
 INFO = ReleaseInfo("none", "none")
 
 

@@ -12,10 +12,13 @@ from nitido.model_file.plain import with_plain_settings
 from nitido.model_file.properties import is_intact
 from nitido.model_file.zoo import find
 from support.frames import noise_frame
+from support.paths import ROOT
+
+RESEARCH = ROOT / "models" / "research" / "denoise-n-research.onnx"
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("denoise-camera-n", ["strength", "noise"]), ("denoise-n", ["strength"])]
+    ("name", "settings"), [("denoise-camera-n", ["strength", "noise"]), (str(RESEARCH), ["strength"])]
 )
 def test_settings_become_plain_inputs_and_give_the_same_pictures(
     name: str, settings: list[str], tmp_path: Path

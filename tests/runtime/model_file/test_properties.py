@@ -42,5 +42,5 @@ def test_a_stamped_model_is_sealed_anew(tiny_models: dict[str, Path], tmp_path: 
 
 @pytest.mark.parametrize("damage", [b"\xff" * 40, b"\x0a\x7fshort", b"\x0b\x01"])
 def test_what_is_no_model_is_not_stamped(damage: bytes) -> None:
-    with pytest.raises(CardMismatch, match="no ONNX model"):
+    with pytest.raises(CardMismatch, match="not an ONNX model"):
         with_properties(damage, {PROPERTY: "{}"})

@@ -93,7 +93,7 @@ def test_a_training_may_begin_with_a_shipped_model_by_name(tmp_path: Path, monke
     (tmp_path / "denoise-n").mkdir()  # a run of one's own comes first
     with pytest.raises(CheckpointError, match=r"no checkpoint in denoise-n"):
         load_checkpoint(Path("denoise-n"))
-    with pytest.raises(CheckpointError, match=r"one of autoencoder-digits, .*denoise-n,"):
+    with pytest.raises(CheckpointError, match=r"one of aae-digits, .*denoise-n,"):
         load_checkpoint(Path("denoise"))
 
 
