@@ -1,7 +1,7 @@
 """A model whose settings are plain inputs, for bindings that cannot set optional ones, such as the browser's.
 
-In a model file, ``strength``, ``noise`` and ``prior`` are initializers that are also inputs. onnxruntime-web ignores values for
-such inputs without a message. Without the initializers the numbers must be given, and are used.
+In a model file, ``strength``, ``noise`` and ``prior`` are initializers that are also inputs. onnxruntime-web ignores
+values for such inputs without a message. Without the initializers the numbers must be given, and are used.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def little_calibration() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def outcome(little_calibration: None) -> Outcome:
     """All layers of the shipped denoiser in 8 bits, on crops of two photographs."""
-    folder = SHIPPED.parents[2] / "samples"
+    folder = ROOT / "samples"
     return run(load_checkpoint(SHIPPED), [p[100:260, 100:260] for p in read_pictures(folder)[:2]], max_drop=5.0)
 
 
