@@ -35,7 +35,8 @@ class App:
     Pictures are kept in a temporary folder, which is removed at the end.
 
     models: for the camera page. decoders: for the page of latents. engine: the folder that
-    ``nitido.web.onnxruntime_web`` found; ``None``: ``problem`` says why there is none. host: an address of this machine. port: 0 takes a free one. device, threads: for pictures.
+    ``nitido.web.onnxruntime_web`` found; ``None``: ``problem`` says why there is none.
+    host: an address of this machine. port: 0 takes a free one. device, threads: for pictures.
 
     Raises ``SinkUnavailable`` for an address that cannot be had.
     """
