@@ -209,7 +209,7 @@ class Page {
   }
 }
 
-// The model that the address names, else the first. Another one is another address, so that it can be bookmarked.
+// The model that the address names, else the first. Another one is another address, so that links can lead to it.
 function choose(models) {
   const wanted = new URLSearchParams(location.search).get("model");
   const chosen = models.find(({ name }) => name === wanted) ?? models[0];
