@@ -73,7 +73,7 @@ class Site(SimpleHTTPRequestHandler):
 def served(models: list[BrowserModel]) -> Iterator[str]:
     """The address of the exported site."""
     with tempfile.TemporaryDirectory() as place:
-        export_site(Path(place) / "site", models, find_engine())
+        export_site(Path(place) / "site", models, [], find_engine())
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=f"{place}/site"))
         Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nitido.app.camera import BrowserModel, engine_facts, open_models
+from nitido.app.camera import BrowserModel, open_models
 from nitido.app.choices import QUALITIES, TASKS
 from nitido.model_file import zoo
+from nitido.web.files import Made, Served
+from nitido.web.onnxruntime_web import engine_facts
 
 
 def picture_models() -> tuple[list[BrowserModel], dict[str, Any]]:
@@ -22,12 +24,13 @@ def picture_models() -> tuple[list[BrowserModel], dict[str, Any]]:
     return list(models.values()), use
 
 
-def picture_facts(models: Sequence[BrowserModel], use: dict[str, Any]) -> dict[str, Any]:
-    """``pictures.json``."""
+def picture_files(models: Sequence[BrowserModel], use: dict[str, Any]) -> dict[str, Served]:
+    """The models and ``pictures.json``, by address."""
     scales = [int(scale) for scale in use["upscale"]]
-    return {
+    facts = {
         "offered": {"tasks": TASKS, "qualities": list(QUALITIES), "scales": scales},
         "use": use,
         "models": [model.facts() for model in models],
         "engine": engine_facts(),
     }
+    return {**{f"models/{model.name}": model for model in models}, "pictures.json": Made.json("pictures.json", facts)}

@@ -1,31 +1,22 @@
-"""What the camera page needs: models, and ONNX Runtime for browsers."""
+"""What the camera page needs: models, and what it must know of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nitido.errors import CardMismatch
 from nitido.model_file import zoo
 from nitido.model_file.card import Card
 from nitido.model_file.plain import with_plain_settings
 from nitido.model_file.properties import read_properties
-from nitido.web.onnxruntime_web import BINARY, LICENCE, PACKAGE, SCRIPT, VERSION
+from nitido.web.files import Made, Served
+from nitido.web.onnxruntime_web import engine_facts
 
 MODELS = ("denoise-live-n.int8", "denoise-camera-n.int8", "denoise-n.int8", "upscale-x2-n.int8")
 """Models for the camera unless others are chosen; the first is selected at the beginning."""
-
-
-class Served(Protocol):
-    """A file of the page. Paths and resources of packages are such files."""
-
-    @property
-    def name(self) -> str: ...
-
-    def read_bytes(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -67,20 +58,8 @@ def open_models(names: Sequence[str]) -> list[BrowserModel]:
     return found
 
 
-def camera_facts(models: Sequence[BrowserModel], problem: str = "") -> dict[str, Any]:
-    """``camera.json``. problem: why there is no engine."""
+def camera_files(models: Sequence[BrowserModel], problem: str = "") -> dict[str, Served]:
+    """The models and ``camera.json``, by address. problem: why there is no engine."""
     engine = None if problem else engine_facts()
-    return {"models": [model.facts() for model in models], "engine": engine, "problem": problem}
-
-
-def engine_facts() -> dict[str, str]:
-    """Name and addresses of the engine."""
-    return {"name": f"{PACKAGE} {VERSION}", "script": f"engine/{SCRIPT}", "binary": f"engine/{BINARY}"}
-
-
-def camera_files(models: Sequence[BrowserModel], engine: Traversable | None) -> dict[str, Served]:
-    """The files of models and engine by the address where the page looks for them."""
-    files: dict[str, Served] = {f"models/{model.name}": model for model in models}
-    if engine is not None:
-        files |= {f"engine/{name}": engine / name for name in (SCRIPT, BINARY, LICENCE) if (engine / name).is_file()}
-    return files
+    facts = {"models": [model.facts() for model in models], "engine": engine, "problem": problem}
+    return {**{f"models/{model.name}": model for model in models}, "camera.json": Made.json("camera.json", facts)}

@@ -1,19 +1,20 @@
-"""The pages of pictures and of the camera as a folder that any web server can host."""
+"""The pages of the app as a folder that any web server can host."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from nitido.app.browser_pictures import picture_facts, picture_models
-from nitido.app.camera import BrowserModel, Served, camera_facts, camera_files
+from nitido.app.browser_pictures import picture_files, picture_models
+from nitido.app.camera import BrowserModel, camera_files
+from nitido.app.pages import page_files
+from nitido.latent.explorer_files import DecoderFile, decoder_files
 from nitido.system.files import refuse_existing, replacing_folder
-from nitido.web.server import pages
+from nitido.web.files import Served
+from nitido.web.onnxruntime_web import engine_files
 
-_NOT_EXPORTED = ("pictures.html", "camera.html", "remote-shelf.js")
 _LICENCES = """\
 # Licences
 
@@ -26,23 +27,26 @@ https://www.apache.org/licenses/LICENSE-2.0. The models have the licences that t
 """
 
 
-def export_site(folder: Path, models: Sequence[BrowserModel], engine: Traversable) -> list[str]:
+def export_site(
+    folder: Path, models: Sequence[BrowserModel], decoders: Sequence[DecoderFile], engine: Traversable
+) -> list[str]:
     """Writes the folder, which must not be there, and returns the names of its files.
 
-    Every part of it runs in the browser of whoever opens it. Raises ``SinkUnavailable``.
+    models: for the camera page. decoders: for the page of latents. engine: the folder that
+    ``nitido.web.onnxruntime_web`` found. Everything runs in the browser of whoever opens the site. Raises
+    ``SinkUnavailable``.
     """
     refuse_existing([folder], overwrite=False, choose="another folder")
     pictured, use = picture_models()
-    shown = pages() / "app"
-    files: dict[str, Served] = {file.name: file for file in shown.iterdir() if file.name not in _NOT_EXPORTED}
-    files |= {name: pages() / name for name in ("base.css", "nitido.js", "requests.js")}
-    files |= camera_files([*models, *pictured], engine)
-    licences = {model.name: model.card.licence for model in (*models, *pictured)}
+    files: dict[str, Served] = {
+        **page_files(static=True),
+        **engine_files(engine),
+        **camera_files(models),
+        **picture_files(pictured, use),
+        **decoder_files(decoders),
+    }
+    licences = {model.path.name: model.card.licence for model in (*models, *pictured, *decoders)}
     texts = {
-        "index.html": _without_program(shown / "pictures.html"),
-        "camera.html": _without_program(shown / "camera.html"),
-        "camera.json": _as_json(camera_facts(models)),
-        "pictures.json": _as_json(picture_facts(pictured, use)),
         "LICENCES.md": _LICENCES.format(models="\n".join(f"- `{name}`: {text}" for name, text in licences.items())),
         # Netlify, Cloudflare Pages and others read it; the guide says what other servers need.
         "_headers": "/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n",
@@ -58,17 +62,9 @@ def export_site(folder: Path, models: Sequence[BrowserModel], engine: Traversabl
     return sorted([*files, *texts])
 
 
-def _without_program(page: Traversable) -> str:
-    return page.read_text(encoding="utf-8").replace("<html ", '<html data-app="static" ', 1)
-
-
 def _own_licence() -> str | None:
     """The text that was installed with the package; ``None`` in a checkout that was not installed."""
     try:
         return distribution("nitido").read_text("licenses/LICENSE")
     except PackageNotFoundError:
         return None
-
-
-def _as_json(facts: object) -> str:
-    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"

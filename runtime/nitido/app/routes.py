@@ -1,4 +1,4 @@
-"""The addresses of the app: its pages, the pictures, and what the camera page needs."""
+"""The addresses of the app: the pictures, and the files of its pages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from nitido.app.camera import Served
 from nitido.app.choices import Choice, offered
 from nitido.app.downloads import archive, preview
 from nitido.app.queue import Queue
 from nitido.app.shelf import MOST_BYTES, Item, Shelf
 from nitido.errors import NitidoError, SourceUnavailable
+from nitido.web.files import Served
 from nitido.web.server import KINDS
 
 _MOST_JSON = 1 << 20  # bytes
@@ -27,8 +27,8 @@ _MOST_JSON = 1 << 20  # bytes
 class Routes:
     """Handlers. shelf, queue: the pictures. files: what is served as it is, by address; nothing else is."""
 
-    def __init__(self, shelf: Shelf, queue: Queue, files: Mapping[str, Served], camera: Mapping[str, Any]) -> None:
-        self._shelf, self._queue, self._files, self._camera = shelf, queue, files, camera
+    def __init__(self, shelf: Shelf, queue: Queue, files: Mapping[str, Served]) -> None:
+        self._shelf, self._queue, self._files = shelf, queue, files
 
     def app(self) -> Starlette:
         """The application behind the gate."""
@@ -45,7 +45,6 @@ class Routes:
                 Route(f"{one}/{{side}}.jpg", self._preview),
                 Route(f"{one}/result", self._result),
                 Route("/api/results.zip", self._archive),
-                Route("/camera.json", self._camera_facts),
                 Route("/{path:path}", self._file),
             ],
             exception_handlers={NitidoError: _as_problem},
@@ -53,9 +52,6 @@ class Routes:
 
     async def _offered(self, _: Request) -> Response:
         return JSONResponse(offered())
-
-    async def _camera_facts(self, _: Request) -> Response:
-        return JSONResponse(dict(self._camera))
 
     async def _list(self, _: Request) -> Response:
         return JSONResponse([item.facts() for item in self._shelf.items()])

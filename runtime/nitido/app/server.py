@@ -13,14 +13,17 @@ from pathlib import Path
 
 import uvicorn
 
-from nitido.app.camera import BrowserModel, Served, camera_facts, camera_files
+from nitido.app.camera import BrowserModel, camera_files
 from nitido.app.choices import Batches
 from nitido.app.gate import Gate
+from nitido.app.pages import page_files
 from nitido.app.queue import Queue
 from nitido.app.routes import Routes
 from nitido.app.shelf import Shelf
 from nitido.errors import SinkUnavailable
-from nitido.web.server import pages
+from nitido.latent.explorer_files import DecoderFile, decoder_files
+from nitido.web.files import Served
+from nitido.web.onnxruntime_web import engine_files
 
 _PATIENCE = 3  # seconds for answers in work when the server ends
 _CONNECTIONS = 64
@@ -31,8 +34,9 @@ class App:
 
     Pictures are kept in a temporary folder, which is removed at the end.
 
-    models: for the camera page. engine: the folder that ``nitido.web.onnxruntime_web`` found; ``None``: ``problem``
-    says why there is none. host: an address of this machine. port: 0 takes a free one. device, threads: for pictures.
+    models: for the camera page. decoders: for the page of latents. engine: the folder that
+    ``nitido.web.onnxruntime_web`` found; ``None``: ``problem`` says why there is none.
+    host: an address of this machine. port: 0 takes a free one. device, threads: for pictures.
 
     Raises ``SinkUnavailable`` for an address that cannot be had.
     """
@@ -42,6 +46,7 @@ class App:
         models: Sequence[BrowserModel],
         engine: Traversable | None,
         *,
+        decoders: Sequence[DecoderFile] = (),
         problem: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
@@ -55,11 +60,12 @@ class App:
         queue = self._resources.enter_context(Queue(shelf, Batches(device, threads)))
         files: dict[str, Served] = {
             **page_files(),
-            "index.html": pages() / "app" / "pictures.html",
-            **camera_files(models, engine),
+            **engine_files(engine),
+            **camera_files(models, problem),
+            **decoder_files(decoders, problem),
         }
         token = secrets.token_urlsafe(18)
-        routes = Routes(shelf, queue, files, camera_facts(models, problem))
+        routes = Routes(shelf, queue, files)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 Gate(routes.app(), host, token),
@@ -86,12 +92,6 @@ class App:
         self._thread.join()
         self._socket.close()
         self._resources.close()
-
-
-def page_files() -> dict[str, Traversable]:
-    """The pages and what they share, by address."""
-    files = {file.name: file for file in (pages() / "app").iterdir()}
-    return files | {name: pages() / name for name in ("base.css", "nitido.js", "requests.js")}
 
 
 def _bind(host: str, port: int) -> socket.socket:

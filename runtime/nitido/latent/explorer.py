@@ -5,16 +5,17 @@ The browser gets the very file that the runtime opens; nothing is computed here,
 
 from __future__ import annotations
 
-import json
 import threading
-from http import HTTPStatus
 from importlib.resources.abc import Traversable
 from typing import cast
 
 from nitido.errors import SinkUnavailable
 from nitido.latent.autoencoder import Decoder
+from nitido.latent.explorer_files import decoder_files, page_scripts
+from nitido.web.files import Served
+from nitido.web.frame import frame_files, framed
 from nitido.web.guards import COMPUTING_POLICY, ISOLATION
-from nitido.web.onnxruntime_web import BINARY, PACKAGE, SCRIPT, VERSION
+from nitido.web.onnxruntime_web import engine_files
 from nitido.web.server import PageHandler, PageServer, pages
 
 HOST = "127.0.0.1"
@@ -50,39 +51,15 @@ class Explorer:
         self._thread.join()
 
 
-def space_facts(decoder: Decoder) -> dict[str, object]:
-    """What the page must know of a decoder, as plain values."""
-    space = decoder.space
-    return {
-        "name": space.name,
-        "summary": decoder.card.summary,
-        "kind": space.kind,
-        "medium": space.medium,
-        "size": space.size,
-        "height": space.height,
-        "width": space.width,
-        "steps": space.steps,
-        "steps_per_beat": space.steps_per_beat,
-        "lowest": space.lowest,
-        "pitches": space.pitches,
-        "labels": list(space.labels),
-        "mean": space.mean.tolist(),
-        "std": space.std.tolist(),
-        "normal": space.normal,
-        "file": decoder.path.name,
-        "bytes": decoder.path.stat().st_size,
-        "engine": {"name": f"{PACKAGE} {VERSION}", "script": f"/engine/{SCRIPT}", "binary": f"/engine/{BINARY}"},
-    }
-
-
 class _Server(PageServer):
     def __init__(self, port: int, decoder: Decoder, engine: Traversable) -> None:
-        self.facts, self.model = json.dumps(space_facts(decoder)).encode(), decoder.path.read_bytes()
-        shown = pages() / "explore"
-        self.files = {f"/{file.name}": file for file in shown.iterdir()}
-        self.files |= {f"/engine/{name}": engine / name for name in (SCRIPT, BINARY)}
-        self.files |= {"/": shown / "explore.html", "/base.css": pages() / "base.css"}
-        self.files["/requests.js"] = pages() / "requests.js"
+        self.files: dict[str, Served] = {
+            **frame_files(),
+            **page_scripts(),
+            **engine_files(engine),
+            **decoder_files([decoder]),
+            "": framed(pages() / "explore" / "explore.html", "alone"),
+        }
         super().__init__(HOST, port, _Handler)
 
 
@@ -91,12 +68,8 @@ class _Handler(PageHandler):
     more_headers = tuple(ISOLATION.items())
 
     def respond(self, path: str) -> None:
-        ours = cast(_Server, self.server)
-        if path == "/model.json":
-            self.answer(HTTPStatus.OK, "application/json", ours.facts)
-        elif path == "/decoder.onnx":
-            self.answer(HTTPStatus.OK, "application/octet-stream", ours.model)
-        elif path in ours.files:
-            self.answer_file(ours.files[path])
-        else:
+        file = cast(_Server, self.server).files.get(path.removeprefix("/"))
+        if file is None:
             self.answer_missing()
+        else:
+            self.answer_file(file)

@@ -49,6 +49,18 @@ def find_engine() -> Traversable:
     )
 
 
+def engine_facts() -> dict[str, str]:
+    """For the scripts of a page: the engine's name and addresses."""
+    return {"name": f"{PACKAGE} {VERSION}", "script": f"engine/{SCRIPT}", "binary": f"engine/{BINARY}"}
+
+
+def engine_files(folder: Traversable | None) -> dict[str, Traversable]:
+    """The engine's files by address. folder: the one that :func:`find_engine` found; ``None``: no files."""
+    if folder is None:
+        return {}
+    return {f"engine/{name}": folder / name for name in (SCRIPT, BINARY, LICENCE) if (folder / name).is_file()}
+
+
 def install_engine(root: Path, archive: Path | None = None) -> Path:
     """Puts the engine below ``root`` and returns its folder; does nothing when it is there.
 

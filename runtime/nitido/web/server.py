@@ -15,6 +15,7 @@ from importlib.resources.abc import Traversable
 from socketserver import TCPServer
 from typing import cast
 
+from nitido.web.files import Served
 from nitido.web.guards import HEADERS, is_for_us
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ KINDS = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".wasm": "application/wasm",
     ".onnx": "application/octet-stream",
 }
@@ -93,11 +95,8 @@ class PageHandler(BaseHTTPRequestHandler):
         self.head(status, kind, length=len(body))
         self.wfile.write(body)
 
-    def answer_file(self, file: Traversable) -> None:
-        """A file of the package, or that there is none."""
-        if not file.is_file():
-            self.answer_missing()
-            return
+    def answer_file(self, file: Served) -> None:
+        """A file, with the kind that its suffix says."""
         suffix = f".{file.name.rpartition('.')[2]}"
         self.answer(HTTPStatus.OK, KINDS.get(suffix, "text/plain; charset=utf-8"), file.read_bytes())
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -24,13 +26,16 @@ from nitido.app.camera import open_models
 from nitido.app.export import export_site
 from nitido.app.server import App
 from nitido.inference.model import load
+from nitido.latent.autoencoder import load_decoder
+from nitido.latent.explorer_files import find_decoders
 from support.browser import chromium, engine
 from support.frames import noise_frame
-from support.waiting import WAIT
+from support.waiting import WAIT, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
 
 MODELS = ("denoise-live-n.int8", "denoise-camera-n.int8")
+LATENTS = ("vae-digits", "cvae-digits", "vae-melody")
 SAME = """() => {
   const [a, b] = ['before', 'after'].map((side) => document.querySelector(`#stage .layer.${side} canvas`));
   const pixels = (canvas) => {
@@ -132,6 +137,7 @@ def watch_camera(page: Page) -> None:
     expect(page.locator("#fps")).not_to_have_text("–")
     expect(page.locator("#frame-size")).to_have_text("320 × 240")
     assert page.evaluate("crossOriginIsolated") and page.locator("#problem").inner_text() == ""
+    expect(page.locator("#engine")).to_have_text(re.compile(r"WASM, (1 thread|\d+ threads)"))
     given, restored = (
         page.locator(f"#stage .layer.{side} canvas").evaluate(
             "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, 64, 64).data)"
@@ -156,6 +162,48 @@ def test_the_camera_is_restored_in_the_browser(browser: Browser, engine_folder: 
         page.wait_for_function(SAME)
         page.locator("#switch").click()
         expect(page.locator("#fps")).to_have_text("–")
+
+
+def watch_latents(page: Page) -> None:
+    """Waits until the page is ready, goes somewhere, and compares its picture with what Python decodes there."""
+    expect(page.locator("#state")).to_have_text("ready", timeout=1000 * WAIT)
+    decoder = load_decoder(LATENTS[0], "cpu")
+    z = np.linspace(-0.5, 1.5, decoder.size, dtype=np.float32)
+    page.locator("#z").fill(", ".join(map(str, z)))
+    expected = decoder(z)
+    expected = np.asarray(expected, int).reshape(expected.shape[-3:])
+
+    def shown() -> bool:
+        url = page.locator("#picture").evaluate("canvas => canvas.toDataURL()")
+        found = cv2.imdecode(np.frombuffer(b64decode(url.partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
+        return found is not None and int(np.abs(found - expected).max()) <= 1
+
+    until(shown)
+
+
+def test_latent_models_are_chosen_and_decoded_in_the_browser(browser: Browser, engine_folder: Path) -> None:
+    size = {"width": 390, "height": 844}
+    with App([], engine_folder, decoders=find_decoders(LATENTS)) as app:
+        with watched(browser, f"{app.url}latents.html", color_scheme="dark") as page:
+            expect(page.locator("nav [aria-current]")).to_have_text("Latents")
+            watch_latents(page)
+            page.wait_for_function("!document.querySelector('#grid.old')")
+            shoot(page, "latents-dark")
+            page.locator("#model").select_option("vae-melody")
+            expect(page.locator("#about")).to_contain_text("steps")
+            expect(page.locator("#state")).to_have_text("ready", timeout=1000 * WAIT)
+            expect(page.locator("#picture")).to_have_attribute("aria-label", re.compile("Decoded melody: "))
+            assert page.url.endswith("?model=vae-melody") and page.locator("#model").input_value() == "vae-melody"
+        with watched(browser, f"{app.url}latents.html?model=cvae-digits", viewport=size, color_scheme="light") as page:
+            expect(page.locator("#cost")).not_to_have_text("")
+            shoot(page, "latents-phone")
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_without_an_engine_the_page_of_latents_says_what_to_do(browser: Browser) -> None:
+    decoders = find_decoders(LATENTS[:1])
+    with App([], None, decoders=decoders, problem="run: x") as app, watched(browser, f"{app.url}latents.html") as page:
+        expect(page.locator("#state")).to_have_text("cannot decode in this browser: run: x")
 
 
 def drop_files(page: Page, pictures: Mapping[str, np.ndarray | None]) -> None:
@@ -196,11 +244,14 @@ class _Site(SimpleHTTPRequestHandler):
 def test_an_exported_site_needs_no_program(browser: Browser, engine_folder: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     small = noise_frame(530, 560)  # more than one tile each way
-    names = export_site(site, open_models(MODELS[1:]), engine_folder)
+    names = export_site(site, open_models(MODELS[1:]), find_decoders(LATENTS), engine_folder)
     assert {
         "index.html",
         "camera.html",
         "camera.json",
+        "latents.html",
+        "latents.json",
+        "models/vae-digits.decoder.onnx",
         "pictures.json",
         "LICENCES.md",
         "LICENSE",
@@ -233,6 +284,8 @@ def test_an_exported_site_needs_no_program(browser: Browser, engine_folder: Path
             expect(page.locator("html")).to_have_attribute("data-ready", "true", timeout=1000 * WAIT)
             page.locator("#size").select_option("320x240")
             watch_camera(page)
+            page.get_by_role("link", name="Latents").click()
+            watch_latents(page)
     finally:
         server.shutdown()
         server.server_close()

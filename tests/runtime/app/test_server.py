@@ -88,7 +88,8 @@ def test_without_the_token_there_is_nothing(app: App, token: str) -> None:
 
 
 def test_every_answer_is_isolated_and_says_what_may_run(app: App) -> None:
-    for path, status in (("", 200), ("camera.html", 200), ("no-such-file", 404), ("../../etc/passwd", 404)):
+    there, missing = ("", "camera.html", "latents.html", "latents.json"), ("no-such-file", "../../etc/passwd")
+    for path, status in (*((path, 200) for path in there), *((path, 404) for path in missing)):
         answer, _ = ask(app, "GET", path)
         assert answer.status == status, path
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"

@@ -59,8 +59,8 @@ def test_the_command_serves_until_it_is_told_to_end(
     with running(explore, stderr=subprocess.PIPE, text=True, env=environment) as process:
         line = process.stderr.readline()
         url = next(word for word in line.split() if word.startswith("http://"))
-        with urllib.request.urlopen(f"{url}model.json", timeout=HANG) as answer:
-            assert json.load(answer)["name"] == "tiny"
+        with urllib.request.urlopen(f"{url}latents.json", timeout=HANG) as answer:
+            assert json.load(answer)["models"][0]["name"] == "tiny"
         process.send_signal(number)
         assert process.wait(HANG) == 0
         assert process.stderr.read() == ""

@@ -11,7 +11,8 @@ import pytest
 
 from nitido.errors import SinkUnavailable
 from nitido.latent.autoencoder import load_decoder
-from nitido.latent.explorer import Explorer, space_facts
+from nitido.latent.explorer import Explorer
+from nitido.latent.explorer_files import space_facts
 from nitido.web.onnxruntime_web import BINARY, SCRIPT
 from support.bump_decoders import write_bump_decoder, write_tune_decoder
 from support.commands import HANG
@@ -38,10 +39,10 @@ def get(explorer: Explorer, path: str, **headers: str) -> tuple[int, bytes, http
 def test_the_browser_gets_the_page_the_facts_and_the_very_file(explorer: Explorer, tmp_path: Path) -> None:
     status, page, headers = get(explorer, "/")
     assert status == 200 and headers["Content-Type"].startswith("text/html")
-    assert b"/explore.js" in page and b"http://" not in page and b"https://" not in page
-    model = json.loads(get(explorer, "/model.json")[1])
+    assert b"explore.js" in page and b"<nav" not in page and b"http://" not in page and b"https://" not in page
+    (model,) = json.loads(get(explorer, "/latents.json")[1])["models"]
     assert (model["name"], model["size"], model["normal"], model["labels"]) == ("bump", 2, True, [])
-    assert get(explorer, "/decoder.onnx")[1] == (tmp_path / "bump.decoder.onnx").read_bytes()
+    assert get(explorer, "/models/bump.decoder.onnx")[1] == (tmp_path / "bump.decoder.onnx").read_bytes()
     for path, kind in [
         ("/explore.js", "text/javascript"), ("/explore.css", "text/css"), ("/base.css", "text/css"),
         (f"/engine/{SCRIPT}", "text/javascript"), (f"/engine/{BINARY}", "application/wasm"),
@@ -60,8 +61,8 @@ def test_the_page_may_reach_nothing_but_its_own_address(explorer: Explorer) -> N
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     assert explorer.url.startswith("http://127.0.0.1:")
-    assert get(explorer, "/decoder.onnx", Host="evil.example")[0] == 403
-    assert get(explorer, "/model.json", Host="localhost:1")[0] == 200
+    assert get(explorer, "/models/bump.decoder.onnx", Host="evil.example")[0] == 403
+    assert get(explorer, "/latents.json", Host="localhost:1")[0] == 200
 
 
 def test_a_port_in_use_is_one_clear_error(explorer: Explorer, tmp_path: Path, pretended: Path) -> None:

@@ -151,7 +151,7 @@ def test_only_the_newest_place_is_decoded_and_the_background_waits(
     with opened(browser, engine_folder, bump) as page:
         found = page.evaluate(
             """async () => {
-              const { Decoding } = await import("/decoding.js");
+              const { Decoding } = await import("./decoding.js");
               const order = [], shown = [];
               const slow = (places) => new Promise((resolve) => setTimeout(() => {
                 order.push(places.map(([value]) => value));

@@ -1,13 +1,12 @@
 // The page of the camera: newest frame → model → canvas, again and again. No frame waits for another.
 import { Compare, zoomButtons } from './compare.js';
-import { byId, fillTexts, make, text } from './page.js';
+import { byId, make, openPage, text } from './page.js';
 import { startWorker } from './requests.js';
 
 const KEPT = 30; // frames that the figures are of
 const REFUSALS = { NotAllowedError: 'camera.denied', NotFoundError: 'camera.missing', OverconstrainedError: 'camera.missing', NotReadableError: 'camera.busy' };
 
-document.title = text('title.camera');
-fillTexts();
+openPage('camera', 'private.camera');
 const compare = new Compare(byId('stage'));
 zoomButtons(byId('zoom'), compare);
 const video = byId('video');
@@ -52,7 +51,7 @@ function stop() {
   video.srcObject = null;
   compare.show(null, null, 1, 1);
   say('camera.idle');
-  for (const id of ['fps', 'latency', 'model-time', 'frame-size', 'noise', 'threads']) byId(id).textContent = '–';
+  for (const id of ['fps', 'latency', 'model-time', 'frame-size', 'noise', 'engine']) byId(id).textContent = '–';
   refresh();
 }
 
@@ -82,7 +81,7 @@ async function start() {
     ask ??= startWorker('camera-worker.js');
     const [{ threads }] = await Promise.all([ask('open', { engine: known.engine, card: card() }), video.play()]);
     if (mine !== run) return;
-    byId('threads').textContent = threads;
+    byId('engine').textContent = text(threads === 1 ? 'engine.wasm.one' : 'engine.wasm', { threads });
     say('camera.live');
     while (mine === run) {
       await newFrame();

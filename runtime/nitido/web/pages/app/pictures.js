@@ -1,6 +1,6 @@
 // The page of pictures: settings, a list with what becomes of each, and a viewer.
 import { Compare, zoomButtons } from './compare.js';
-import { byId, choice, fillTexts, make, text } from './page.js';
+import { byId, choice, make, openPage, text } from './page.js';
 import { bar, picture, row, unbar } from './rows.js';
 import { chosen, dropped, isPicture } from './uploads.js';
 
@@ -17,9 +17,7 @@ let sending = 0;
 let suffixes = [];
 const begun = new Map(); // id → wish that it was last started with, as text
 
-document.title = text('title.pictures');
-fillTexts();
-byId('private').textContent = text(local ? 'private.browser' : 'private');
+openPage('pictures', local ? 'private.browser' : 'private');
 byId('formats').textContent = text(local ? 'drop.formats.browser' : 'drop.formats');
 const compare = new Compare(byId('stage'));
 zoomButtons(byId('zoom'), compare);

@@ -1,9 +1,9 @@
 // What shows and sets the place in numbers, and the class. Each gets the moves of the others and reports its own.
 
-import { format, parse } from "/space.js";
+import { byId, text } from "./page.js";
+import { format, parse } from "./space.js";
 
 const BUTTONS = 12; // classes that fit into rows of buttons
-const byId = (id) => document.getElementById(id);
 
 // A slider for each dimension and the text of all. moved(place, control): the user has moved one.
 export class Numbers {
@@ -18,7 +18,7 @@ export class Numbers {
       row.className = "slider";
       name.textContent = `z${axis}`;
       Object.assign(input, { type: "range", min: space.low(axis), max: space.high(axis), step: "any" });
-      input.setAttribute("aria-label", `Dimension z${axis}`);
+      input.setAttribute("aria-label", text("explore.dimension", { axis: `z${axis}` }));
       input.addEventListener("input", () => {
         const moving = place().slice();
         moving[axis] = input.valueAsNumber;
@@ -32,7 +32,7 @@ export class Numbers {
     });
     byId("z").addEventListener("input", () => {
       const found = parse(byId("z").value, space.size);
-      wrong(found ? "" : `expected ${space.size} number${space.size > 1 ? "s" : ""} with commas between them`);
+      wrong(found ? "" : text(space.size === 1 ? "explore.wrong.one" : "explore.wrong", { size: space.size }));
       if (found) moved(found, byId("z"));
     });
     byId("copy").addEventListener("click", copy);
@@ -55,9 +55,9 @@ export class Numbers {
   }
 }
 
-function wrong(text) {
-  byId("z-wrong").textContent = text;
-  byId("z").setAttribute("aria-invalid", String(Boolean(text)));
+function wrong(reason) {
+  byId("z-wrong").textContent = reason;
+  byId("z").setAttribute("aria-invalid", String(Boolean(reason)));
 }
 
 async function copy() {
@@ -67,8 +67,8 @@ async function copy() {
   } catch {
     document.execCommand("copy"); // where the clipboard is not given to pages
   }
-  byId("copy").textContent = "Copied";
-  setTimeout(() => { byId("copy").textContent = "Copy"; }, 1200);
+  byId("copy").textContent = text("explore.copied");
+  setTimeout(() => { byId("copy").textContent = text("explore.copy"); }, 1200);
 }
 
 // Buttons, or a list when there are many. chosen(number): the user has chosen another one.
@@ -78,12 +78,12 @@ export function showClasses(labels, chosen) {
   const few = labels.length <= BUTTONS;
   byId(few ? "class-list" : "class-buttons").remove();
   if (!few) {
-    byId("class-list").append(...labels.map((text, i) => new Option(text, i)));
+    byId("class-list").append(...labels.map((label, i) => new Option(label, i)));
     byId("class-list").addEventListener("change", () => chosen(Number(byId("class-list").value)));
     return;
   }
-  const buttons = labels.map((text, i) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+  const buttons = labels.map((label, i) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
     button.setAttribute("aria-pressed", String(i === 0));
     button.addEventListener("click", () => {
       for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
@@ -91,6 +91,6 @@ export function showClasses(labels, chosen) {
     });
     return button;
   });
-  byId("class-buttons").style.setProperty("--letters", Math.max(...labels.map((text) => text.length)));
+  byId("class-buttons").style.setProperty("--letters", Math.max(...labels.map((label) => label.length)));
   byId("class-buttons").append(...buttons);
 }

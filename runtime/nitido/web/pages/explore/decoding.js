@@ -1,14 +1,14 @@
 // What is decoded next: always the newest place asked for, never a queue of them; when nothing is asked, the background.
 
-import { startWorker } from "/requests.js";
+import { startWorker } from "./requests.js";
 
 const BUDGET = 8; // ms: as long as a batch of the background may keep a newer wish waiting
 
 // The worker that decodes.
-export function openDecoder(engine) {
-  const ask = startWorker("/worker.js");
+export function openDecoder(engine, model) {
+  const ask = startWorker("worker.js");
   return {
-    opened: ask("open", { engine }),
+    opened: ask("open", { engine, model }),
     decode(places, label) {
       const z = new Float32Array(places.length * places[0].length);
       places.forEach((place, i) => z.set(place, i * place.length));

@@ -1,24 +1,24 @@
 // The page: one place z in the latent space, which everything here shows and moves.
 
-import { Numbers, showClasses } from "/controls.js";
-import { Decoding, openDecoder } from "/decoding.js";
-import { Melody, Player } from "/melody.js";
-import { Picture } from "/picture.js";
-import { Plane } from "/plane.js";
-import { Space } from "/space.js";
-import { Walk } from "/walk.js";
+import { Numbers, showClasses } from "./controls.js";
+import { Decoding, openDecoder } from "./decoding.js";
+import { Melody, Player } from "./melody.js";
+import { byId, openPage, text } from "./page.js";
+import { Picture } from "./picture.js";
+import { Plane } from "./plane.js";
+import { Space } from "./space.js";
+import { Walk } from "./walk.js";
 
 const FEW = 4; // dimensions whose sliders fit next to the plane
 const SETTLED = 150; // ms without a change after which the plane's pictures are made again
-const byId = (id) => document.getElementById(id);
 
-function say(text, kind) {
-  byId("state").textContent = text;
+function say(sentence, kind) {
+  byId("state").textContent = sentence;
   byId("state").className = kind;
 }
 
 function broken(error) {
-  say(`cannot decode in this browser: ${error.message}`, "broken");
+  say(text("explore.broken", { reason: error.message }), "broken");
 }
 
 class Page {
@@ -37,7 +37,8 @@ class Page {
   #source = null; // the control that moved last
   #settling = 0;
 
-  constructor(model, worker) {
+  // engine: its name.
+  constructor(model, worker, engine) {
     this.#model = model;
     this.#medium = model.medium === "melody" ? new Melody(model) : new Picture(model);
     this.#space = new Space(model);
@@ -68,7 +69,7 @@ class Page {
     byId("reset").addEventListener("click", () => moved(this.#space.centre.slice()));
     byId("save").addEventListener("click", () => this.#save());
     if (model.medium === "melody") this.#offerSound();
-    this.#describe();
+    this.#describe(engine);
     this.#chooseAxes();
     this.#showAxes();
     this.#show();
@@ -106,7 +107,7 @@ class Page {
     this.#costs = [...this.#costs.slice(-14), ms];
     const middle = [...this.#costs].sort((a, b) => a - b)[this.#costs.length >> 1];
     byId("cost").textContent = `${middle.toFixed(middle < 10 ? 1 : 0)} ms`;
-    byId("per").textContent = ` per ${this.#medium.one}`;
+    byId("per").textContent = text(`explore.per.${this.#medium.one}`);
   }
 
   // The plane's pictures, again once nothing has changed for a while.
@@ -160,14 +161,16 @@ class Page {
     byId("reach").textContent = [...new Set([reach(across), reach(up)])].join(" × ");
   }
 
-  #describe() {
-    const { name, kind, size, summary, engine, file, bytes } = this.#model;
-    document.title = `${name} – Nítido explore`;
+  #describe(engine) {
+    const { name, kind, size, summary, file, bytes } = this.#model;
+    document.title = text("title.explore.model", { name });
     byId("desk").classList.toggle("few", size <= FEW);
     byId("desk").classList.add(this.#medium.one);
-    byId("about").textContent = [name, kind, `${size} dimension${size > 1 ? "s" : ""}`, this.#medium.described].join(" · ");
-    byId("footer").textContent =
-      `${summary}. Decoded in this browser by ${engine.name} from ${file}, ${Math.ceil(bytes / 1000)} KB. Nothing leaves this machine.`;
+    byId("about").textContent = [
+      ...(byId("model-field").hidden ? [name] : []), kind,
+      text(size === 1 ? "explore.size.one" : "explore.size", { size }), this.#medium.described,
+    ].join(" · ");
+    byId("footer").textContent = text("explore.footer", { summary, engine, file, size: Math.ceil(bytes / 1000) });
   }
 
   // The picture as large as there is room.
@@ -201,18 +204,34 @@ class Page {
       if (player.playing) player.stop();
       else player.start();
       byId("listen").setAttribute("aria-pressed", String(player.playing));
-      byId("listen").textContent = player.playing ? "Stop" : "Listen";
+      byId("listen").textContent = text(player.playing ? "explore.stop" : "explore.listen");
     });
   }
 }
 
+// The model that the address names, else the first. Another one is another address, so that links can lead to it.
+function choose(models) {
+  const wanted = new URLSearchParams(location.search).get("model");
+  const chosen = models.find(({ name }) => name === wanted) ?? models[0];
+  byId("model").append(...models.map(({ name }) => new Option(name, name, false, name === chosen.name)));
+  byId("model-field").hidden = models.length === 1;
+  byId("model").addEventListener("change", () => {
+    location.search = new URLSearchParams({ model: byId("model").value });
+  });
+  return chosen;
+}
+
+openPage("explore", "private.explore");
 try {
-  const model = await (await fetch("/model.json")).json();
-  const worker = openDecoder(model.engine);
-  const page = new Page(model, worker);
+  const { models, engine, problem } = await (await fetch("latents.json")).json();
+  const model = choose(models);
+  if (problem) throw new Error(problem);
+  const worker = openDecoder(engine, model);
+  const page = new Page(model, worker, engine.name);
   await worker.opened;
-  say("ready", "live");
+  say(text("explore.ready"), "live");
   page.begin();
 } catch (error) {
   broken(error);
 }
+document.documentElement.dataset.ready = "true";

@@ -1,5 +1,7 @@
 // Decoded melodies: codes 0 for a rest, 1 for holding on, above that pitches; as a piano roll and as sound.
 
+import { text } from "./page.js";
+
 const AHEAD = 0.12; // seconds of sound that are settled in advance
 const BEATS_A_MINUTE = 160; // as in the MIDI files of `nitido sample`
 const NAMES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
@@ -16,7 +18,7 @@ export class Melody {
   }
 
   get one() { return "melody"; }
-  get described() { return `${this.steps} steps, ${this.beat} a beat`; }
+  get described() { return text("explore.steps", { steps: this.steps, beat: this.beat }); }
 
   // [{start, length, pitch}] of codes.
   notes(codes) {
@@ -39,7 +41,7 @@ export class Melody {
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     this.#roll(canvas, codes, { keys: true, unit: dots });
     const heard = this.notes(codes).map(({ pitch }) => NAMES[pitch % 12] + (Math.floor(pitch / 12) - 1));
-    canvas.setAttribute("aria-label", `Decoded melody: ${heard.join(" ") || "silence"}`);
+    canvas.setAttribute("aria-label", text("explore.notes", { notes: heard.join(" ") || text("explore.silence") }));
   }
 
   drawSmall(canvas, codes) {

@@ -1,5 +1,7 @@
 // Decoded pictures, RGBA bytes, on canvases.
 
+import { text } from "./page.js";
+
 export class Picture {
   constructor({ width, height }) {
     this.size = { width, height };
@@ -9,7 +11,7 @@ export class Picture {
   }
 
   get one() { return "picture"; }
-  get described() { return `${this.size.width} × ${this.size.height} pixels`; }
+  get described() { return text("explore.pixels", this.size); }
 
   // Pixel by pixel.
   draw(canvas, data) {

@@ -1,10 +1,10 @@
 // Two pins and the way between them.
 
-import { between } from "/space.js";
+import { byId, text } from "./page.js";
+import { between } from "./space.js";
 
 const DURATION = 4000; // ms from pin to pin
 const POINTS = 41; // of the way as it is drawn
-const byId = (id) => document.getElementById(id);
 
 export class Walk {
   pins = { a: null, b: null };
@@ -72,7 +72,7 @@ export class Walk {
   }
 
   #say() {
-    byId("play").textContent = this.#playing ? "Stop" : "Play";
+    byId("play").textContent = text(this.#playing ? "explore.stop" : "explore.play");
     byId("play").setAttribute("aria-pressed", String(this.#playing !== 0));
   }
 }

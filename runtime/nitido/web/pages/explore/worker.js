@@ -1,18 +1,12 @@
 // Opens the decoder and runs it in a thread of its own, so that the page stays responsive. One request at a time.
 
-import { serveRequests } from "/requests.js";
+import { openSession, ort } from "./engine.js";
+import { serveRequests } from "./requests.js";
 
-let ort, session, labelled;
+let session, labelled;
 
-async function open({ engine: { script, binary } }) {
-  ort = await import(script);
-  ort.env.wasm.numThreads = 1; // more make decoders of this size slower
-  ort.env.wasm.wasmPaths = { wasm: binary };
-  const answer = await fetch("/decoder.onnx");
-  if (!answer.ok) throw new Error(`the decoder cannot be had (${answer.status})`);
-  // It warns of inputs with a default value, such as prior.
-  const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-  session = await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), options);
+async function open({ engine, model }) {
+  ({ session } = await openSession({ engine, card: model, threads: 1 })); // more make decoders of this size slower
   labelled = session.inputNames.includes("label");
   return [{}];
 }

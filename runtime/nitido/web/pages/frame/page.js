@@ -1,4 +1,4 @@
-// What both pages share: texts and small tools for elements.
+// What the pages share: texts and small tools for elements.
 import { TEXTS } from './texts.js';
 
 export const byId = (id) => document.getElementById(id);
@@ -8,10 +8,18 @@ export function text(key, values = {}) {
   return TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// Fills every element that names its text, below `root`.
-export function fillTexts(root = document) {
-  for (const element of root.querySelectorAll('[data-text]')) element.textContent = text(element.dataset.text);
-  for (const element of root.querySelectorAll('[data-label]')) element.setAttribute('aria-label', text(element.dataset.label));
+function fillTexts() {
+  for (const element of document.querySelectorAll('[data-text]')) element.textContent = text(element.dataset.text);
+  for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', text(element.dataset.label));
+  for (const element of document.querySelectorAll('[data-title]')) element.title = text(element.dataset.title);
+}
+
+// Fills the texts of a page and its frame. privacy: the text that says what stays where.
+export function openPage(name, privacy) {
+  document.title = text(`title.${name}`);
+  fillTexts();
+  byId('private').textContent = text(privacy);
+  document.querySelector(`nav [data-text="nav.${name}"]`)?.setAttribute('aria-current', 'page');
 }
 
 export function make(tag, properties = {}, ...children) {

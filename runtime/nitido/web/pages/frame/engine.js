@@ -2,10 +2,11 @@
 
 export let ort;
 
-// Resolves to {session, threads}.
-export async function openSession({ engine, card }) {
+// threads: 0 leaves the number to the engine. Resolves to {session, threads}.
+export async function openSession({ engine, card, threads = 0 }) {
   ort ??= await import(new URL(engine.script, import.meta.url));
   ort.env.logLevel = 'error';
+  if (threads) ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = { wasm: new URL(engine.binary, import.meta.url).href };
   const answer = await fetch(new URL(`models/${card.file}`, import.meta.url));
   if (!answer.ok) throw new Error(`${card.file}: ${answer.status}`);
