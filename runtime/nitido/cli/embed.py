@@ -134,7 +134,7 @@ def _load(options: _EmbedOptions, table: Embedding | None) -> Encoder | None:
         return None
     model = options.model or (table.model if table else default_latent_model())
     if not model:
-        raise click.UsageError(f"{options.source} does not say which model it is of; add --model")
+        raise click.UsageError(f"{options.source} does not say which model made it; name it with --model")
     encoder = load_encoder(model, options.device, threads=options.threads)
     if options.variances and not table and not encoder.variational:
         raise SinkUnavailable(f"{encoder.space.name} gives no variances, expected a VAE; leave out --variances")

@@ -123,7 +123,7 @@ def sample(
     from nitido.model_file.zoo import default_latent_model
 
     if axes and not manifold:
-        raise click.UsageError("--axes belongs to --manifold")
+        raise click.UsageError("--axes is for --manifold only")
     if manifold and (count or seed is not None or columns):
         raise click.UsageError("--manifold is a grid of its own: leave out -n, --seed and --columns")
     _check_output(output, overwrite)
@@ -133,7 +133,7 @@ def sample(
     drawn = ""
     if manifold:
         if space.labels and label is None:
-            raise click.UsageError(f"{space.name} has classes: say with --class which one the grid is of")
+            raise click.UsageError(f"{space.name} has classes: choose the class of the grid with --class")
         z = sampling.manifold_latents(decoder, manifold, axes or (0, 1), label, temperature=temperature)
         style = Style(columns=manifold, gap=0, zoom=zoom, fps=fps)
     else:
@@ -191,7 +191,7 @@ def interpolate(
     from nitido.model_file.zoo import default_latent_model
 
     if model is None and _TUNES & {a.suffix.lower(), b.suffix.lower()}:
-        raise click.UsageError("say with --model which model of melodies is meant")
+        raise click.UsageError("name a model of melodies with --model")
     _check_output(output, overwrite)
     model = model or default_latent_model()
     encoder = load_encoder(model, device, threads=threads)

@@ -32,7 +32,7 @@ export class Numbers {
     });
     byId("z").addEventListener("input", () => {
       const found = parse(byId("z").value, space.size);
-      wrong(found ? "" : `expected ${space.size} number${space.size > 1 ? "s" : ""} with commas between them`);
+      wrong(found ? "" : `expected ${space.size} number${space.size > 1 ? "s" : ""} separated by commas`);
       if (found) moved(found, byId("z"));
     });
     byId("copy").addEventListener("click", copy);

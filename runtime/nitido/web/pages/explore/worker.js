@@ -9,7 +9,7 @@ async function open({ engine: { script, binary } }) {
   ort.env.wasm.numThreads = 1; // more make decoders of this size slower
   ort.env.wasm.wasmPaths = { wasm: binary };
   const answer = await fetch("/decoder.onnx");
-  if (!answer.ok) throw new Error(`the decoder cannot be had (${answer.status})`);
+  if (!answer.ok) throw new Error(`the decoder cannot be loaded (${answer.status})`);
   // It warns of inputs with a default value, such as prior.
   const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
   session = await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), options);
