@@ -33,7 +33,11 @@ class _Row:
 @click.command("doctor", short_help="Report what is installed, what works and how fast.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
-    "--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="For measuring speed; 0: do not."
+    "--seconds",
+    type=click.FloatRange(0),
+    default=3.0,
+    show_default=True,
+    help="Time for measuring speed; 0: do not measure.",
 )
 @click.option(
     "--save", is_flag=True, help="Save which device is faster than the CPU for each model, for --device auto."
