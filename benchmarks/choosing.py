@@ -119,9 +119,9 @@ def main(folders: tuple[Path, ...], every: int, out: Path) -> None:
         "middle of each. `nitido restore` looks at each file and chooses. Noise is that of a developed and smoothed\n"
         "camera picture, its level the standard deviation of luma in 8-bit levels; then the picture is saved as JPEG\n"
         f"of the quality given. PSNR in dB of all colours; more than {SAME:g} counts as {SAME:g}.\n"
-        f"`{AGAINST_ARTEFACTS}` is told the file's quality, `{AGAINST_NOISE}` finds the level by itself. The limits\n"
-        "of the choice were set on other pictures, and so that little is done where it is unsure: many pictures of\n"
-        "these sets have grain of their own, and some were JPEG before, so what is taken off them counts as error.\n\n"
+        f"`{AGAINST_ARTEFACTS}` is given the file's quality, `{AGAINST_NOISE}` estimates the level. The limits of the\n"
+        "choice were set on other pictures, so that little is done in unsure cases: many pictures of these sets have\n"
+        "grain of their own, and some were JPEG before, so whatever is removed from them counts as error.\n\n"
         + "\n".join(table(rows)) + "\n"
     )  # fmt: skip
     write_whole(out / "choosing.md", text.encode())

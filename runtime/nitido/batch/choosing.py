@@ -78,7 +78,7 @@ class Chooser:
         return replace(result, notes=(*result.notes, f"{need.value}{named}: {why}")), models
 
     def asked(self) -> dict[str, Any]:
-        """What results are told apart by: the models, and the limits of the choice."""
+        """What distinguishes results: the models, and the limits of the choice."""
         return {
             "models": [self._digests[need][:12] for need in (Need.ARTEFACTS, Need.NOISE)],
             "limits": [GRAIN, GRAIN_OF_JPEG, STRONG, round(UNHURT, 3)],

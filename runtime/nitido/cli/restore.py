@@ -1,4 +1,4 @@
-"""``nitido restore``: what each picture needs, chosen by itself."""
+"""``nitido restore``: what each picture needs, chosen automatically."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ def denoised_figure(given: Bytes, restored: Bytes, clean: Bytes, components: Com
     found = {
         name: "" if pictures is clean else f" ({_psnr(pictures, clean):.2f} dB)" for name, pictures in rows.items()
     }
-    told = ", ".join(f"{name}{psnr}" for name, psnr in found.items())
+    legend = ", ".join(f"{name}{psnr}" for name, psnr in found.items())
     evenly = np.linspace(0, len(clean) - 1, min(SHOWN, len(clean))).astype(np.int64)
     shown = np.concatenate([pictures[evenly] for pictures in rows.values()])
-    caption = f"{len(clean):,} held-out pictures, from above: {told}. The median is the better of 3×3 and 5×5."
+    caption = f"{len(clean):,} held-out pictures, from above: {legend}. The median is the better of 3×3 and 5×5."
     return Figure(grid(shown, len(evenly)), caption)
 
 
