@@ -22,4 +22,4 @@ class Finding:
 
 def unsure(path: Path, what: str, option: str, reason: str) -> ExportError:
     """The error for what could not be found out."""
-    return ExportError(f"{path}: {what} could not be found out: {reason}; say it with {option}")
+    return ExportError(f"{path}: {what} could not be determined: {reason}; set it with {option}")

@@ -71,8 +71,8 @@ def adopt(file: Path, output: Path, **values: Any) -> None:
     The result takes and returns raw frames of any size, and has a card and a certificate. Models that denoise or
     enlarge pictures of 1 or 3 channels can be wrapped.
 
-    What no option says is found out by running the model on pictures: one line for each finding says how sure it is.
-    What stays unsure is an error that names the option.
+    What no option specifies is determined by running the model on pictures. One line for each finding says how sure it
+    is. If a finding stays unsure, an error names the option to set.
     """
     from nitido.system.files import refuse_existing
     from nitido_export.adoption.adopt import Asked, draft_adopted, understand

@@ -186,7 +186,7 @@ def _print_notes(checkpoint: Checkpoint, licence: str | None) -> None:
     """What to know of the weights before they are exported."""
     if licence and checkpoint.licence not in ("", licence):
         click.echo(
-            f"note: these weights began as others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
+            f"note: these weights started from others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
         )
     if not checkpoint.history:
         steps = f"{checkpoint.step} of {count(checkpoint.recipe.schedule.steps, 'step')}"

@@ -94,8 +94,8 @@ class DriftTest:
         if len(fitted) < FEWEST:
             found = f"holds {len(fitted)}" if fitted else "was fitted before they were kept and holds none"
             raise CardMismatch(
-                f"the drift alarm needs at least {FEWEST} scores at fitting, better a hundred; {origin} {found}; fit "
-                "it again on more good pictures: nitido anomaly fit"
+                f"the drift alarm needs at least {FEWEST} scores from the fitting, better a hundred; {origin} {found}; "
+                "fit it again on more good pictures: nitido anomaly fit"
             )
         self._fitted = np.array(thin(fitted))
         self._median = float(np.median(self._fitted))

@@ -97,7 +97,7 @@ def open_inspector(name_or_path: str | Path, device: str = "auto", *, threads: i
     text = read_properties(reconstruction.path.read_bytes()).get(PROPERTY)
     if text is None:
         raise CardMismatch(
-            f"{reconstruction.path} holds no threshold yet; fit it on good pictures first: "
+            f"{reconstruction.path} has no threshold yet; fit one on good pictures first: "
             f"nitido anomaly fit GOOD/ --model {name_or_path} -o part.onnx"
         )
     return Inspector(reconstruction, Threshold.from_text(text, str(reconstruction.path)))

@@ -113,8 +113,8 @@ def _whole_file(name: str) -> Path | None:
         except (ModelNotFound, CardMismatch):
             near = did_you_mean(name, zoo.latent_names(zoo.entries())) or ";"
             raise ModelNotFound(
-                f"no model '{name}', nor the two halves of one{near} 'nitido models' lists those at hand, of "
-                f"which those for '{TASK}' and those in halves can find anomalies"
+                f"no model '{name}', nor an encoder and decoder of that name{near} 'nitido models' lists "
+                f"the models; those for '{TASK}' and pairs of encoder and decoder can find anomalies"
             ) from None
         return None
     return None if any(part in path.name for part in _PARTS) else path

@@ -115,7 +115,7 @@ class RayEngine:
         except self._ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[0]
             raise NitidoError(
-                f"{name}: its Ray worker died {_RETRIES + 1} times or is out of reach ({said})"
+                f"{name}: its Ray worker died {_RETRIES + 1} times or cannot be reached ({said})"
             ) from error
         finally:
             with self._choosing:
@@ -140,7 +140,7 @@ class RayEngine:
         resources = ray.cluster_resources()
         there = int(resources.get("GPU" if gpu else "CPU", 0))
         if there < 1:
-            raise ProviderUnavailable(f"the Ray cluster has no {'GPU' if gpu else 'CPU'} to give")
+            raise ProviderUnavailable(f"the Ray cluster has no {'GPU' if gpu else 'CPU'}")
         self._content = ray.put(self._model.path.read_bytes())
         remote = ray.remote(
             num_cpus=0 if gpu else 1, num_gpus=1 if gpu else 0, max_restarts=-1, max_task_retries=_RETRIES

@@ -48,7 +48,7 @@ def restore_video(
                 if first and timed.values.shape != first:
                     raise SourceUnavailable(
                         f"{source} changes from {_size(first)} to {_size(timed.values.shape)} at {frames.time:.2f} s; "
-                        "cut it there first"
+                        "split it there first"
                     )
                 first = timed.values.shape
                 waiting.append(timed)

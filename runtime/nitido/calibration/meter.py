@@ -82,8 +82,8 @@ class NoiseMeter:
         if self._blocks == 0 or self._still < _LEAST * self._blocks:
             share = 100 * self._still / max(1, self._blocks)
             raise SourceUnavailable(
-                f"{source}: expected a scene that does not move, found {share:.0f} % of it still; fix the camera on "
-                "something that stands still and is lit evenly"
+                f"{source}: expected a scene that does not move, found {share:.0f} % of it still; point a "
+                "firmly mounted camera at something that stands still and is lit evenly"
             )
         first = _first_of_groups(self._count)
         count = np.add.reduceat(self._count, first)
@@ -116,7 +116,7 @@ class NoiseMeter:
             ratio = steep / max(flat, 1e-6)
             _log.warning(
                 "%s: edges change %.1f times as much as flat parts, so the camera or the scene moves a little and the "
-                "noise looks stronger than it is; fix the camera",
+                "noise looks stronger than it is; mount the camera firmly",
                 source,
                 ratio,
             )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nitido.frames import Frame
 
 
-@click.group(cls=SuggestingGroup, short_help="Find what is not as in good pictures: fit, check, live, report.")
+@click.group(cls=SuggestingGroup, short_help="Find what differs from good pictures: fit, check, live, report.")
 def anomaly() -> None:
     """Find defects: places where a picture differs from good ones.
 
@@ -81,8 +81,8 @@ def fit_model(
 ) -> None:
     """Fit the threshold of MODEL on the good pictures in GOOD, files or folders, and write it into a copy of the model.
 
-    The pictures should be taken as those to check will be, and be none that the model was trained on: those it gives
-    back too well.
+    Take the pictures in the same way as those to check. Do not use pictures that the model was trained on: it returns
+    them too well.
     """
     if output.suffix != ".onnx":
         raise click.UsageError(f"-o expects a file name ending in .onnx, found {output}")

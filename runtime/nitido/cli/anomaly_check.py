@@ -44,7 +44,7 @@ def check(
     """Check SOURCES, picture files or folders, against the threshold in MODEL; see `nitido anomaly fit`.
 
     One line per picture: verdict, score, file, and for anomalies the boxes of the hottest places (x,y width×height).
-    With --drift the scores, in the order of the files, are compared with those at fitting.
+    With --drift the scores, in the order of the files, are compared with those of the fitting.
     Exit codes: 0 all good, 3 at least one anomaly, 4 the drift alarm went on, 1 a picture that could not be checked.
     """
     import json

@@ -72,8 +72,8 @@ def live(
 ) -> None:
     """Watch a camera, stream, clip or pipe, each frame shown with its heat on it.
 
-    The newest frame is inspected, as fast as the machine can, always at full size: a threshold holds for the size it
-    was fitted on. Text output shows when the verdict changes; --json shows every frame. Ctrl-C ends the run.
+    The newest frame is inspected, as fast as the machine can, always at full size: a threshold is valid only for the
+    size it was fitted on. Text output shows when the verdict changes; --json shows every frame. Ctrl-C ends the run.
     Exit codes: 0 all good,
     3 at least one anomaly (after --steady frames), 4 the drift alarm went on.
     """

@@ -25,7 +25,7 @@ def drift_options(every: int, what: str) -> Callable[[Command], Command]:
     """``--drift`` and what belongs to it. every: default of ``--drift-every``; what: is counted, such as pictures."""
     return together(
         click.option(
-            "--drift", is_flag=True, help="Raise an alarm when scores differ from those at fitting; exit code 4."
+            "--drift", is_flag=True, help="Raise an alarm when scores differ from those of the fitting; exit code 4."
         ),
         click.option(
             "--drift-window",
@@ -39,7 +39,7 @@ def drift_options(every: int, what: str) -> Callable[[Command], Command]:
             type=click.IntRange(1),
             default=every,
             show_default=True,
-            help=f"One of so many {what} counts for --drift.",
+            help=f"--drift uses one of every so many {what}.",
         ),
     )
 

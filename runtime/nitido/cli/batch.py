@@ -112,7 +112,7 @@ def carry_out(
     if piped:
         check_piped(options)
     if options.watch and (options.dry_run or is_file_name(options.output)):
-        raise click.UsageError("--watch needs a folder as -o, and does not go with --dry-run")
+        raise click.UsageError("--watch needs a folder as -o, and cannot be combined with --dry-run")
     leave_cores_to_models()
     with messages("WARNING" if options.quiet else "INFO"):
         model, enlarger = open_for_size(options, size) if size else (opened(options, zoo.find(options.model)), None)
@@ -276,7 +276,7 @@ def _conclude(
     if options.report:
         write_batch_report(options.report, content)
     if report.stopped == "interrupted":
-        click.echo("Interrupted: what is done is kept; the same command goes on with the rest", err=True)
+        click.echo("Interrupted: what is done is kept; the same command continues with the rest", err=True)
         raise SystemExit(128 + stop.signal)
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)

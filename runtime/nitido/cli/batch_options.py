@@ -92,7 +92,7 @@ batch_options = together(
     ),
     click.option("--tone-map", is_flag=True, help="Map HDR videos to SDR."),
     click.option(
-        "--lossless", is_flag=True, help="Write WebP and JPEG XL without loss. JPEG, AVIF and HEIC become errors."
+        "--lossless", is_flag=True, help="Write WebP and JPEG XL without loss. JPEG, AVIF and HEIC results are errors."
     ),
     click.option(
         "--provenance/--no-provenance",
@@ -122,7 +122,13 @@ batch_options = together(
         show_default=True,
         help="Polling interval of --watch, in seconds.",
     ),
-    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where files are processed: on this machine, or on a Ray cluster.",
+    ),
     click.option(
         "--ray-address", metavar="ADDRESS", help="Address of the Ray cluster.  [default: RAY_ADDRESS, or here]"
     ),

@@ -35,7 +35,7 @@ def check_piped(options: BatchOptions) -> None:
     if len(options.inputs) != 1 or is_folder(options.inputs[0]):
         raise click.UsageError("expected one picture as input with -, found a folder or several")
     if options.watch or options.dry_run or options.as_json or options.engine != "local":
-        raise click.UsageError("--watch, --dry-run, --json and --engine do not go with -")
+        raise click.UsageError("--watch, --dry-run, --json and --engine cannot be combined with -")
     if options.output == STANDARD_STREAM:
         if sys.stdout is None:
             raise click.UsageError("-o - writes a picture to standard output, which is closed; redirect it")

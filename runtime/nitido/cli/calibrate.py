@@ -83,7 +83,7 @@ def calibrate(
     click.echo(f"noise level {found.level:.2f} ({low:.2f} to {high:.2f} by brightness), ", nl=False)
     click.echo(f"{found.frames} frames of {found.size[0]}×{found.size[1]}")
     if found.steady > 0.1:
-        click.echo(f"{100 * found.steady:.0f} % of it stays from one frame to the next, as video codecs leave it")
+        click.echo(f"{100 * found.steady:.0f} % of it stays from frame to frame, as after video compression")
     click.echo(f"{output} and {plot.name}; use it with: nitido live --calibration {output}")
 
 

@@ -33,7 +33,11 @@ class _Row:
 @click.command("doctor", short_help="Report what is installed, what works and how fast.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
-    "--seconds", type=click.FloatRange(0), default=3.0, show_default=True, help="For measuring speed; 0: do not."
+    "--seconds",
+    type=click.FloatRange(0),
+    default=3.0,
+    show_default=True,
+    help="Time for measuring speed; 0: do not measure.",
 )
 @click.option(
     "--save", is_flag=True, help="Save which device is faster than the CPU for each model, for --device auto."
@@ -57,9 +61,9 @@ def doctor(as_json: bool, seconds: float, save: bool, forget: bool, share: str |
 
     Exit code 0: all is well; 1: something is broken, and the last lines say how to fix it."""
     if save and (forget or not seconds):
-        raise click.UsageError("--save needs a measurement: it goes neither with --forget nor with --seconds 0")
+        raise click.UsageError("--save needs a measurement: it cannot be combined with --forget or --seconds 0")
     if share is not None and (save or forget or as_json or not seconds):
-        raise click.UsageError("--share needs a measurement, and goes with --seconds only")
+        raise click.UsageError("--share needs a measurement, and can be combined only with --seconds")
     if forget:
         _forget()
         return

@@ -56,28 +56,46 @@ class _EmbedOptions:
     show_default=True,
     help="Layout of the map; umap and tsne keep neighbours together.",
 )
-@click.option("--like", type=click.Path(path_type=Path, dir_okay=False), help="Print what is most like this picture.")
-@click.option("-k", "neighbours", type=click.IntRange(1), default=8, show_default=True, help="How many, for --like.")
-@click.option("--metric", type=click.Choice(["euclidean", "cosine"]), default="euclidean", show_default=True)
+@click.option("--like", type=click.Path(path_type=Path, dir_okay=False), help="Print the pictures most like this one.")
 @click.option(
-    "--model", type=LATENT_MODEL, help="Name, or file of either half.  [default: the one marked in 'nitido models']"
+    "-k", "neighbours", type=click.IntRange(1), default=8, show_default=True, help="Number of pictures for --like."
 )
-@click.option("--class", "class_", metavar="NAME", help="For a model with classes: that of all pictures.")
-@click.option("--variances", is_flag=True, help="Also the log-variances that a VAE's encoder gives.")
+@click.option(
+    "--metric",
+    type=click.Choice(["euclidean", "cosine"]),
+    default="euclidean",
+    show_default=True,
+    help="Distance for --like.",
+)
+@click.option(
+    "--model",
+    type=LATENT_MODEL,
+    help="Model name, or file of either half.  [default: the one marked in 'nitido models']",
+)
+@click.option("--class", "class_", metavar="NAME", help="For a model with classes: the class of all pictures.")
+@click.option("--variances", is_flag=True, help="Also write the log-variances of a VAE's encoder.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Process only files of a folder that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
-@click.option("--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Pictures at once.")
-@click.option("--max-megapixels", type=click.FloatRange(1), default=500, show_default=True, help="Limit of a picture.")
+@click.option(
+    "--batch", type=click.IntRange(1, 4096), default=64, show_default=True, help="Number of pictures processed at once."
+)
+@click.option(
+    "--max-megapixels",
+    type=click.FloatRange(1),
+    default=500,
+    show_default=True,
+    help="Largest picture that is accepted, in megapixels.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @device_option
 @threads_option
 @verbosity_options("Show a line for each file.")
 def embed(**given: object) -> None:
-    """Turn the pictures of a folder into latents: a table, a map, what is alike.
+    """Turn the pictures of a folder into latents: a table, a map, similar pictures.
 
     SOURCE is a folder, which is searched with those below it, or a table that this command wrote: then nothing is
-    embedded again, --plot has no thumbnails, and -o writes another kind of table. Distances are those of latents that
-    are brought to the training set's mean and standard deviation first.
+    embedded again, --plot has no thumbnails, and -o writes another kind of table. Before distances are measured,
+    latents are normalized by the mean and standard deviation of the training set.
 
     Exit code 0: all done, 1: some pictures failed, 2: wrong usage.
     """
@@ -134,7 +152,7 @@ def _load(options: _EmbedOptions, table: Embedding | None) -> Encoder | None:
         return None
     model = options.model or (table.model if table else default_latent_model())
     if not model:
-        raise click.UsageError(f"{options.source} does not say which model it is of; add --model")
+        raise click.UsageError(f"{options.source} does not say which model made it; name it with --model")
     encoder = load_encoder(model, options.device, threads=options.threads)
     if options.variances and not table and not encoder.variational:
         raise SinkUnavailable(f"{encoder.space.name} gives no variances, expected a VAE; leave out --variances")

@@ -39,7 +39,7 @@ def explore(model: str | None, port: int, open_: bool, install: bool, archive: P
         if model is not None:
             raise click.UsageError("--install takes no model: run it first, then 'nitido explore MODEL'")
         if not install:
-            raise click.UsageError("--from and --into belong to --install")
+            raise click.UsageError("--from and --into are for --install only")
         click.echo(f"{PACKAGE} {VERSION} from {archive or 'npm'} …", err=True)
         click.echo(f"{install_engine(into or cache_folder(), archive)}: installed; now run: nitido explore")
         return

@@ -37,7 +37,9 @@ class _Axes(click.ParamType):
 
 _options = together(
     click.option(
-        "--model", type=LATENT_MODEL, help="Name, or file of either half.  [default: the one marked in 'nitido models']"
+        "--model",
+        type=LATENT_MODEL,
+        help="Model name, or file of either half.  [default: the one marked in 'nitido models']",
     ),
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_OUTPUT),
     click.option("--class", "class_", metavar="NAME", help="For a model with classes: its name or number."),
@@ -72,7 +74,7 @@ _options = together(
 
 @click.command("sample", short_help="Make new pictures or tunes with a latent model.")
 @_options
-@click.option("-n", "--count", type=click.IntRange(1), help="How many to make.  [default: 64; of tunes 1]")
+@click.option("-n", "--count", type=click.IntRange(1), help="Number of results.  [default: 64; of tunes 1]")
 @click.option(
     "--seed", type=click.IntRange(0), help="The same seed gives the same results.  [default: another each time]"
 )
@@ -110,10 +112,10 @@ def sample(
 ) -> None:
     """Make new pictures or tunes with a latent model.
 
-    Latents are drawn as the second stage in the model's file says, which was fitted to those of the training set. From
-    a file without one, they are drawn from a standard normal distribution for models that were trained for it (vae,
-    cvae, aae), else around the mean of the training set. A model with classes makes them in turn unless --class says
-    which.
+    Latents are drawn by the second stage in the model's file, which was fitted to the latents of the training set. If
+    the file has none, they are drawn from a standard normal distribution for models that were trained for it (vae,
+    cvae, aae), else around the mean of the training set. A model with classes makes its classes in turn, unless --class
+    names one.
     """
     import numpy as np
 
@@ -123,7 +125,7 @@ def sample(
     from nitido.model_file.zoo import default_latent_model
 
     if axes and not manifold:
-        raise click.UsageError("--axes belongs to --manifold")
+        raise click.UsageError("--axes is for --manifold only")
     if manifold and (count or seed is not None or columns):
         raise click.UsageError("--manifold is a grid of its own: leave out -n, --seed and --columns")
     _check_output(output, overwrite)
@@ -133,7 +135,7 @@ def sample(
     drawn = ""
     if manifold:
         if space.labels and label is None:
-            raise click.UsageError(f"{space.name} has classes: say with --class which one the grid is of")
+            raise click.UsageError(f"{space.name} has classes: choose the class of the grid with --class")
         z = sampling.manifold_latents(decoder, manifold, axes or (0, 1), label, temperature=temperature)
         style = Style(columns=manifold, gap=0, zoom=zoom, fps=fps)
     else:
@@ -155,13 +157,17 @@ def sample(
 @click.argument("b", type=click.Path(path_type=Path))
 @_options
 @click.option(
-    "--steps", type=click.IntRange(2, 10_000), default=16, show_default=True, help="Results, both ends included."
+    "--steps",
+    type=click.IntRange(2, 10_000),
+    default=16,
+    show_default=True,
+    help="Number of results, both ends included.",
 )
 @click.option(
     "--path",
     "path_",
     type=click.Choice(["linear", "spherical", "data"]),
-    help="The way; data keeps to what the training set looks like.  [default: data where the second stage is a flow, "
+    help="Path from A to B; data stays close to the training set.  [default: data if the second stage is a flow, "
     "else spherical for a model with a normal prior, else linear]",
 )
 def interpolate(
@@ -183,7 +189,7 @@ def interpolate(
 ) -> None:
     """Go from A to B, two pictures or two .mid files, through the latent space of a model.
 
-    The ends are what the model makes of A and B. A tune for .mid holds all steps one after the other.
+    The ends are the model's reconstructions of A and B. A .mid file holds all steps, one after the other.
     """
     from nitido.latent import sampling
     from nitido.latent.autoencoder import load_decoder, load_encoder
@@ -191,7 +197,7 @@ def interpolate(
     from nitido.model_file.zoo import default_latent_model
 
     if model is None and _TUNES & {a.suffix.lower(), b.suffix.lower()}:
-        raise click.UsageError("say with --model which model of melodies is meant")
+        raise click.UsageError("name a model of melodies with --model")
     _check_output(output, overwrite)
     model = model or default_latent_model()
     encoder = load_encoder(model, device, threads=threads)

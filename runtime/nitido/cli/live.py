@@ -42,9 +42,11 @@ MODEL = "denoise-live-n.int8"  # where --model does not say
     show_default=True,
     help="Model name or .onnx file. On a GPU denoise-live-n; frame by frame denoise-camera-n, -s or -m.",
 )
-@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, by lighter work if need be.")
+@click.option("--fps", type=click.FloatRange(0, min_open=True), help="Keep this rate, with less work if necessary.")
 @frames_options
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="0: unchanged.")
+@click.option(
+    "--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="How much is restored; 0: nothing."
+)
 @noise_options
 @click.option("--split", is_flag=True, help="Show the left half as captured.")
 @click.option("--overlay", is_flag=True, help="Draw the status onto files and pipes too.")
@@ -82,11 +84,12 @@ def live(
 ) -> None:
     """Restore a camera, stream, clip or pipe as it runs.
 
-    Only the newest frame is worked on, so the delay never grows. With --fps, work is made lighter when frames take too
-    long: faster variants of the model, half the size, every second frame, at last the frame as it is; and back.
+    Only the newest frame is processed, so latency never grows. With --fps, the work is reduced when frames take too
+    long: faster variants of the model, half the size, every second frame, finally the frame as it is. When there is
+    room, it is increased again.
 
     Keys in the window: q quit, space bypass, v split, g past on and off (recurrent models), s snapshot, + and -
-    strength. Ctrl-C and SIGTERM end a run well: a file is finished and the exit code is 0.
+    strength. Ctrl-C and SIGTERM end a run normally: a video file is completed, and the exit code is 0.
     """
     from nitido.live.state import Controls
 

@@ -17,7 +17,9 @@ _KINDS = (".mid", ".midi", ".wav", ".png")
 
 
 @click.command("melody", short_help="Make a piece of several phrases: MIDI, sound, piano roll.")
-@click.option("--model", type=LATENT_MODEL, default="vae-melody", show_default=True, help="Name, or file of a half.")
+@click.option(
+    "--model", type=LATENT_MODEL, default="vae-melody", show_default=True, help="Model name, or file of either half."
+)
 @click.option(
     "-o",
     "--output",
@@ -35,7 +37,7 @@ _KINDS = (".mid", ".midi", ".wav", ".png")
     show_default=True,
     help="How far each phrase is from the one before; 0 repeats it, 1 is independent of it.",
 )
-@click.option("--start", type=click.Path(path_type=Path, dir_okay=False), help="MIDI file to begin with.")
+@click.option("--start", type=click.Path(path_type=Path, dir_okay=False), help="MIDI file to start from.")
 @click.option("--seed", type=click.IntRange(0), help="The same seed gives the same piece.  [default: random]")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more ordinary.")
 @click.option("--tempo", type=click.FloatRange(20, 400), default=120, show_default=True, help="Beats a minute.")

@@ -37,7 +37,7 @@ def models(as_json: bool) -> None:
 @click.argument("model", type=ANY_MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 def info(model: str, as_json: bool) -> None:
-    """Show what MODEL, a name or an .onnx file, says of itself."""
+    """Show the card of MODEL, a name or an .onnx file."""
     from nitido.inference.session import read_card
 
     card = read_card(model)

@@ -77,7 +77,7 @@ dejpeg_option = click.option(
 def told_quality(quality: int, model: Model) -> float | None:
     """What ``--dejpeg`` says. Raises ``click.UsageError`` for a model against something else."""
     if not model.card.removes_compression:
-        raise click.UsageError(f"{model.card.name} removes no JPEG artefacts; leave out --dejpeg, or --model")
+        raise click.UsageError(f"{model.card.name} does not remove JPEG artefacts; leave out --dejpeg, or --model")
     from nitido.images.compression import level_of_quality
 
     return level_of_quality(quality) if quality else None

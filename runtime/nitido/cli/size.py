@@ -38,9 +38,9 @@ def size_from(given: dict[str, Any]) -> OutputSize | None:
     sides = {name: given.pop(name) for name in _SIDES}
     asked = [_SIDES[name] for name, value in sides.items() if value] + (["--scale"] if scale else [])
     if len(asked) > 1 and set(asked) != {"--width", "--height"}:
-        raise click.UsageError(f"{' and '.join(asked)} both say how large results are; leave one out")
+        raise click.UsageError(f"{' and '.join(asked)} both set the size of the results; leave one out")
     if fit and len(asked) != 2:
-        raise click.UsageError("--fit expects --width and --height")
+        raise click.UsageError("--fit needs --width and --height")
     if not asked:
         return None
     from nitido.images.resize import OutputSize

@@ -61,5 +61,5 @@ def _converted(picture: Picture, kind: str, notes: list[str]) -> Picture:
     pixels = np.ascontiguousarray(np.asarray(convert(image), np.uint8)[:, :, ::-1])
     if np.array_equal(pixels, picture.pixels):
         return bare
-    notes.append(f"converted to sRGB, since a {kind} holds no colour profile")
+    notes.append(f"converted to sRGB, because a {kind} holds no colour profile")
     return replace(bare, pixels=pixels)

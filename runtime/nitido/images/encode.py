@@ -189,7 +189,7 @@ def _heif(picture: Picture, kind: str, exif: bytes | None, encoding: Encoding, n
         data = encode_avif10(picture, quality, beside)
     else:
         if picture.deep is not None and hdr:
-            notes.append("HDR in 8 bits, since this OpenCV writes no AVIF of 10; smooth areas may show bands")
+            notes.append("HDR in 8 bits, because this OpenCV cannot write AVIF with 10; smooth areas may show bands")
         whole = io.BytesIO()
         subsampling = "4:4:4" if quality >= 90 else "4:2:0"
         _image(picture).save(whole, format="AVIF", quality=quality, subsampling=subsampling, **beside)

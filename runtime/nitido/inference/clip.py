@@ -65,7 +65,7 @@ def restore_clip(
     """
     if model.card.scale != 1:
         raise FrameMismatch(
-            f"{model.card.name} enlarges ×{model.card.scale}; neighbouring frames help models that keep the size"
+            f"{model.card.name} enlarges ×{model.card.scale}; expected a model that keeps the size of frames"
         )
     levels = average or LevelAverage()
     window: deque[tuple[Restored, float | None]] = deque(maxlen=2 * REACH + 1)

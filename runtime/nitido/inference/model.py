@@ -194,7 +194,7 @@ class Model:
             FrameMismatch: the model does not estimate noise levels.
         """
         if not self.has_noise:
-            raise FrameMismatch(f"{self.card.name} does not estimate noise levels; take a model that does")
+            raise FrameMismatch(f"{self.card.name} does not estimate noise levels; use a model that does")
         frames = as_batch(frame)
         if frames.shape[1] * frames.shape[2] > WHOLE_PIXELS and min(frames.shape[1:3]) >= SIDE:
             frames = np.concatenate([crops(f) for f in frames])

@@ -190,7 +190,7 @@ class Encoder(_Part):
             FrameMismatch: another array, or an encoder of melodies.
         """
         if self.space.medium != "picture":
-            raise FrameMismatch(f"{self.card.name} takes melodies, expected a net for pictures")
+            raise FrameMismatch(f"{self.card.name} takes melodies, expected a model for pictures")
         return fit_picture(picture, self.space.height, self.space.width)
 
 

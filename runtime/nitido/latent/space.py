@@ -69,11 +69,11 @@ class LatentSpace:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CardMismatch(
-                f"{origin}: the card says too little of its latents ({error!r}); export it again"
+                f"{origin}: the card says too little about its latents ({error!r}); export it again"
             ) from None
         shaped = {"picture": min(space.height, space.width) > 0, "melody": space.steps > 0}.get(space.medium, False)
         if not shaped or space.size < 1 or space.mean.shape != (space.size,) or space.std.shape != (space.size,):
-            raise CardMismatch(f"{origin}: what the card says of its latents does not fit together; export it again")
+            raise CardMismatch(f"{origin}: the card's entries about its latents contradict each other; export it again")
         return space
 
     @property

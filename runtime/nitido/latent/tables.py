@@ -170,7 +170,7 @@ def _vectors(values: Any) -> Vectors:
 
 def _consistent(paths: list[str], z: Vectors, log_var: Vectors | None, model: str) -> Embedding:
     if z.ndim != 2 or z.shape[1] == 0 or len(z) != len(paths) or (log_var is not None and log_var.shape != z.shape):
-        raise ValueError("its columns do not fit together")
+        raise ValueError("its columns do not match")
     return Embedding(paths, z, log_var, model)
 
 

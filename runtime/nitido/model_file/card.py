@@ -83,8 +83,8 @@ class Card:
         """Reads a card; keys of later contract minors are ignored. Raises ``CardMismatch`` naming ``origin``."""
         if f"{PREFIX}contract" not in metadata:
             raise CardMismatch(
-                f"{origin} carries no Nítido card: expected a model made by 'nitido export', found another ONNX file; "
-                f"if it is one from picture to picture, wrap it with: nitido adopt {origin} -o NEW.onnx"
+                f"{origin} has no Nítido card: expected a model made by 'nitido export', found another ONNX file; "
+                f"if it takes and returns pictures, wrap it with: nitido adopt {origin} -o NEW.onnx"
             )
         values: dict[str, Any] = {}
         for spec in fields(cls):

@@ -193,7 +193,7 @@ def folders() -> list[Path]:
 
 def _check(entry: Entry) -> None:
     if not entry.path.is_file():
-        raise ModelNotFound(f"{entry.path} is in the index but not there; reinstall nitido")
+        raise ModelNotFound(f"{entry.path} is in the index but missing; reinstall nitido")
     digest = hashlib.sha256(entry.path.read_bytes()).hexdigest()
     if digest != entry.sha256:
         raise CardMismatch(f"{entry.path} is damaged: its SHA-256 is not the one in {INDEX}; reinstall nitido")

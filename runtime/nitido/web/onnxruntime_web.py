@@ -101,7 +101,7 @@ def _fetch() -> bytes:
             raise SourceUnavailable(f"npm did not fetch {archive} within {_PATIENCE} seconds; try again") from None
         if done.returncode or not (Path(place) / archive).is_file():
             reason = next((line for line in done.stderr.splitlines() if line.strip()), "no reason given")
-            raise SourceUnavailable(f"npm could not fetch {archive} ({reason}); see that npm reaches its registry")
+            raise SourceUnavailable(f"npm could not fetch {archive} ({reason}); check that npm can reach its registry")
         return _read(Path(place) / archive)
 
 

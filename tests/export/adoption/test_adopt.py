@@ -139,7 +139,7 @@ class WeighingWindows(nn.Module):
 
 def test_what_stays_unsure_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     path = write_network(tmp_path / "foreign.onnx", Tinted())
-    with pytest.raises(ExportError, match=r"the order of colours could not be found out.*say it with --colour"):
+    with pytest.raises(ExportError, match=r"the order of colours could not be determined.*set it with --colour"):
         understand(path, Asked(range="0..1"), Pictures())
 
 

@@ -220,7 +220,7 @@ REFUSED = [
     ("missing.bgr out.bgr --size 8x8", "missing.bgr"),
     ("in.bgr out.bgr --size 8x9", "check --size"),
     ("in.bgr out.bgr --size 8", "--size"),
-    ("in.bgr out.bgr --size 8x8 --noise 4", "the model takes no noise; leave it away"),
+    ("in.bgr out.bgr --size 8x8 --noise 4", "the model has no setting noise; leave it out"),
     ("in.bgr out.bgr --size 8x8 --strength 2", "strength expects a number"),
     ("in.bgr - --size 8x8", "- -"),
     ("in.bgr", "usage"),
@@ -297,5 +297,5 @@ def test_python_refuses_what_the_model_does_not_take_in_one_line(tmp_path: Path)
     write_pack("upscale-x2-n", "python", tmp_path / "packed")
     command = [sys.executable, "nitido_frame.py", "upscale-x2-n.onnx", "frame.png", "out.png", "--noise", "4"]
     done = subprocess.run(command, cwd=tmp_path / "packed", capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (1, "the model takes no noise; leave it away\n")
+    assert (done.returncode, done.stderr) == (1, "the model has no setting noise; leave it out\n")
     assert not (tmp_path / "packed" / "out.png").exists()

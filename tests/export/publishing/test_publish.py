@@ -80,8 +80,8 @@ def test_the_card_has_the_licence_of_the_weights(tmp_path: Path) -> None:
     assert exported()[:2] == ("not stated", "not stated")
     assert exported(licence="for research only", data="theirs")[:2] == ("for research only", "theirs")
     licence, _, said = exported("--licence", "MIT", licence="for research only")
-    assert licence == "MIT" and "began as others, licensed 'for research only'" in said
-    assert "began as others" not in exported("--licence", "MIT")[2]
+    assert licence == "MIT" and "started from others, licensed 'for research only'" in said
+    assert "started from others" not in exported("--licence", "MIT")[2]
 
 
 SHIPPED = ROOT / "models" / "checkpoints" / "denoise-n.pt"

@@ -85,7 +85,7 @@ def test_a_camera_that_shakes_is_told(caplog: pytest.LogCaptureFixture) -> None:
     photo[:, :160] = smooth[:, :160]
     with caplog.at_level(logging.WARNING):
         measure_frames(shaken(), "camera")
-    assert "fix the camera" in caplog.text
+    assert "mount the camera firmly" in caplog.text
 
 
 def test_pairs_of_any_scenes_are_measured(measured: Calibration) -> None:

@@ -137,7 +137,7 @@ def test_live_alarms_at_a_drift_and_needs_scores_at_fitting(
     told = nitido(*common, *counting, "--model", line)
     assert told.returncode == 4 and " s  DRIFT     at frame " in told.stdout and "drift: ALARM" in told.stderr
     few = nitido(*common, "--model", part)
-    assert few.returncode == 1 and "needs at least 20 scores at fitting" in few.stderr and str(part) in few.stderr
+    assert few.returncode == 1 and "needs at least 20 scores from the fitting" in few.stderr and str(part) in few.stderr
 
 
 def test_a_report_compares_good_bad_and_other_sets(smoothing_model: Path, good: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def report(tmp_path: Path) -> dict[str, list]:
 def test_several_pictures_in_one_file_are_a_note(source: Path, options: list[object], tmp_path: Path) -> None:
     picture(source / "a.mpo", save_all=True, append_images=[Image.new("RGB", (8, 8))])
     run = nitido("denoise", source, *options)
-    line = f"{source / 'a.mpo'}: 1 more picture in the file left out, the first is done"
+    line = f"{source / 'a.mpo'}: 1 more picture in the file left out, the first one is used"
     assert run.returncode == 0 and f"note: {line}" in run.stderr.splitlines()
     assert (tmp_path / "out" / "a.jpg").is_file()
     assert report(tmp_path)["notes"] == [{"source": str(source / "a.mpo"), "note": line.split(": ", 1)[1]}]

@@ -67,7 +67,7 @@ def test_notes_go_to_stderr(model: list[object]) -> None:
     others = [Image.new("RGB", (8, 8))]
     Image.new("RGB", (16, 16), 90).save(stream, "MPO", save_all=True, append_images=others)
     run = piped(stream.getvalue(), "denoise", "-", "-o", "-", *model)
-    assert run.stderr == b"note: standard input: 1 more picture in the file left out, the first is done\n"
+    assert run.stderr == b"note: standard input: 1 more picture in the file left out, the first one is used\n"
     assert run.stdout.startswith(b"\x89PNG")
 
 
@@ -90,8 +90,8 @@ def test_a_reader_that_has_gone_is_one_line(model: list[object], tmp_path: Path)
         (["-", "-o", "{tmp}"], "expected the name of a picture or - as -o"),
         (["-", "-o", "x.mp4"], "expected the name of a picture or - as -o"),
         (["-", "-o", "x.png", "--format", "jpeg"], "does not name a jpeg file"),
-        (["-", "-o", "-", "--watch"], "do not go with -"),
-        (["-", "-o", "-", "--dry-run"], "do not go with -"),
+        (["-", "-o", "-", "--watch"], "cannot be combined with -"),
+        (["-", "-o", "-", "--dry-run"], "cannot be combined with -"),
         (["-", "-o", "-", "--lossless", "--format", "jpeg"], "cannot be lossless"),
     ],
 )

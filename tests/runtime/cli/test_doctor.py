@@ -183,4 +183,4 @@ def test_a_board_is_shared_by_its_own_name() -> None:
 @pytest.mark.parametrize("other", [["--json"], ["--save"], ["--forget"], ["--seconds", "0"]])
 def test_sharing_goes_with_seconds_only(other: list[str]) -> None:
     done = CliRunner().invoke(cli, ["doctor", "--share", "denoise-n", *other])
-    assert done.exit_code == 2 and "goes with --seconds only" in done.output
+    assert done.exit_code == 2 and "can be combined only with --seconds" in done.output

@@ -76,7 +76,7 @@ def test_classes_are_made_in_turn_or_as_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--axes", "0,1", "-o", "{}/a.png"], 2, "--axes belongs to --manifold"),
+        (["--axes", "0,1", "-o", "{}/a.png"], 2, "--axes is for --manifold only"),
         (["--axes", "x", "--manifold", "3", "-o", "{}/a.png"], 2, "expected two numbers of axes"),
         (["--manifold", "3", "-n", "4", "-o", "{}/a.png"], 2, "leave out -n"),
         (["--manifold", "3", "--axes", "0,2", "-o", "{}/a.png"], 1, "two different axes of 0 to 1"),

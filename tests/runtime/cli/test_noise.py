@@ -77,7 +77,7 @@ def test_dejpeg_is_not_for_noise_and_not_for_models_against_it(level_model: Path
     cv2.imwrite(str(tmp_path / "a.jpg"), noisy(10))
     for options, words in (
         (("--dejpeg", "auto", "--noise", "3"), "choose one"),
-        (("--dejpeg", "auto", "--model", level_model), "removes no JPEG artefacts"),
+        (("--dejpeg", "auto", "--model", level_model), "does not remove JPEG artefacts"),
         (("--dejpeg", "best"), "expected auto or a JPEG quality"),
     ):
         run = nitido("denoise", tmp_path / "a.jpg", "-o", tmp_path / "b.png", *options)

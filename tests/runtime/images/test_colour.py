@@ -117,7 +117,7 @@ def test_a_grey_picture_of_linear_light_stays_as_bright(kind: str) -> None:
 def test_where_no_profile_fits_colours_are_converted_with_a_line(kind: str) -> None:
     profile = icc.rgb_profile("wide", (0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06), icc.srgb_curve())
     content, notes = written(Picture(PATCHES, metadata=Metadata(icc=profile)), kind)
-    assert notes == (f"converted to sRGB, since a {kind} holds no colour profile",)
+    assert notes == (f"converted to sRGB, because a {kind} holds no colour profile",)
     expected = np.asarray(icc.to_srgb(profile, "RGB")(Image.fromarray(PATCHES[:, :, ::-1].copy())), np.uint8)
     assert np.array_equal(read_picture(content).pixels[:, :, ::-1], expected)
     plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -81,7 +81,7 @@ def test_of_several_pictures_the_first_is_read_and_the_others_are_counted() -> N
     Image.fromarray(PLAIN).save(stream, "MPO", save_all=True, append_images=others)
     picture = read_picture(stream.getvalue())
     assert picture.pixels.shape == PLAIN.shape
-    assert picture.notes == ("2 more pictures in the file left out, the first is done",)
+    assert picture.notes == ("2 more pictures in the file left out, the first one is used",)
 
 
 def test_previews_of_a_camera_are_not_worth_a_line() -> None:

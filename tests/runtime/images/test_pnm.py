@@ -90,4 +90,4 @@ def test_what_is_broken_is_said(content: bytes, said: str) -> None:
 def test_further_pictures_in_the_file_are_named(between: bytes) -> None:
     one = b"P6\n3 2\n255\n" + bytes(18)
     assert read_picture(one + between).notes == ()
-    assert read_picture(one + between + one).notes == ("more pictures in the file left out, the first is done",)
+    assert read_picture(one + between + one).notes == ("more pictures in the file left out, the first one is used",)

@@ -119,7 +119,7 @@ def test_a_half_is_found_by_the_models_name_its_own_or_its_siblings(
     renamed = tmp_path / "mine.onnx"
     wanted.rename(renamed)
     assert load_decoder(renamed, "cpu").path == renamed
-    with pytest.raises(ModelNotFound, match=r"one\.decoder\.onnx is in the index but not there"):
+    with pytest.raises(ModelNotFound, match=r"one\.decoder\.onnx is in the index but missing"):
         load_decoder("one")
 
 
@@ -146,10 +146,10 @@ def test_another_model_is_refused_and_those_at_hand_are_named(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": None}, "says too little of its latents"),
-        ({"mean": [0.0]}, "does not fit together"),
-        ({"height": 0}, "does not fit together"),
-        ({"medium": "smell"}, "does not fit together"),
+        ({"size": None}, "says too little about its latents"),
+        ({"mean": [0.0]}, "contradict each other"),
+        ({"height": 0}, "contradict each other"),
+        ({"medium": "smell"}, "contradict each other"),
         ({"kind": "cvae", "labels": ["a"]}, "expected z, label → image or notes or .*, found z → image"),
     ],
 )

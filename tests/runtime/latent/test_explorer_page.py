@@ -218,7 +218,7 @@ def test_a_walk_between_pins_is_that_of_the_runtime(browser: Browser, engine_fol
     a = np.array([11, 10, 9, 10, 11, 12, 10, 10], np.float32)
     b = np.array([9, 12, 10, 10, 9.5, 10, 10, 8], np.float32)
     with opened(browser, engine_folder, wide) as page:
-        walk, play = page.get_by_label("Place between pin A and pin B"), page.get_by_role("button", name="Play")
+        walk, play = page.get_by_label("Position between pin A and pin B"), page.get_by_role("button", name="Play")
         assert walk.is_disabled() and play.is_disabled()
         for name, z in (("A", a), ("B", b)):
             page.get_by_label("z", exact=True).fill(", ".join(map(str, z)))
@@ -249,7 +249,7 @@ def test_a_place_as_text_goes_both_ways(browser: Browser, engine_folder: Path, b
         text.fill("[1.25 -0.5]")  # as NumPy prints it
         until(lambda: page.get_by_label("Dimension z0").input_value() == "1.25")
         text.fill("1.25, x")
-        expect(page.locator("#z-wrong")).to_have_text("expected 2 numbers with commas between them")
+        expect(page.locator("#z-wrong")).to_have_text("expected 2 numbers separated by commas")
         text.fill("1.5, -0.75")
         expect(page.locator("#z-wrong")).to_have_text("")
         until(lambda: shows(page, bump))

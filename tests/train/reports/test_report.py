@@ -96,7 +96,7 @@ def test_a_stopped_run_says_how_its_page_is_drawn_and_the_page_how_to_go_on(
     finally:
         signal.signal(signal.SIGINT, handler)
     assert not (run / "report.html").exists()
-    assert f"stopped at step 2; go on with --resume; 'nitido report {run}' draws the report" in caplog.text
+    assert f"stopped at step 2; continue with --resume; 'nitido report {run}' draws the report" in caplog.text
     assert CliRunner().invoke(report, [str(run)], catch_exceptions=False).exit_code == 0
     html = (run / "report.html").read_text()
     assert "Not validated yet" in html

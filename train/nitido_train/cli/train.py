@@ -183,7 +183,7 @@ def _print_result(result: Checkpoint, name: str, out: Path) -> None:
     score = f"best validation {result.best:.2f}" if result.history else "not validated yet"
     click.echo(f"{result.step} of {schedule.steps} steps, {score}, in {out}")
     if result.step < schedule.steps:
-        click.echo("go on: the same command with --resume")
+        click.echo("to continue: the same command with --resume")
     # For 'nitido sample': the latents of the training data.
     prior = " --prior DATA" if result.recipe.task == "autoencode" and result.recipe.net.kind != "melody-vae" else ""
     click.echo(f"next: nitido export {out} -o {name}.onnx{prior}")

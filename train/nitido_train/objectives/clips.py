@@ -89,7 +89,7 @@ class ClipObjective:
             begin_with(net, single)
         except (ValueError, RuntimeError) as error:
             raise CheckpointError(f"--from holds a network of other layers: {error}") from error
-        log.info("beginning as %s, with an untrained gate", cast(Checkpoint, options.start).recipe.name)
+        log.info("starting from %s, with an untrained gate", cast(Checkpoint, options.start).recipe.name)
         return net.requires_grad_(True).train()
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:

@@ -37,7 +37,7 @@ def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module
     smaller = start.averaged_net()
     if is_larger(net, smaller):
         grow(cast(FrameNet, net), cast(FrameNet, smaller))
-        log.info("growing out of %s, %s", start.recipe.name, start.recipe.net.options)
+        log.info("growing from %s, %s", start.recipe.name, start.recipe.net.options)
         return net.requires_grad_(True).train()
     own = net.state_dict()
     given = thinned(net, start.ema)

@@ -196,7 +196,9 @@ class _Run:
         if not self.fabric.is_global_zero:
             return
         if self.asked and (state.step < state.recipe.schedule.steps or self.owes_validation):
-            log.warning("stopped at step %d; go on with --resume; 'nitido report %s' draws the report", state.step, out)
+            log.warning(
+                "stopped at step %d; continue with --resume; 'nitido report %s' draws the report", state.step, out
+            )
             return
         self.progress.doing("drawing the report")
         try:

@@ -59,7 +59,7 @@ def prepare_folder(options: RunOptions) -> None:
             raise CheckpointError(f"no such checkpoint: {last}; start without --resume")
         return
     if last.exists():
-        raise CheckpointError(f"{last} already exists: go on with --resume, or choose another --out")
+        raise CheckpointError(f"{last} already exists: continue with --resume, or choose another --out")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -116,4 +116,4 @@ def say_data(objective: Objective, options: RunOptions) -> None:
     log.info("%s", objective.validation_note)
     changes = changes_of_data(options, objective.summary) if options.resume else None
     if changes:
-        log.warning("resuming with other data than before (%s): the run is no longer that of one set of data", changes)
+        log.warning("resuming with other data than before (%s): the run no longer has a single set of data", changes)

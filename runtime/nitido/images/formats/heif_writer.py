@@ -60,9 +60,9 @@ def encode_avif10(picture: Picture, quality: int, metadata: Mapping[str, bytes])
     try:
         written, content = library.imencodeWithMetadata(".avif", values, list(data), list(data.values()), options)
     except cv2.error as error:
-        raise SinkUnavailable(f"the picture cannot be written as AVIF of 10 bits ({error.err}); use png") from error
+        raise SinkUnavailable(f"the picture cannot be written as 10-bit AVIF ({error.err}); use png") from error
     if not written:
-        raise SinkUnavailable("the picture cannot be written as AVIF of 10 bits; use png")
+        raise SinkUnavailable("the picture cannot be written as 10-bit AVIF; use png")
     return content.tobytes()
 
 

@@ -40,7 +40,7 @@ class JpegDecoder(PillowDecoder):
         if b"hdrgm" in (metadata.xmp or b"") or any(data.startswith(_GAIN_MAP) for data in segments):
             self.notes.append("its gain map is left out: the result is the picture for standard displays, without HDR")
         elif others:
-            self.notes.append(f"{others} more picture{'s' * (others > 1)} in the file left out, the first is done")
+            self.notes.append(f"{others} more picture{'s' * (others > 1)} in the file left out, the first one is used")
         self.notes += removed
         if any(data.startswith(_MORE_XMP) for data in segments):
             self.notes.append("the second part of its XMP is left out")

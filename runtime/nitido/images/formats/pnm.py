@@ -60,7 +60,7 @@ class PnmDecoder:
         values = self._values(self.width * self.height * channels)
         values = self._scaled(values).reshape(self.height, self.width, channels)
         values = values[:, :, 0] if channels == 1 else np.ascontiguousarray(values[:, :, ::-1])
-        notes = ("more pictures in the file left out, the first is done",) if self._goes_on() else ()
+        notes = ("more pictures in the file left out, the first one is used",) if self._goes_on() else ()
         if self.deep:
             return replace(deep_picture(values, None, 1, Metadata()), notes=notes)
         if channels == 3:

@@ -105,7 +105,7 @@ class MjpegSink:
         self._thread.start()
         _log.info("open %s in a browser", self.url)
         if not is_loopback(self.address[0]):
-            _log.warning("%s is not loopback: whoever reaches it sees the picture, without a password", self.url)
+            _log.warning("%s is not loopback: all who can reach it see the picture, without a password", self.url)
 
     def write(self, frame: Frame) -> None:
         """Shows a frame H×W×3, uint8 BGR, as both before and after."""

@@ -41,7 +41,7 @@ class PipeSink:
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
         except BrokenPipeError as error:
-            raise SinkClosed(f"the reader of the frames has gone after {count(self.frames, 'frame')}") from error
+            raise SinkClosed(f"the reader closed the pipe after {count(self.frames, 'frame')}") from error
         except OSError as error:
             raise SinkUnavailable(f"cannot write frames to stdout: {error.strerror}") from error
         self.frames += 1

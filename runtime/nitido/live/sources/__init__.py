@@ -88,7 +88,7 @@ def open_source(
         from nitido.live.sources.pipe import PipeSource
 
         if size is None:
-            raise SourceUnavailable("raw frames carry no size; give the one that is piped in: --size 640x480")
+            raise SourceUnavailable("raw frames do not contain their size; give it, for example: --size 640x480")
         return PipeSource(size, rate=rate)
     if spec.isdecimal() or spec.startswith("/dev/"):
         from nitido.live.sources.camera import CameraSource, CaptureSettings

@@ -82,7 +82,7 @@ export class Stream {
     const feeds = {};
     for (const [name, value] of Object.entries(settings)) {
       if (value === undefined) continue;
-      if (!this.#card.settings.includes(name)) throw new Error(`the model takes no ${name}; leave it away`);
+      if (!this.#card.settings.includes(name)) throw new Error(`the model has no setting ${name}; leave it out`);
       if (!(value >= 0 && value <= NUMBERS[name].most)) {
         throw new Error(`${name} expects a number from 0 to ${NUMBERS[name].most}, found ${value}`);
       }

@@ -59,9 +59,9 @@ bool restore_frame(const struct model *model, const struct frame *frame, const s
   size_t bytes = (size_t)(3 * frame->width * frame->height), own = 1, made = 1;
   *result = (struct result){.level = -1.0f};
   if (settings->has_strength && model->strength == ABSENT)
-    return fail("the model has no adjustable strength; leave the strength away");
+    return fail("the model has no adjustable strength; leave out the strength");
   if (settings->has_noise && model->noise == ABSENT)
-    return fail("the model cannot be given a noise level; leave the noise away");
+    return fail("the model cannot be given a noise level; leave out the noise");
   if (settings->has_strength || model->strength == REQUIRED) {
     inputs[own] = "strength";
     numbers[own++] = settings->has_strength ? settings->strength : 1.0f;

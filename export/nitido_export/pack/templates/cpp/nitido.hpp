@@ -157,7 +157,7 @@ class Stream {
                                                             frame.pixels.size(), shape.data(), shape.size()));
     float numbers[] = {settings.strength.value_or(1.0f), settings.noise.value_or(-1.0f)};
     const auto give = [&](const char* name, float& number, bool given, Takes how) {
-      if (given && how == Takes::never) throw Error(std::string("the model takes no ") + name + "; leave it away");
+      if (given && how == Takes::never) throw Error(std::string("the model has no setting ") + name + "; leave it out");
       if (!given && how != Takes::always) return;
       inputs.push_back(name);
       values.push_back(Ort::Value::CreateTensor<float>(memory, &number, 1, nullptr, 0));  // a scalar

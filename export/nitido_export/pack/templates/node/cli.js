@@ -104,7 +104,7 @@ async function main() {
   });
   const [, width, height] = (/^([1-9]\d*)x([1-9]\d*)$/.exec(values.size) ?? []).map(Number);
   if (!height || !positionals.length || positionals.length % 2) throw new Error(USAGE);
-  if (positionals.includes('-') && positionals.join() !== '-,-') throw new Error('pipes are for one stream: - -');
+  if (positionals.includes('-') && positionals.join() !== '-,-') throw new Error('a pipe takes one stream only: - -');
   const model = await open({ threads: number('threads', values.threads) });
   const cuts = values.cut.map((text) => number('cut', text));
   const settings = { strength: number('strength', values.strength), noise: number('noise', values.noise) };

@@ -14,7 +14,7 @@ class Stream:
         self.session = session
         taken = {i.name for i in (*session.get_inputs(), *session.get_overridable_initializers())}
         if unknown := settings.keys() - taken:
-            raise ValueError(f"the model takes no {', '.join(sorted(unknown))}; leave it away")
+            raise ValueError(f"the model has no setting {', '.join(sorted(unknown))}; leave it out")
         self.card = {k: v for k, v in session.get_modelmeta().custom_metadata_map.items() if k.startswith("nitido.")}
         self.settings = {name: np.array(value, np.float32) for name, value in settings.items()}
         self.names = [output.name for output in session.get_outputs()]
