@@ -56,6 +56,10 @@ def non_local_means(frame: Frame) -> Frame:
     return np.asarray(cv2.fastNlMeansDenoisingColored(frame, None, 5, 5), np.uint8)
 
 
+def rate(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
 def table(names: tuple[str, ...], peer: tuple[str, Callable[[Frame], Frame]], rounds: int) -> list[str]:
     """A row for each model: milliseconds and frames per second at each size, and the ratio of 8 bits to float."""
     lines = [f"| | {' | '.join(SIZES)} | 8 bits / float |", f"|---|{'--:|' * len(SIZES)}--:|"]
@@ -69,7 +73,7 @@ def table(names: tuple[str, ...], peer: tuple[str, Callable[[Frame], Frame]], ro
                     found.setdefault(name, {})[size] = statistics.median(taken)
                     print(f"{size} {name}: {found[name][size]:.1f} ms", flush=True)
     for name, times in found.items():
-        cells = " | ".join(f"{ms:.1f} ms, {1000 / ms:.0f} fps" for ms in times.values())
+        cells = " | ".join(f"{ms:.1f} ms, {rate(1000 / ms)} fps" for ms in times.values())
         base = found.get(name.removesuffix(".int8"), {})
         ratios = [times[size] / base[size] for size in SIZES] if name.endswith(".int8") else []
         lines.append(f"| {name} | {cells} | {f'{statistics.median(ratios):.2f}' if ratios else ''} |")
@@ -82,9 +86,10 @@ def table(names: tuple[str, ...], peer: tuple[str, Callable[[Frame], Frame]], ro
 def main(rounds: int, out: Path) -> None:
     denoising = table(DENOISERS, ("OpenCV fastNlMeansDenoisingColored", non_local_means), rounds)
     upscaling = table(UPSCALERS, ("OpenCV bicubic", twice), rounds)
+    machine = describe_machine()
     text = (
         "# Benchmarks: frames per second\n\n"
-        f"Made by `python benchmarks/frame_rates.py`. Machine: {describe_machine()}.\n"
+        f"Made by `python benchmarks/frame_rates.py`. Machine: {machine.cpu}, {machine.usable_cpus} cores, {machine.system}.\n"
         f"Median of {rounds} frames; all take turns, on {THREADS} threads. Only the model is timed, with alignment\n"
         "of `denoise-live-n`; decoding and showing a frame come on top. The sizes are those of the input.\n\n"
         "## Denoising\n\n"
