@@ -89,7 +89,8 @@ def main(rounds: int, out: Path) -> None:
     machine = describe_machine()
     text = (
         "# Benchmarks: frames per second\n\n"
-        f"Made by `python benchmarks/frame_rates.py`. Machine: {machine.cpu}, {machine.usable_cpus} cores, {machine.system}.\n"
+        "Made by `python benchmarks/frame_rates.py`. Machine: "
+        f"{machine.cpu}, {machine.usable_cpus} cores, {machine.system}.\n"
         f"Median of {rounds} frames; all take turns, on {THREADS} threads. Only the model is timed, with alignment\n"
         "of `denoise-live-n`; decoding and showing a frame come on top. The sizes are those of the input.\n\n"
         "## Denoising\n\n"

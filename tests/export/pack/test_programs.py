@@ -231,11 +231,7 @@ REFUSED = [
 def test_what_a_program_cannot_do_is_one_line_and_leaves_no_file(
     target: str, request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-<<<<<<< HEAD
     path = ROOT / "models" / "research" / "denoise-n-research.onnx"  # has a strength and no noise level
-=======
-    path = zoo.find("upscale-x2-n")
->>>>>>> 3f2924021e49b42b7fb452c6adf14afc5391aa4b
     if target == "node":
         package = tmp_path_factory.mktemp("node") / "package"
         write_pack(str(path), "node", package)
