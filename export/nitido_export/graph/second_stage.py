@@ -86,7 +86,7 @@ def _coupling(w: GraphWriter, coupling: Coupling, x: str, condition: list[str], 
     moved = _row(w, coupling.moved, f"{name}.moved")
     values = w.op("Mul", [x, _row(w, coupling.kept, f"{name}.kept")], f"{name}.{way}.given")
     if condition:
-        values = w.op("Concat", [values, *condition], f"{name}.{way}.given", axis=1)
+        values = w.op("Concat", [values, *condition], f"{name}.{way}.conditioned", axis=1)
     for part in ("body.0", "body.2"):
         values = w.op("Relu", [_gemm(w, coupling, part, values, name, way)], f"{name}.{way}.{part}.relu")
     bounded = w.op("Tanh", [_gemm(w, coupling, "log_scale", values, name, way)], f"{name}.{way}.tanh")

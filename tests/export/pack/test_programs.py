@@ -19,7 +19,6 @@ from nitido.inference.model import load
 from nitido.model_file import zoo
 from nitido_export.pack.write import write_pack
 from support.node_package import node_folder
-from support.paths import ROOT
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -231,7 +230,7 @@ REFUSED = [
 def test_what_a_program_cannot_do_is_one_line_and_leaves_no_file(
     target: str, request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    path = ROOT / "models" / "research" / "denoise-n-research.onnx"  # has a strength and no noise level
+    path = zoo.find("upscale-x2-n")  # has neither a strength nor a noise level
     if target == "node":
         package = tmp_path_factory.mktemp("node") / "package"
         write_pack(str(path), "node", package)

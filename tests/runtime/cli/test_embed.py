@@ -70,7 +70,7 @@ def test_embed_prints_what_is_alike_from_a_folder_and_from_a_table(folder: Path,
     assert again.returncode == 0 and again.stdout.splitlines()[-2:] == lines
     assert "cosine" in nitido("embed", tmp_path / "l.csv", *like, "--metric", "cosine").stdout
     run = nitido("embed", tmp_path / "l.csv", "--like", tmp_path / "like.png")
-    assert run.returncode == 2 and "add --model" in run.stderr
+    assert run.returncode == 2 and "name it with --model" in run.stderr
 
 
 def test_a_table_becomes_another_table_and_a_map(folder: Path, model: Path, tmp_path: Path) -> None:
