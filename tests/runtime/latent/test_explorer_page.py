@@ -265,7 +265,7 @@ def test_a_place_as_text_goes_both_ways(browser: Browser, engine_folder: Path, b
 
 def test_arrow_keys_move_and_say_where(browser: Browser, engine_folder: Path, bump: Decoder) -> None:
     with opened(browser, engine_folder, bump) as page:
-        plane = page.get_by_role("slider", name=re.compile("Place in the latent space"))
+        plane = page.get_by_role("slider", name=re.compile("Position in the latent space"))
         until(lambda: shows(page, bump))  # ready, or the first key may be lost on a busy machine
         keys = {"ArrowRight": [0.1, 0.0], "ArrowUp": [0.1, 0.1], "Shift+ArrowRight": [0.6, 0.1]}
         keys |= {"Shift+ArrowDown": [0.6, -0.4], "ArrowLeft": [0.5, -0.4]}

@@ -52,5 +52,5 @@ def test_frames_of_another_size_and_a_reader_that_has_gone_are_told_apart() -> N
         with pytest.raises(FrameMismatch, match="expected frames of"):
             sink.write(frame(1, (8, 8)))
         os.close(reading)
-        with pytest.raises(SinkClosed, match=r"gone after 1 frame$"):
+        with pytest.raises(SinkClosed, match=r"closed the pipe after 1 frame$"):
             sink.write(frame(2))
