@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.latent.layout import lay_out
@@ -36,10 +37,10 @@ def test_a_page_shows_the_picture_under_the_pointer_and_loads_nothing(tmp_path: 
         scale = 0.92 * min(box["width"] / 2, box["height"] / 0.5)
         left, middle = box["x"] + box["width"] / 2 - scale, box["y"] + box["height"] / 2 + 0.25 * scale
         page.mouse.move(left, middle)
-        assert page.locator("#card figcaption").text_content() == "a/</script>.png"
+        expect(page.locator("#card figcaption")).to_have_text("a/</script>.png")
         page.locator("#legend button").first.click()
         page.mouse.move(left + 1, middle)
-        assert page.locator("#card").is_hidden()
+        expect(page.locator("#card")).to_be_hidden()
         assert troubles == []
     with pytest.raises(FrameMismatch, match="expected 3 thumbnails"):
         map_page(Plane(points, ("x", "y")), paths, thumbnails[:2])

@@ -113,7 +113,10 @@ function nearest(x, y) {
 }
 
 /** What the pointer is on: the picture whose thumbnail it is on, else the nearest dot. */
-function meant(x, y) { return stands.get(cellOf(x, y)) ?? nearest(x, y); }
+function meant(x, y) {
+  const shown = stands.get(cellOf(x, y)); // of the last drawing: its group may have been hidden since
+  return shown !== undefined && visible(shown) ? shown : nearest(x, y);
+}
 
 function hover(event) {
   const box = canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
