@@ -6,12 +6,12 @@ measures what the choice gains on others.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from nitido.batch.opening import OpenedOnce
 from nitido.images.compression import level_of_quality
 from nitido.images.grain import grain_of
 from nitido.images.picture import Picture
@@ -38,16 +38,11 @@ class Chooser:
 
     def __init__(self, digests: Mapping[Need, str], open_model: Callable[[Need], Model]) -> None:
         """digests: SHA-256 of the models for ``Need.ARTEFACTS`` and ``Need.NOISE``. open_model: opens one."""
-        self._digests, self._open = digests, open_model
-        self._models: dict[Need, Model] = {}
-        self._opening = threading.Lock()
+        self._digests, self._models = digests, OpenedOnce(open_model)
 
     def model(self, need: Need) -> Model:
         """need: ``Need.ARTEFACTS`` or ``Need.NOISE``. Raises what opening a model raises."""
-        with self._opening:
-            if need not in self._models:
-                self._models[need] = self._open(need)
-            return self._models[need]
+        return self._models[need]
 
     def need_of(self, picture: Picture) -> tuple[Need, str]:
         """(what the picture needs, why: for people)."""

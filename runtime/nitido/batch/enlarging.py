@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -10,6 +9,7 @@ from math import prod
 from typing import Any
 
 from nitido import __version__
+from nitido.batch.opening import OpenedOnce
 from nitido.errors import CardMismatch
 from nitido.frames import Frame
 from nitido.images.picture import Picture
@@ -52,11 +52,9 @@ class Enlarger:
         self, size: OutputSize, digests: Mapping[int, str], open_model: Callable[[int], Model], *, twice: bool = True
     ) -> None:
         """digests: SHA-256 of the models that there are, by scale. twice: whether two may follow each other."""
-        self.size, self._open, self._twice = size, open_model, twice
+        self.size, self._models, self._twice = size, OpenedOnce(open_model), twice
         self._scales = sorted(digests)
         self._digests = [f"×{scale} {digests[scale][:12]}" for scale in self._scales]
-        self._models: dict[int, Model] = {}
-        self._opening = threading.Lock()
 
     def most(self) -> int:
         """The largest enlargement."""
@@ -76,10 +74,7 @@ class Enlarger:
 
     def model(self, scale: int) -> Model:
         """Raises what opening a model raises."""
-        with self._opening:
-            if scale not in self._models:
-                self._models[scale] = self._open(scale)
-            return self._models[scale]
+        return self._models[scale]
 
     def restore(self, picture: Picture) -> tuple[Picture, list[Model]]:
         """(the picture in the size that was asked for, the models that it went through). A picture that is as large
