@@ -36,6 +36,7 @@ class Playback:
         self._states: tuple[Tensor, ...] | None = None
         self._shown: list[Frame] = []
         self._estimates: list[Tensor] = []
+        self._given: tuple[Tensor, Tensor] | None = None  # last frames, and their noise levels
 
     def __call__(self, frames: NDArray[np.uint8], level: Tensor | None = None) -> Tensor:
         """frames: N×H×W×3. Returns the restored frames N×3×H×W."""
@@ -49,9 +50,18 @@ class Playback:
                 self._estimates.append(self._net.estimate(given))
             found = torch.stack(self._estimates).mean(0).exp()
             level = found if level is None else torch.where(level < 0, found, level)
+        self._given = given, level
         restored, self._states = self._net(given, states, level)
         self._shown = to_frames(restored.detach().float())
         return restored
+
+    @torch.no_grad()
+    def without_past(self) -> Tensor:
+        """What the network makes of the last frames alone, with the same noise levels: N×3×H×W."""
+        if self._given is None:
+            raise ValueError("no frames were played yet")
+        given, level = self._given
+        return self._net(given, None, level)[0]
 
     @property
     def shown(self) -> list[Frame]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 VALIDATED = 8  # clips
 FRAMES, SIDE = 12, 160  # of each
+BLOCK = 12  # pixels of a side: small enough for the edge of a moving thing
 TYPICAL = 0.02  # error of a first frame; it only sets the size of the loss
 
 
@@ -128,10 +130,11 @@ class ClipObjective:
 def unrolled_loss(
     net: LiveFrameNet, given: NDArray[np.uint8], truth: list[Tensor], told: Tensor, asked: ClipRecipe
 ) -> Tensor:
-    """The loss of clips: the root mean squared error of each frame, and that of its change.
+    """The loss of clips: the root mean squared error of each frame, that of its change, and what the past spoils.
 
-    Both are relative to the error of the clip's first frame, which has no past: the PSNR of a clean clip then counts as
-    much as that of a noisy one.
+    The last is by how much a block of a frame is worse than the same network makes it without a past: a past that helps
+    in one place must not be paid for in another. All are relative to the error of the clip's first frame: the PSNR of a
+    clean clip then counts as much as that of a noisy one.
 
     given: uint8 N×T×H×W×3. truth: T times N×3×H×W. told: noise levels N, -1 where they are estimated.
     """
@@ -145,11 +148,13 @@ def unrolled_loss(
         error = _root(off)
         if t == 0:
             unit = error.detach() / TYPICAL
-        share = error / unit
         weight = asked.first if t == 0 else 1.0
-        total = total + weight * share.mean() + asked.worse * (share - TYPICAL).clamp(min=0).mean()
+        total = total + weight * (error / unit).mean()
         if t:
             total = total + asked.flicker * (_root(off - last) / unit).mean()
+        if t and asked.worse:
+            spoiled = (_roots(off) - _roots(play.without_past().float() - clean)).clamp(min=0).mean((1, 2, 3))
+            total = total + asked.worse * (spoiled / unit).mean()
         last = off
         weights += weight
     return total / weights
@@ -158,6 +163,11 @@ def unrolled_loss(
 def _root(off: Tensor) -> Tensor:
     """Root mean squares of N×3×H×W, N, softened below one 8-bit level."""
     return torch.sqrt((off * off).mean((1, 2, 3)) + 1 / 255**2)
+
+
+def _roots(off: Tensor) -> Tensor:
+    """As :func:`_root`, of blocks: N×1×h×w."""
+    return torch.sqrt(F.avg_pool2d((off * off).mean(1, keepdim=True), BLOCK) + 1 / 255**2)
 
 
 def _without(paths: list[Path], held_out: list[Path]) -> list[Path]:
