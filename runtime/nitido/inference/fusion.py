@@ -18,6 +18,11 @@ WINDOW = 5  # pixels, over which the power of what a model took away is measured
 CAUTION = 1.5  # of that power, so many times what noise would leave is taken for noise
 SECOND = 0.5  # share of the second restoration where many neighbours agree
 FULL = 0.9  # share of noise gone at which it counts fully
+# Weight of the frame restored alone, whose errors are independent of those of the average. It rises from 0 to ALONE with
+# the share of noise that is left in the average. It falls with the noise level, as a frame alone then becomes worse.
+ALONE, FIRST_SHARE, LAST_SHARE = 0.5, 0.05, 0.2
+HALVED_AT = 8.0  # levels of noise, root of the mean square
+LEAST = 0.05  # below it the frame is not restored alone, which takes time
 
 # ITU-R BT.601, full range: what a model took away is mostly luma, noise is in all colours.
 _TO_YCC = np.array([[0.114, 0.587, 0.299], [0.5, -0.3313, -0.1687], [-0.0813, -0.4187, 0.5]], np.float32)
@@ -48,18 +53,26 @@ def fuse(
     1. Neighbours are aligned with it and averaged where they agree, as they came and as they were restored.
     2. In the average noise is weak, so what the model took away from it is mostly detail: it is given back as far as it
        stands out from the noise that is left (a Wiener filter).
-    3. The average of frames as they came is restored once more; the mean of both is the result.
+    3. The average of frames as they came is restored once more; the mean of both is taken.
+    4. Where few neighbours agree, and noise is weak, the frame restored alone is mixed in.
 
     neighbours: with the weight 0..1 of each where it agrees.
     level: of the noise in 8-bit levels, for a model that can be given one.
     strength: 0 (the frame as it came) to 1.
     """
     removed = frame.noisy.astype(np.float32) - frame.image
-    average = average_around(frame, neighbours, root_mean_square(removed))
+    noise = root_mean_square(removed)
+    average = average_around(frame, neighbours, noise)
     result = average.image + _detail(average, removed)
     gone = 1 - average.share[..., None]
-    second = model(_to_bytes(average.noisy), noise=_level_left(model, frame.noisy, level, average))
+    given = _given(model, frame.noisy, level)
+    left = None if given is None else given * math.sqrt(float(np.median(average.share)))
+    second = model(_to_bytes(average.noisy), noise=left)
     result += SECOND * np.minimum(gone / FULL, 1) * (second - result)
+    most = ALONE / (1 + (noise / HALVED_AT) ** 2)
+    if most >= LEAST:
+        uncertain = np.clip((average.share - FIRST_SHARE) / (LAST_SHARE - FIRST_SHARE), 0, 1)
+        result += np.float32(most) * uncertain[..., None] * (model(frame.noisy, noise=given) - result)
     if strength != 1.0:
         result = frame.noisy + np.float32(strength) * (result - frame.noisy)
     return _to_bytes(result)
@@ -75,11 +88,11 @@ def _detail(average: Average, removed: Picture) -> Picture:
     return np.asarray(found @ _TO_BGR.T, np.float32)
 
 
-def _level_left(model: Denoiser, noisy: Frame, level: float | None, average: Average) -> Noise | None:
+def _given(model: Denoiser, noisy: Frame, level: float | None) -> float | None:
+    """The noise level that the model is given for the frame; ``None`` for one that takes none."""
     if not model.has_noise:
         return None
-    given = model.noise_level(noisy) if level is None else level
-    return given * math.sqrt(float(np.median(average.share)))
+    return model.noise_level(noisy) if level is None else level
 
 
 def _to_bytes(values: NDArray[np.floating]) -> Frame:

@@ -142,11 +142,40 @@ def test_a_strength_of_zero_changes_nothing() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(given, restore_clip(Blur(), given, strength=0), strict=True))
 
 
-def test_the_second_restoration_is_told_how_little_noise_is_left() -> None:
+def test_the_second_restoration_gets_the_noise_level_that_is_left() -> None:
     model = Blur(has_noise=True)
     list(restore_clip(model, noisy([scene()] * 13)))
-    assert len(model.levels) == 13
-    assert model.levels[6] < SIGMA / 2.5
+    second, alone = model.levels[::2], model.levels[1::2]
+    assert len(second) == 13
+    assert second[6] < SIGMA / 2.5
+    assert alone == [SIGMA] * 13
+
+
+def test_strong_noise_saves_restoring_each_frame_alone() -> None:
+    model = Blur()
+    rng = np.random.default_rng(0)
+    given = [np.clip(scene() + rng.normal(0, 45, (96, 128, 3)), 0, 255).astype(np.uint8) for _ in range(4)]
+    list(restore_clip(model, given))
+    assert len(model.levels) == 4
+
+
+def test_a_recurrent_model_that_spoils_what_moves_is_corrected_by_each_frame_alone() -> None:
+    class Late(Blur):
+        """Its stream returns the frame before."""
+
+        def stream(self, frames: Iterable[NDArray[np.uint8]], **_: Any) -> Iterator[Any]:
+            last = None
+            for frame in frames:
+                now = self(frame)
+                yield now if last is None else last
+                last = now
+
+    rng = np.random.default_rng(1)
+    clean = [scene(seed=int(seed)) for seed in rng.integers(100, size=8)]  # nothing agrees with anything
+    given = [np.clip(frame + rng.normal(0, 4, frame.shape), 0, 255).astype(np.uint8) for frame in clean]
+    model = Late()
+    spoiled, corrected = list(model.stream(given)), list(restore_clip(model, given))
+    assert all(psnr(c, b) > psnr(c, a) + 1 for a, b, c in list(zip(spoiled, corrected, clean, strict=True))[1:])
 
 
 def test_what_does_not_fit_is_refused() -> None:
