@@ -33,17 +33,21 @@ SETTLED = 0.5  # seconds
 SIDE = 2048  # of the matrices multiplied
 
 
-def time_all(runs: Mapping[str, Restore], frame: Frame, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Milliseconds of every run on the frame by name, in rounds; the first of each is not counted. ``sgemm`` is the
-    time of a product of two float32 matrices of ``SIDE``."""
+def time_all(
+    runs: Mapping[str, Restore], frames: Frame | Sequence[Frame], rounds: int = ROUNDS
+) -> dict[str, list[float]]:
+    """Milliseconds of every run by name, in rounds; the first of each is not counted. frames: one for all rounds, or
+    one round's after the other's. ``sgemm`` is the time of a product of two float32 matrices of ``SIDE``."""
     from threadpoolctl import threadpool_limits
 
+    clip = frames if isinstance(frames, Sequence) else [frames]
     left, right = np.random.default_rng(0).standard_normal((2, SIDE, SIDE), np.float32)
     times: dict[str, list[float]] = {name: [] for name in (*runs, "sgemm")}
     spent = dict.fromkeys(times, 0.0)
     with threadpool_limits(THREADS):
         cv2.setNumThreads(THREADS)
         for number in range(rounds + 1):
+            frame = clip[number % len(clip)]
             names = [*times][number % len(times) :] + [*times][: number % len(times)]
             for name in names:
                 enough = len(times[name]) >= min(ENOUGH, rounds)

@@ -25,6 +25,8 @@ BLUR = 0.55  # pixels of halved frames: the new frame is noisy, and both have to
 SMALLEST = 32  # pixels: below this width or height DIS has too few scales
 # The flow of a noisy frame is never zero. It is used where it lessens the squared differences between the two frames to
 # this share, over so many blocks around: near by, or in a wider surrounding, so that flat places move with the others.
+# Denser patches and more iterations find motion hardly any better (docs/development/training-log.md) and take longer.
+STRIDE, ITERATIONS = 5, 6
 BLOCK = 2  # pixels of the halved frames, on which DIS computes
 NEAR, NEAR_SHARE = 5, 0.8
 WIDE, WIDE_SHARE = 16, 0.9
@@ -45,7 +47,7 @@ def flow_between(last: Frame, frame: Frame) -> Flow:
     if min(height, width) < SMALLEST:
         return np.zeros((height, width, 2), np.float32)
     before, now = _half_luma(last), _half_luma(frame)
-    flow = np.asarray(motion_search(*now.shape, halvings=1).calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    flow = np.asarray(motion_search(*now.shape, halved=True).calc(now, before, None), np.float32)  # pyright: ignore[reportArgumentType, reportCallIssue]
     better = _is_better(flow, before, now)
     if not better.any():
         return np.zeros((height, width, 2), np.float32)
@@ -90,9 +92,9 @@ def warp_state(state: State, flow: Flow, grid: int, how: str) -> State:
         return state
     height, width = state.shape[1:]
     sources = _sources(flow, grid, (height, width))
-    if how == "nearest":
-        sources = np.rint(sources, out=sources)
     way = {"linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}[how]
+    if how == "nearest":
+        sources = np.rint(sources, out=sources).astype(np.int16)  # whole positions are looked up twice as fast
     moved = np.empty_like(state)
     for plane, target in zip(state, moved, strict=True):
         cv2.remap(plane, sources, None, way, dst=target, borderMode=cv2.BORDER_CONSTANT, borderValue=0)  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -127,16 +129,19 @@ def _half_luma(frame: Frame) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(half, (0, 0), BLUR), np.uint8)
 
 
-def motion_search(height: int, width: int, *, halvings: int = 0) -> cv2.DISOpticalFlow:
-    """This thread's flow estimator for frames of that size, which were halved so many times already.
+def motion_search(height: int, width: int, *, halved: bool = False) -> cv2.DISOpticalFlow:
+    """This thread's flow estimator for frames of that size. halved: for frames at half size, where time counts.
 
     One must not serve two threads at once, and it keeps the scales that a small frame made it choose, so each size has
     its own.
     """
     kept = getattr(_thread, "search", None)
-    if kept is None or kept[0] != (height, width, halvings):
+    if kept is None or kept[0] != (height, width, halved):
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        search.setFinestScale(search.getFinestScale() - halvings)
-        kept = (height, width, halvings), search
+        if halved:
+            search.setFinestScale(search.getFinestScale() - 1)
+            search.setPatchStride(STRIDE)
+            search.setGradientDescentIterations(ITERATIONS)
+        kept = (height, width, halved), search
         _thread.search = kept
     return kept[1]

@@ -18,8 +18,8 @@ WINDOW = 5  # pixels, over which the power of what a model took away is measured
 CAUTION = 1.5  # of that power, so many times what noise would leave is taken for noise
 SECOND = 0.5  # share of the second restoration where many neighbours agree
 FULL = 0.9  # share of noise gone at which it counts fully
-# Weight of the frame restored alone, whose errors are independent of those of the average. It rises from 0 to ALONE with
-# the share of noise that is left in the average. It falls with the noise level, as a frame alone then becomes worse.
+# Weight of the frame restored alone, whose errors are independent of those of the average. It rises from 0 to ALONE
+# with the share of noise that is left in the average. It falls with the noise level: a frame alone then becomes worse.
 ALONE, FIRST_SHARE, LAST_SHARE = 0.5, 0.05, 0.2
 HALVED_AT = 8.0  # levels of noise, root of the mean square
 LEAST = 0.05  # below it the frame is not restored alone, which takes time
