@@ -99,7 +99,7 @@ def main(rounds: int, out: Path) -> None:
         "Made by `python benchmarks/frame_rates.py`. Machine: "
         f"{machine.cpu}, {machine.usable_cpus} cores, {machine.system}.\n"
         f"Median of {rounds} frames; all take turns, on {THREADS} threads. The scene moves. Only the model is timed,\n"
-        "with alignment of `denoise-live-n`; decoding and showing a frame come on top. Sizes are those of the input.\n\n"
+        "with alignment of `denoise-live-n`; decoding and showing a frame take extra time.\n\n"
         "## Denoising\n\n"
         + "\n".join(denoising)
         + "\n\n## Enlarging to twice the size\n\n"
