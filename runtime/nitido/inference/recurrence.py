@@ -18,6 +18,8 @@ from nitido.errors import CardMismatch
 from nitido.model_file.card import Card
 from nitido.model_file.states import IN, OUT, WEIGHT, StateSpec, read_states
 
+Flow = NDArray[np.float32]
+
 # States by input name: arrays, or tensors that stay on the device.
 States = dict[str, Any]
 
@@ -70,16 +72,21 @@ class RecurrentState:
         """The states to feed with the next frame, from the outputs of this one by name."""
         return {taken: outputs[given] for taken, given in zip(self.inputs, self.outputs, strict=True)}
 
-    def aligned(self, states: States, last: NDArray[np.uint8], frames: NDArray[np.uint8]) -> States:
-        """States moved to where the picture is in the next frames.
+    def motion(self, last: NDArray[np.uint8], frames: NDArray[np.uint8]) -> list[Flow]:
+        """Where each pixel of the frames was in the last results, both uint8 N×H×W×3: see
+        :func:`~nitido.inference.alignment.flow_between`."""
+        from nitido.inference.alignment import flow_between  # OpenCV, only for streams
 
-        last: what the states belong to, uint8 N×H×W×3. frames: those that they are used for, of the same shape.
+        return [flow_between(old, new) for old, new in zip(last, frames, strict=True)]
+
+    def moved(self, states: States, flows: Sequence[Flow]) -> States:
+        """States moved to where the picture is in the next frames. flows: of :meth:`motion`.
+
         Where nothing moves, and for a state that may not be warped, they are the same objects as before. Others come
         to the host's memory.
         """
-        from nitido.inference.alignment import flow_between, warp_state  # OpenCV, only for streams
+        from nitido.inference.alignment import warp_state
 
-        flows = [flow_between(old, new) for old, new in zip(last, frames, strict=True)]
         if not any(flow.any() for flow in flows):
             return states
 
@@ -95,8 +102,13 @@ class RecurrentState:
     def past(self, states: States) -> float | None:
         """How much past is in the picture, 0 to 1: the mean of the state that says it. ``None`` without such a
         state."""
+        weight = self.weight(states)
+        return None if weight is None else float(weight.mean())
+
+    def weight(self, states: States) -> NDArray[np.float32] | None:
+        """How much past is in each place of the picture, 0 to 1, N×1×h×w. ``None`` without such a state."""
         weight = states.get(f"{IN}_{WEIGHT}")
-        return None if weight is None else float(_on_host(weight).mean())
+        return None if weight is None else _on_host(weight)
 
 
 @cache

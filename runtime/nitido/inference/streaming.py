@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from nitido.frames import as_batch
 from nitido.inference.levels import LevelAverage, Levelled, Noise, follow
-from nitido.inference.recurrence import RecurrentState, States
+from nitido.inference.recurrence import Flow, RecurrentState, States
 
 
 class Step(NamedTuple):
@@ -57,11 +58,24 @@ class FrameStream:
         self._seen = LevelAverage()  # of what a recurrent model finds while another level is given
         self._states: States = {}
         self._last: NDArray[np.uint8] = np.empty((0,), np.uint8)  # what the states belong to, N×H×W×3
+        self._flows: list[Flow] = []
 
     @property
     def past(self) -> float | None:
         """Share of the past in the last picture, 0 to 1; ``None`` if the model does not report it."""
         return self._model.state.past(self._states) if self._states else None
+
+    @property
+    def weight(self) -> NDArray[np.float32] | None:
+        """Share of the past in each place of the last picture, 0 to 1, N×1×h×w; ``None`` if the model does not report
+        it."""
+        return self._model.state.weight(self._states) if self._states else None
+
+    @property
+    def flows(self) -> Sequence[Flow]:
+        """By how much the past of each sequence was moved for the last picture, H×W×2; empty if there was no past, or
+        it was not aligned."""
+        return self._flows
 
     @property
     def level(self) -> float | None:
@@ -105,15 +119,17 @@ class FrameStream:
         frames = np.ascontiguousarray(as_batch(frame))
         if frames.shape != self._last.shape:
             self.reset()
-        states = self._states
+        states, self._flows = self._states, []
         if states and self._align:
-            states = self._model.state.aligned(states, self._last, frames)
+            self._flows = self._model.state.motion(self._last, frames)
+            states = self._model.state.moved(states, self._flows)
         given = self._given(noise)
         step = self._model.step(frames, states, strength=strength, noise=given)
         seen = self._average if noise is None else self._seen
         known = states or (noise is None and given is not None)
         if step.estimate is not None and seen.take(step.estimate) and known:
             # A cut: the past and the level that was given are of another scene.
+            self._flows = []
             step = self._model.step(frames, {}, strength=strength, noise=self._given(noise))
         if noise is not None:
             self._average.level = step.given

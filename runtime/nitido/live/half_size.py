@@ -1,17 +1,27 @@
-"""Restoring a frame at half its size."""
+"""Restoring frames at half their size: about a quarter of the work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from nitido.frames import Frame
+from nitido.inference.alignment import Flow, places
+from nitido.inference.streaming import FrameStream
+
+Plane = NDArray[np.float32]
+
+WINDOW = 3  # pixels of the small frame, over which the power of detail is measured
+MIDDLE = 128  # stands for no detail in bytes
 
 
 def restore_half(frame: Frame, run: Callable[[Frame], Frame], strength: float = 1.0) -> Frame:
-    """A frame restored at half the size by ``run``, about a quarter of the work; same shape, uint8 BGR.
+    """A frame restored at half the size by ``run``; same shape, uint8 BGR.
 
     What the small picture lost is brought back from the luma of the frame as far as it stands out of the noise (a
     local Wiener gain, the noise taken as the median of the local variance). On eight pictures of Kodak24 at σ 25 this
@@ -32,3 +42,89 @@ def restore_half(frame: Frame, run: Callable[[Frame], Frame], strength: float = 
     if strength != 1.0:
         result = cv2.addWeighted(result, strength, frame, 1.0 - strength, 0.0)
     return np.asarray(result, np.uint8)
+
+
+class HalfSizeStream:
+    """Frames of one sequence through a recurrent model at half the size.
+
+    What the small picture lacks is the luma's detail. Its running mean follows the model's own: it is moved along with
+    the picture, and its gain is the share of a frame's noise variance that the model's mean still has. What stands out
+    of the noise that is left (a local Wiener gain) is added to the enlarged picture.
+    """
+
+    def __init__(self, stream: FrameStream) -> None:
+        self.stream = stream
+        self._detail: Plane | None = None
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="detail")
+
+    def __call__(self, frame: Frame, strength: float = 1.0) -> Frame:
+        """The next frame restored. frame: uint8 H×W×3, BGR, at least 4×4. strength: 0 to 1."""
+        height, width = frame.shape[:2]
+        small = np.asarray(cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+        # The search for motion keeps one core busy, and this the other.
+        given = self._aside.submit(_given_detail, frame, small)
+        restored = self.stream(small)
+        enlarged = self._aside.submit(cv2.resize, restored, (width, height), interpolation=cv2.INTER_CUBIC)
+        detail = cv2.add(self._shown_detail(*given.result()), MIDDLE, dtype=cv2.CV_8U)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        grey = cv2.cvtColor(detail, cv2.COLOR_GRAY2BGR)
+        result = cv2.addWeighted(enlarged.result(), 1.0, grey, 1.0, -MIDDLE)
+        if strength != 1.0:
+            result = cv2.addWeighted(result, strength, frame, 1.0 - strength, 0.0)
+        return np.asarray(result, np.uint8)
+
+    def _shown_detail(self, new: Plane, power: Plane) -> Plane:
+        """What stands out of the mean detail, H×W. new: the frame's own. power: its mean squares, at half the size."""
+        height, width = new.shape
+        gain = self._gain(power.shape[0], power.shape[1])
+        last = self._detail
+        if last is None or last.shape != new.shape or gain is None:
+            gain, mean = np.ones(power.shape, np.float32), new
+        else:
+            change = cv2.subtract(self._moved(last), new)
+            mean = cv2.add(new, cv2.multiply(change, cv2.resize(1 - gain, (width, height))))
+        self._detail = np.asarray(mean, np.float32)
+        noise = float(np.median(power[::2, ::2]))
+        found = _power(mean, power.shape[0], power.shape[1])
+        share = np.maximum(found - noise * gain, 0) / np.maximum(found, 1e-3)
+        return np.asarray(cv2.multiply(mean, cv2.resize(share, (width, height))), np.float32)
+
+    def _gain(self, height: int, width: int) -> Plane | None:
+        """Of the new detail in the mean, 0 to 1, for each pixel of the small frame; ``None`` without a past."""
+        weight = self.stream.weight
+        if weight is None or not self.stream.flows:
+            return None
+        # n frames in the mean have a weight of n / (n + 1) and 1 / n of a frame's noise variance.
+        gain = np.minimum(1 / np.maximum(weight[0, 0], 0.5) - 1, 1)
+        grid = -(-width // gain.shape[1])
+        return np.repeat(np.repeat(gain, grid, 0), grid, 1)[:height, :width]
+
+    def _moved(self, detail: Plane) -> Plane:
+        """The detail where it is in the new frame. It moves by whole pixels, so that noise stays noise."""
+        flow: Flow = self.stream.flows[0]
+        if not flow.any():
+            return detail
+        height, width = detail.shape
+        steps = cv2.resize(np.rint(2 * flow).astype(np.int16), (width, height), interpolation=cv2.INTER_NEAREST)
+        sources = cv2.add(steps, _places(height, width))
+        moved = cv2.remap(detail, sources, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return np.asarray(moved, np.float32)
+
+
+def _given_detail(frame: Frame, small: Frame) -> tuple[Plane, Plane]:
+    """(what the small frame lacks of the frame's luma, H×W; its mean squares, h×w)."""
+    height, width = frame.shape[:2]
+    luma, coarse = (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (frame, small))
+    enlarged = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    detail = np.asarray(cv2.subtract(luma, enlarged, dtype=cv2.CV_32F), np.float32)
+    return detail, _power(detail, *small.shape[:2])
+
+
+@lru_cache(maxsize=2)
+def _places(height: int, width: int) -> NDArray[np.int16]:
+    return places(height, width).astype(np.int16)
+
+
+def _power(detail: cv2.typing.MatLike, height: int, width: int) -> Plane:
+    """Mean squares around each pixel of the small frame."""
+    squares = cv2.resize(cv2.multiply(detail, detail), (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(squares, (WINDOW, WINDOW)), np.float32)

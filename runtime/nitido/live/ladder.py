@@ -45,16 +45,21 @@ class Change:
         return f"{way}: {self.before} -> {self.after} (p95 {1000 * self.p95:.1f} ms {sign} {1000 * self.budget:.1f} ms)"
 
 
-def plan_rungs(variants: Sequence[str], *, halving: bool = True) -> list[Rung]:
+def plan_rungs(variants: Sequence[str], *, recurrent: int = 0, halving: bool = True) -> list[Rung]:
     """The rungs for model variants named from best to fastest: each at full size, the last one at half size, that on
-    every second frame, and the frame as it came. ``halving=False`` leaves out the half size: an enlarged half-size
-    result is worse than the frame itself when the model is an upscaler."""
-    rungs = [Rung(name, place) for place, name in enumerate(variants)]
+    every second frame, and the frame as it came.
+
+    recurrent: so many variants at the beginning remember. The last of them runs at half size as well, which is faster
+    than any other variant at full size and steadier: those that do not remember run at half size only.
+    halving: ``False`` leaves out the half size: an enlarged half-size result is worse than the frame itself when the
+    model is an upscaler.
+    """
+    whole = len(variants) if not recurrent or not halving else recurrent
+    rungs = [Rung(name, place) for place, name in enumerate(variants[:whole])]
     last = len(variants) - 1
-    name = f"{variants[last]} half size" if halving else variants[last]
-    if halving:
-        rungs.append(Rung(name, last, half=True))
-    rungs.append(Rung(f"{name} every 2nd frame", last, half=halving, every=2))
+    halved = sorted({whole - 1, last}) if halving else []
+    rungs += [Rung(f"{variants[place]} half size", place, half=True) for place in halved]
+    rungs.append(Rung(f"{rungs[-1].name} every 2nd frame", last, half=halving, every=2))
     rungs.append(Rung("passthrough", None))
     return rungs
 

@@ -13,7 +13,7 @@ from nitido.inference.levels import Noise
 from nitido.inference.model import Model
 from nitido.inference.streaming import FrameStream
 from nitido.live.fade import Fade, passed_through
-from nitido.live.half_size import restore_half
+from nitido.live.half_size import HalfSizeStream, restore_half
 from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
 from nitido.live.state import Captured, Controls
 from nitido.live.variants import variant_names
@@ -80,7 +80,8 @@ class LadderStage:
         if not models:
             raise ValueError("expected at least one model, found none")
         self._models = list(models)
-        rungs = plan_rungs(variant_names(models), halving=models[0].card.scale == 1)
+        remembering = sum(model.recurrent for model in models)
+        rungs = plan_rungs(variant_names(models), recurrent=remembering, halving=models[0].card.scale == 1)
         self._ladder = Ladder(rungs, 1.0 / fps) if fps else None
         self._best = rungs[0]
         card = models[0].card
@@ -88,6 +89,7 @@ class LadderStage:
         self._turn = 0
         self._bypassed = False
         self._stream: FrameStream | None = None
+        self._halved: HalfSizeStream | None = None  # around the stream of a recurrent model at half the size
         self._streamed = models[0], False  # the model of the stream, and whether it gets frames of half the size
         self._reconnects = 0
         self.name = ", ".join(variant_names(models))
@@ -133,7 +135,8 @@ class LadderStage:
         change = self._ladder.observe(busy, now)
         if change is not None:
             after = self._ladder.rung
-            self._fade.begin(before, after, forgetting=self._remembers(before) and not self._remembers(after))
+            goes_on = self._remembers(after) and before.half == after.half
+            self._fade.begin(before, after, forgetting=self._remembers(before) and not goes_on)
         return change
 
     def restore(self, frame: Frame, rung: Rung, strength: float = 1.0, noise: Noise | None = None) -> Frame:
@@ -148,7 +151,8 @@ class LadderStage:
         model = self._models[rung.variant]
         strength = strength if model.has_strength else 1.0
         if rung.half and min(frame.shape[:2]) >= 4:  # the half-size result is blended with the frame at the end
-            return restore_half(frame, self._runner(model, 1.0, None, half=True), strength)
+            run = self._runner(model, 1.0, None, half=True)
+            return restore_half(frame, run, strength) if self._halved is None else self._halved(frame, strength)
         return self._runner(model, strength, noise if model.has_noise else None)(frame)
 
     def _runner(
@@ -156,7 +160,7 @@ class LadderStage:
     ) -> Callable[[Frame], Frame]:
         """The model as a function of its next frame."""
         if not (model.recurrent or model.has_noise):
-            self._stream = None
+            self._stream = self._halved = None
             return lambda frame: model(frame, strength=strength)
         if self._stream is None or self._streamed[1] != half:
             self._stream = FrameStream(model)
@@ -164,6 +168,10 @@ class LadderStage:
             self._stream.hand_over(model)
         self._streamed = model, half
         stream = self._stream
+        if not (half and model.recurrent):
+            self._halved = None
+        elif self._halved is None or self._halved.stream is not stream:
+            self._halved = HalfSizeStream(stream)
         return lambda frame: stream(frame, strength=strength, noise=noise)
 
     def _remembers(self, rung: Rung) -> bool:

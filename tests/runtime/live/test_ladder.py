@@ -44,6 +44,20 @@ def test_the_rungs_are_variants_then_half_size_then_every_second_frame_then_noth
     assert [rung.name for rung in plan_rungs(["up"], halving=False)] == ["up", "up every 2nd frame", "passthrough"]
 
 
+def test_models_that_remember_run_at_half_size_before_models_that_do_not() -> None:
+    rungs = plan_rungs(["live", "live.int8", "still", "still.int8"], recurrent=2)
+    assert [(rung.name, rung.variant, rung.half) for rung in rungs] == [
+        ("live", 0, False),
+        ("live.int8", 1, False),
+        ("live.int8 half size", 1, True),
+        ("still.int8 half size", 3, True),
+        ("still.int8 half size every 2nd frame", 3, True),
+        ("passthrough", None, False),
+    ]
+    alone = plan_rungs(["live"], recurrent=1)
+    assert [rung.name for rung in alone] == ["live", "live half size", "live half size every 2nd frame", "passthrough"]
+
+
 def test_what_fits_stays_on_the_best_rung() -> None:
     assert Bench(Ladder(RUNGS, 1 / 30), costs(30, 20, 8, 8, 0)).run(60) == []
 
