@@ -85,7 +85,7 @@ class Chooser:
         if not compressed:
             return _Choice(Need.NOISE, found)
         model = self.model(Need.NOISE)
-        if picture.pixels[..., 0].size > WHOLE_PIXELS:  # a few crops tell the level
+        if picture.pixels[..., 0].size > WHOLE_PIXELS:  # a few crops show the level
             noise = model.noise_level(picture.pixels)
             strong = noise >= STRONG
             denoised = restore_picture(model, picture, noise=noise) if strong else None

@@ -44,7 +44,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def noisy_jpeg(sigma: float) -> Picture:
     photo = cv2.imread(str(SAMPLES / "coffee.webp"))
     assert photo is not None
-    noisy = gaussian_at(np.ascontiguousarray(photo[40:340, 60:420]), 0, int(sigma))
+    noisy = gaussian_at(np.asarray(photo[40:340, 60:420], np.uint8), 0, int(sigma))
     _, data = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])
     with PictureFile(data.tobytes(), "a.jpg") as file:
         return file.decode()
