@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,7 @@ def read_foreign(path: Path) -> Foreign:
     given = [value for value in model.graph.input if value.name not in constants]
     del model.graph.input[:]
     model.graph.input.extend(given)
+    _name_nodes(model.graph)
     model.ir_version = max(model.ir_version, _FREE_CONSTANTS)
     model = compose.add_prefix(_current(model, path), PREFIX)
     ports = [_port(value, path) for value in model.graph.input]
@@ -134,6 +136,17 @@ def read_foreign(path: Path) -> Foreign:
         )
     level = next((port for port in ports if port is not image), None)
     return Foreign(path, model, image, output, level)
+
+
+def _name_nodes(graph: onnx.GraphProto) -> None:
+    """Gives every node a name of its own; files may lack them, and quantized layers are chosen by name."""
+    taken = {node.name for node in graph.node}
+    seen = {""}
+    for number, node in enumerate(graph.node):
+        if node.name in seen:
+            node.name = next(name for i in count() if (name := f"{node.op_type}_{number}_{i}") not in taken)
+            taken.add(node.name)
+        seen.add(node.name)
 
 
 def _picture_among(ports: list[Port], path: Path) -> Port:
