@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from nitido.errors import ExportError
 from nitido_export.graph.writer import OPSET
 
 PREFIX = "foreign."
+_FREE_CONSTANTS = 4  # the first IR version in which an initializer need not be an input as well
 _FLOATS = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
 _LEVEL_NAMES = ("sigma", "noise", "level", "map", "strength")  # in the name of an input that is not the picture
 
@@ -112,20 +114,39 @@ def read_foreign(path: Path) -> Foreign:
         raise ExportError(f"{path} cannot be read as an ONNX model: {said}") from error
     if any(entry.key.startswith("nitido.") for entry in model.metadata_props):
         raise ExportError(f"{path} is a Nítido model already; it needs no wrapping")
-    if not model.graph.output:
-        raise ExportError(f"{path} has no outputs: expected a model from picture to picture")
+    if len(model.graph.output) != 1:
+        names = ", ".join(value.name for value in model.graph.output) or "none"
+        raise ExportError(f"{path} has outputs {names}: expected a model from picture to picture, which has one")
     constants = {tensor.name for tensor in model.graph.initializer}
     given = [value for value in model.graph.input if value.name not in constants]
     del model.graph.input[:]
     model.graph.input.extend(given)
+    _name_nodes(model.graph)
+    model.ir_version = max(model.ir_version, _FREE_CONSTANTS)
     model = compose.add_prefix(_current(model, path), PREFIX)
     ports = [_port(value, path) for value in model.graph.input]
     if not 1 <= len(ports) <= 2:
         names = ", ".join(port.name.removeprefix(PREFIX) for port in ports) or "none"
         raise ExportError(f"{path} has inputs {names}: expected a picture, and besides it at most a noise level")
-    image = _picture_among(ports, path)
+    image, output = _picture_among(ports, path), _port(model.graph.output[0], path)
+    if len(output.dims) not in (0, 4):  # 0: the file does not say
+        raise ExportError(
+            f"{path}: its output '{output.name.removeprefix(PREFIX)}' has {len(output.dims)} dimensions, expected a "
+            "picture, which has 4"
+        )
     level = next((port for port in ports if port is not image), None)
-    return Foreign(path, model, image, _port(model.graph.output[0], path), level)
+    return Foreign(path, model, image, output, level)
+
+
+def _name_nodes(graph: onnx.GraphProto) -> None:
+    """Gives every node a name of its own; files may lack them, and quantized layers are chosen by name."""
+    taken = {node.name for node in graph.node}
+    seen = {""}
+    for number, node in enumerate(graph.node):
+        if node.name in seen:
+            node.name = next(name for i in count() if (name := f"{node.op_type}_{number}_{i}") not in taken)
+            taken.add(node.name)
+        seen.add(node.name)
 
 
 def _picture_among(ports: list[Port], path: Path) -> Port:

@@ -73,7 +73,8 @@ def _at_least(photo: Frame, height: int, width: int) -> Frame:
 
 
 def decibels(found: NDArray[np.float32], wanted: NDArray[np.generic], inner: int) -> NDArray[np.float64]:
-    """PSNR of each crop n×h×w×3 without ``inner`` pixels on each side, bytes and all."""
-    shown = np.clip(np.rint(found), 0, 255)
-    gap = (shown - wanted)[:, inner : -inner or None, inner : -inner or None].astype(np.float64)
+    """PSNR of each crop n×h×w×c without ``inner`` pixels on each side, bytes and all."""
+    gap = (np.clip(np.rint(found), 0, 255) - np.rint(wanted))[:, inner : -inner or None, inner : -inner or None].astype(
+        np.float64
+    )
     return 10 * np.log10(255**2 / np.maximum((gap**2).mean(axis=(1, 2, 3)), 1e-6))

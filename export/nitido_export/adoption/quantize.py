@@ -71,8 +71,8 @@ def quantize_adopted(
     if foreign.image.half:
         raise ExportError(f"{foreign.path} computes in float16; --int8 begins with a float32 file")
     layers = [node.name for node in foreign.model.graph.node if node.op_type in LAYERS]
-    if not layers or len(set(layers)) < len(layers):
-        raise ExportError(f"{foreign.path} has no convolutions with names of their own that could compute in 8 bits")
+    if not layers:
+        raise ExportError(f"{foreign.path} has no convolutions that could compute in 8 bits")
     quantizer = _Quantizer(adoption, pictures)
 
     def attempt(method: str, floats: tuple[str, ...]) -> Attempt:

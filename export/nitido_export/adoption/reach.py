@@ -28,6 +28,7 @@ _POINTWISE = frozenset(
     )
 )  # fmt: skip
 _GLOBAL = frozenset({"GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization"})
+_SPATIAL = ({2, 3}, {1, 2})  # axes of height and width, in the two layouts
 
 
 def find_grid(foreign: Foreign, run: Runner, how: Conventions, pictures: Pictures) -> tuple[int, str] | None:
@@ -93,6 +94,7 @@ def derived_reach(foreign: Foreign) -> float | None:
     known = {tensor.name: tensor for tensor in foreign.model.graph.initializer}
     step: dict[str, float] = {foreign.image.name: 1.0}
     seen: dict[str, float] = {foreign.image.name: 0.0}
+    all_known = True
     for node in foreign.model.graph.node:
         if node.op_type == "Constant":
             for attribute in node.attribute:
@@ -103,11 +105,12 @@ def derived_reach(foreign: Foreign) -> float | None:
         pitch, reach = max(step[name] for name in given), max(seen[name] for name in given)
         after = _after(node, known, pitch)
         if after is None:
-            return None
+            all_known, after = False, (pitch, 0.0)
         pitch, more = after
         for name in node.output:
             step[name], seen[name] = pitch, reach + more
-    return seen.get(foreign.output.name)
+    reach = seen.get(foreign.output.name)
+    return reach if all_known or reach == math.inf else None
 
 
 def _after(node: onnx.NodeProto, known: dict[str, onnx.TensorProto], pitch: float) -> tuple[float, float] | None:
@@ -116,7 +119,7 @@ def _after(node: onnx.NodeProto, known: dict[str, onnx.TensorProto], pitch: floa
     numbers = {a.name: list(a.ints) or [a.i] for a in node.attribute}
     if kind in _POINTWISE:
         return pitch, 0.0
-    if kind in _GLOBAL:
+    if kind in _GLOBAL or (kind.startswith("Reduce") and _axes_of(node, known) in _SPATIAL):
         return pitch, math.inf
     if kind in ("Conv", "ConvTranspose"):
         if node.input[1] not in known or len(known[node.input[1]].dims) != 4:
@@ -138,6 +141,14 @@ def _after(node: onnx.NodeProto, known: dict[str, onnx.TensorProto], pitch: floa
     if kind == "SpaceToDepth":
         return pitch * numbers["blocksize"][0], 0.0
     return None
+
+
+def _axes_of(node: onnx.NodeProto, known: dict[str, onnx.TensorProto]) -> set[int]:
+    """Axes of pictures that an operator reduces, counted from the first; none where the graph does not say."""
+    axes = [int(value) for a in node.attribute if a.name == "axes" for value in a.ints]
+    if len(node.input) > 1 and node.input[1] in known:
+        axes = [int(value) for value in onnx.numpy_helper.to_array(known[node.input[1]]).reshape(-1)]
+    return {axis % 4 for axis in axes}
 
 
 def _reach(

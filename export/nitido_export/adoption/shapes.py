@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from nitido.errors import ExportError
+from nitido.wording import count
 from nitido_export.adoption.conventions import LAYOUTS, Conventions, LevelInput, level_values
 from nitido_export.adoption.findings import Finding, unsure
 from nitido_export.adoption.foreign import Foreign, Misfit, Runner
@@ -25,14 +26,15 @@ def find_shapes(
 
     layout, scale: what is known; ``None``: find out. Raises ``ExportError``.
     """
-    run, sizes = Runner(foreign), _promised(foreign)
-    fixed = Runner(foreign, fixed=True) if sizes else run
+    sizes = _promised(foreign)
+    fixed = Runner(foreign, fixed=True)
+    try:
+        run = Runner(foreign)
+    except ExportError:  # constants of the graph that hold for the promised sizes only
+        run = fixed
     fitting = [how for how in _candidates(foreign, layout) if _output_of(fixed, how, sizes.get(how.layout, BASE))]
     if not fitting:
-        raise ExportError(
-            f"{foreign.path} does not run on pictures of 1, 3 or 4 channels and {BASE[0]}×{BASE[1]} pixels: "
-            f"{_complaint(fixed, foreign, layout, sizes)}"
-        )
+        raise ExportError(f"{foreign.path} {_complaint(fixed, foreign, layout, sizes)}")
     if len({how.layout for how in fitting}) > 1:
         raise unsure(foreign.path, "the layout", "--layout", "it takes both nchw and nhwc")
     how = fitting[0]
@@ -165,16 +167,24 @@ def _layout_reason(foreign: Foreign, how: Conventions, asked: str | None) -> str
     if asked:
         return "as given"
     depth = foreign.image.dims[1 if how.layout == "nchw" else 3]
-    return f"certain: the file promises {depth} channels there" if depth else "certain: it runs in this one only"
+    return (
+        f"certain: the file promises {count(depth, 'channel')} there" if depth else "certain: it runs in this one only"
+    )
 
 
 def _complaint(run: Runner, foreign: Foreign, layout: str | None, sizes: dict[str, tuple[int, int]]) -> str:
+    """Why no way of calling fits."""
     for how in _candidates(foreign, layout):
-        shape = (1, *sizes.get(how.layout, BASE), how.channels)
-        values = np.zeros(shape if how.layout == "nhwc" else (1, how.channels, *shape[1:3]), np.float32)
+        height, width = sizes.get(how.layout, BASE)
+        pixels = f"{width}×{height} pixels"
+        shape = (1, height, width, how.channels)
+        values = np.zeros(shape if how.layout == "nhwc" else (1, how.channels, height, width), np.float32)
         try:
             found = run(values, level_values(how, shape, 5.0))
         except Misfit as error:
-            return str(error)
-        return f"results have the shape {'×'.join(map(str, found.shape))}"
-    return "no layout fits"
+            return f"does not run on pictures of 1, 3 or 4 channels and {pixels}: {error}"
+        return (
+            f"is not a model from picture to picture: pictures of {pixels} and {count(how.channels, 'channel')} have "
+            f"results of the shape {'×'.join(map(str, found.shape))}, expected as many channels ({how.layout})"
+        )
+    return "fits no layout"

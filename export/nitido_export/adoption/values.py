@@ -13,14 +13,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nitido_export.adoption.conventions import COLOURS, RANGES, UNITS, Conventions, restore
+from nitido_export.adoption.conventions import COLOURS, RANGES, UNITS, Conventions, luma, restore
 from nitido_export.adoption.findings import Finding, unsure
 from nitido_export.adoption.foreign import Foreign, Misfit, Runner
 from nitido_export.adoption.pictures import SIDE, Crops, Pictures, decibels
 
 CERTAIN = 6.0  # dB between the best and the next that nothing else explains
 LIKELY = 1.5  # dB that are enough even where the crops disagree
-STEADY = 3.0  # a mean gap in standard errors that is not an accident
+STEADY = 4.0  # a mean gap in standard errors that is not an accident; crops of one photograph are alike
 SAME = 0.25  # a mean difference in 8-bit levels that does not matter
 BORDER = 4  # pixels of a result that are not looked at
 
@@ -65,7 +65,7 @@ class Trials:
             return "upscale", Finding("task", "upscale", "certain: it enlarges")
         crops = self._crops(how)
         found = float(self._scores(how, self._restored(how, crops), crops).mean())
-        before = float(decibels(crops.given.astype(np.float32), crops.wanted, BORDER).mean())
+        before = float(self._scores(replace(how, margin=0), crops.given.astype(np.float32), crops).mean())
         reason = f"noise of σ {crops.sigma:g} has {before:.1f} dB, its results {found:.1f}"
         if found < before + LIKELY:
             raise unsure(self._foreign.path, "the task", "--task", reason)
@@ -99,8 +99,12 @@ class Trials:
         return np.concatenate(each)
 
     def _scores(self, how: Conventions, found: NDArray[np.float32], crops: Crops) -> NDArray[np.float64]:
+        """PSNR of each crop; of a model that sees luma only, that of luma."""
         inner = slice(how.margin, -how.margin or None)
-        return decibels(found, crops.wanted[:, inner, inner], BORDER)
+        wanted = crops.wanted[:, inner, inner].astype(np.float32)
+        if how.colour == "luma":
+            found, wanted = luma(np.clip(found, 0, 255)), luma(wanted)
+        return decibels(found, wanted, BORDER)
 
     def _alike(self, results: Iterable[NDArray[np.float32]]) -> bool:
         first, *others = (np.clip(found, 0, 255) for found in results)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from nitido.batch.opening import OpenedOnce
 from nitido.inference.model import Model
 
 
-@dataclass
 class ClipModel:
     """Opened with the first video that comes; from any thread.
 
-    name, sha256: of its file, known before. open: opens it.
+    name, sha256: of its file, known before.
     """
 
-    name: str
-    sha256: str
-    open: Callable[[], Model]
-    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _model: Model | None = field(default=None, repr=False)
+    def __init__(self, name: str, sha256: str, open_model: Callable[[str], Model]) -> None:
+        """open_model: opens the model of that name."""
+        self.name, self.sha256 = name, sha256
+        self._models = OpenedOnce(open_model)
 
     def __call__(self) -> Model:
         """Raises what opening a model raises."""
-        with self._opening:
-            if self._model is None:
-                self._model = self.open()
-            return self._model
+        return self._models[self.name]

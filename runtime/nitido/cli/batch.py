@@ -189,7 +189,7 @@ def _clip_model(options: BatchOptions, model: Model) -> ClipModel | None:
     if not known or known[0].path.parent != model.path.parent:  # there is another model of that name
         return None
 
-    return ClipModel(known[0].name, known[0].sha256, lambda: opened(options, zoo.find(CLIP_MODEL)))
+    return ClipModel(CLIP_MODEL, known[0].sha256, lambda name: opened(options, zoo.find(name)))
 
 
 def _plan(options: BatchOptions) -> list[Job]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,9 +14,12 @@ from torch import Tensor, nn
 from nitido.errors import ExportError, FrameMismatch
 from nitido.frames import Frame
 from nitido.inference.model import Model, load
-from nitido_export.adoption import quantize
+from nitido_export.adoption import quantize, shapes
 from nitido_export.adoption.adopt import Adoption, Asked, draft_adopted, understand
+from nitido_export.adoption.foreign import Foreign, Runner, read_foreign
 from nitido_export.adoption.pictures import Pictures
+from nitido_export.adoption.reach import derived_reach
+from nitido_export.adoption.shapes import find_shapes
 from nitido_export.adoption.write import write_adopted
 from nitido_export.draft import ReleaseInfo
 from nitido_export.quantization.guard import QualityGuard
@@ -67,10 +72,11 @@ def test_an_upscaler_is_found_out_and_does_what_it_did(form: Form, tmp_path: Pat
 @pytest.mark.parametrize("level", ["map", "scalar", "channel"])
 def test_a_denoiser_with_a_noise_level_gets_that_of_the_contract(level: str, tmp_path: Path) -> None:
     form = Form(level=level, half=level == "scalar")
-    adoption, model = adopted(write_foreign(tmp_path / "foreign.onnx", "denoise-camera-n", form))
+    asked = Asked(colour="rgb")  # its results are nearly as good with colours in the wrong order
+    adoption, model = adopted(write_foreign(tmp_path / "foreign.onnx", "denoise-camera-n", form), asked)
     how = adoption.how
     assert how.level is not None and (how.level.kind, how.level.unit) == (level, "range")
-    assert (how.colour, how.range, how.multiple, adoption.task) == ("rgb", "0..1", 2, "denoise")
+    assert (how.range, how.multiple, adoption.task) == ("0..1", 2, "denoise")
     assert model.has_noise and model.has_strength
     noisy, shipped = gaussian_at(picture(60, 82), 0, 25), load("denoise-camera-n", "cpu")
     for noise in (5.0, 16.0, None):
@@ -126,6 +132,32 @@ def test_a_model_that_looks_at_the_whole_frame_is_never_tiled(tmp_path: Path) ->
         understand(fixed, PLAIN, Pictures())
 
 
+def test_a_mean_over_the_frame_counts_also_behind_an_operator_that_is_not_known(tmp_path: Path) -> None:
+    class Averaging(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            padded = nn.functional.pad(x, (1, 1, 1, 1), "replicate")
+            return padded[:, :, 1:-1, 1:-1] - 0.1 * padded.mean((2, 3), keepdim=True)
+
+    class OverChannels(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.pad(x, (1, 1, 1, 1), "replicate")[:, :, 1:-1, 1:-1] - x.mean(1, keepdim=True)
+
+    assert derived_reach(read_foreign(write_network(tmp_path / "whole.onnx", Averaging()))) == math.inf
+    assert derived_reach(read_foreign(write_network(tmp_path / "pixel.onnx", OverChannels()))) is None
+
+
+def test_a_file_that_opens_at_its_own_size_only_gets_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Strict(Runner):
+        def __init__(self, foreign: Foreign, *, fixed: bool = False) -> None:
+            if not fixed:
+                raise ExportError("a constant does not fit")
+            super().__init__(foreign, fixed=True)
+
+    monkeypatch.setattr(shapes, "Runner", Strict)
+    how, _, _ = find_shapes(read_foreign(write_network(tmp_path / "foreign.onnx", Windowed(), free=False)))
+    assert (how.size, how.scale) == ((64, 64), 2)
+
+
 class WeighingWindows(nn.Module):
     """Of one size, and looks at all of it."""
 
@@ -147,6 +179,36 @@ def test_what_makes_no_difference_is_not_asked_for(tmp_path: Path) -> None:
     path = write_network(tmp_path / "foreign.onnx", nn.Upsample(scale_factor=2, mode="nearest"))
     findings = {finding.what: finding for finding in understand(path, Asked(), Pictures()).findings}
     assert findings["range"].reason == findings["colour"].reason == "makes no difference"
+
+
+def test_a_file_that_promises_its_inputs_among_its_constants_is_read(tmp_path: Path) -> None:
+    """Up to IR 3 every constant is an input as well."""
+    path = write_network(tmp_path / "foreign.onnx", Compact(2), opset=9)
+    model = onnx.load(str(path))
+    model.ir_version = 3
+    for tensor in model.graph.initializer:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    path.write_bytes(model.SerializeToString())
+    assert understand(path, PLAIN, Pictures()).how.scale == 2
+
+
+def test_nodes_without_names_of_their_own_get_them(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "foreign.onnx", Compact(2))
+    model = onnx.load(str(path))
+    for number, node in enumerate(model.graph.node):
+        node.name = "" if number % 2 else "twice"
+    path.write_bytes(model.SerializeToString())
+    names = [node.name for node in read_foreign(path).model.graph.node]
+    assert len(set(names)) == len(names) and all(name.startswith("foreign.") for name in names)
+
+
+def test_several_outputs_are_refused(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "foreign.onnx", Compact(2))
+    model = onnx.load(str(path))
+    model.graph.output.append(model.graph.input[0])
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ExportError, match=r"has outputs output, input: expected a model from picture to picture"):
+        understand(path, PLAIN, Pictures())
 
 
 class Tinted(nn.Module):
