@@ -180,7 +180,7 @@ class ClipRecipe:
     real: share of clips, 0..1, that are cut from videos. The others are made from pictures.
     flicker: weight of the error of the change from frame to frame.
     first: weight of the first frame, which has no past. The others have 1.
-    worse: weight of the error that a frame has beyond that of the first one. A past should never harm.
+    worse: weight of the amount by which blocks are worse than the network makes them without a past.
     """
 
     length: int = 8
