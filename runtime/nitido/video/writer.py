@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.frames import Frame
 from nitido.system.files import partial_path, sync_to_disk
+from nitido.system.scheduling import keep_scheduling
 from nitido.video.colour import BT470BG, FULL, ColourTags, Encoder
 from nitido.video.encoders import (
     SHAPELESS,
@@ -204,7 +205,8 @@ class VideoSink:
                 for key in ("language", "title", "creation_time", "timecode"):
                     if key in self._copied.main_metadata:
                         stream.metadata[key] = self._copied.main_metadata[key]
-            container.start_encoding()
+            with keep_scheduling():
+                container.start_encoding()
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             codec = "" if self._codec == self.encoder else f" ({self._codec})"
             raise SinkUnavailable(

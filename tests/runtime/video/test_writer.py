@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -138,6 +139,16 @@ def test_each_codec_gives_the_pictures_back(tmp_path: Path, name: str, codec: st
     assert len(found) == 5
     worst = min(psnr(a, b) for a, b in zip(pictures, found, strict=True))
     assert worst > (90 if codec == "ffv1" else 36), worst
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the threads of this process on Linux")
+def test_encoding_av1_makes_no_thread_a_real_time_one(tmp_path: Path) -> None:
+    """For root, SVT-AV1 does; for others, it may not."""
+    before = os.sched_getscheduler(0)
+    with VideoSink(tmp_path / "a.mp4", 25, encoding=Encoding("av1")) as sink:
+        write(sink, 2)
+        policies = {os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()}
+    assert policies == {before}
 
 
 def test_quality_is_size(tmp_path: Path) -> None:
