@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 @contextmanager
@@ -31,6 +32,6 @@ def keep_scheduling() -> Iterator[None]:
 def _threads() -> set[int]:
     """The system's numbers of the threads of this process; empty where they are not known."""
     try:
-        return {int(name) for name in os.listdir("/proc/self/task")}
+        return {int(folder.name) for folder in Path("/proc/self/task").iterdir()}
     except OSError:
         return set()
