@@ -30,6 +30,17 @@ def no_settings_of_this_user(tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_per_session() -> Iterator[None]:
+    """ONNX Runtime computes in one thread in this process, for the same reasons as torch. Other processes that a test
+    starts take as many as they would for a user."""
+    from nitido.inference import session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "thread_limit", lambda: 1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A denoiser and an upscaler with random weights, exported. Skips the test where nothing can be exported."""
