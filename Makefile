@@ -10,9 +10,10 @@ demo: .venv-demo/.installed
 check: .venv/.installed
 	$(MAKE) --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint quick
 
-# Everything, as CI does: see the markers in pyproject.toml.
+# Everything, as CI does: see the markers in pyproject.toml. One process for each core, at most four: each takes up to
+# 1.5 GB. All tests of a file run in the same process, in order. For pytest's other options: make test ARGS="-x".
 test: .venv/.installed
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 quick: .venv/.installed
 	.venv/bin/python -m pytest -m "not slow and not network and not browser and not cluster"

@@ -14,6 +14,7 @@ import pytest
 from nitido.inference.model import load
 from nitido.model_file import zoo
 from support.paths import ROOT, SAMPLES
+from support.waiting import one_at_a_time
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -25,8 +26,10 @@ def emulator(request: pytest.FixtureRequest) -> emulation.Emulator:
     """Kept in pytest's cache."""
     cache = request.config.cache
     assert cache is not None
+    folder = cache.mkdir("emulated") / emulation.ONNXRUNTIME
     try:
-        return emulation.prepare(cache.mkdir("emulated") / emulation.ONNXRUNTIME)
+        with one_at_a_time(folder.with_name(f"{folder.name}.lock")):
+            return emulation.prepare(folder)
     except emulation.EmulatorUnavailable as error:
         pytest.skip(str(error))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from support.waiting import one_at_a_time
 
 # What npm says when no registry answered; any other failure is one of the test.
 _UNREACHABLE = re.compile(
@@ -41,13 +42,14 @@ def keep(config: pytest.Config, name: str, make: Callable[[Path], None]) -> Path
     """The folder ``name`` of pytest's cache, filled by ``make`` when it is not there. Complete or not there."""
     assert config.cache is not None
     folder = config.cache.mkdir("npm") / name
-    if not folder.is_dir():
-        draft = folder.with_name(f"{name}.{secrets.token_hex(4)}.partial")
-        draft.mkdir()
-        try:
-            make(draft)
-            if not folder.is_dir():  # another run may have been faster
+    with one_at_a_time(folder.with_name(f"{name}.lock")):
+        if not folder.is_dir():
+            draft = folder.with_name(f"{name}.partial")
+            shutil.rmtree(draft, ignore_errors=True)  # of a run that was killed
+            draft.mkdir()
+            try:
+                make(draft)
                 draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
     return folder

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nitido.system.locks import lock_file
 
 WAIT = 60.0  # seconds after which what must come is taken for never coming; no test counts on it
 
@@ -27,3 +32,15 @@ def reached(event: threading.Event) -> None:
 def threads_left(before: list[threading.Thread]) -> list[threading.Thread]:
     """Threads that run now and did not run ``before``. Others may have ended meanwhile."""
     return [thread for thread in threading.enumerate() if thread not in before]
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Waits while another process is in such a block with the same lock file, for as long as a download may take."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        while not lock_file(descriptor):
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
