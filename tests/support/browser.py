@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from nitido.web.onnxruntime_web import PACKAGE, VERSION, install_engine
 from support.npm import keep, npm
+from support.waiting import WAIT
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 # Whatever is not on this machine is not found, as if there were no network.
 _OFFLINE = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-quic")
+# Playwright's own limit for what a page shows is five seconds, which a busy machine exceeds.
+expect.set_options(timeout=1000 * WAIT)
 
 
 def engine_archive(config: pytest.Config) -> Path:
