@@ -8,6 +8,7 @@ from pathlib import Path
 import onnxruntime as ort
 import pytest
 
+from nitido.inference import session
 from nitido.web import onnxruntime_web as web_engine
 from nitido.web.onnxruntime_web import BINARY, SCRIPT
 from support.anomaly_models import write_good_pictures, write_part, write_smoothing_model
@@ -56,7 +57,9 @@ def pretended(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Onnxruntime:
+    """An onnxruntime with more devices, on a machine where nothing limits the threads."""
     double = Onnxruntime()
+    monkeypatch.setattr(session, "thread_limit", lambda: None)
     monkeypatch.setattr(ort, "get_available_providers", lambda: double.offered)
     monkeypatch.setattr(ort, "InferenceSession", double.open)
     monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
