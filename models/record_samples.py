@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from nitido.errors import NitidoError
 from nitido_export.publishing.samples import record_samples
 
 MODELS = Path(__file__).resolve().parent
@@ -19,7 +20,10 @@ MEASURED = MODELS.parent / "docs" / "reference" / "generators.json"
 def main() -> None:
     for name, measured in json.loads(MEASURED.read_text(encoding="utf-8"))["models"].items():
         file = MODELS / f"{name}.decoder.onnx"
-        record_samples(file, measured)
+        try:
+            record_samples(file, measured)
+        except NitidoError as error:
+            raise SystemExit(f"{error}") from None
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Release:
     calibration: str = ""
     int8_weights: bool = False
     held_out_of: Sequence[str] = ()
-    prior: str = ""
+    prior: Sequence[str] = ()
     prior_kind: str = "flow"
 
     def exports(self, sets: Path) -> list[list[str]]:
@@ -53,9 +53,10 @@ class Release:
             words += ["--eval", str(sets / test)]
         for source in self.held_out_of:
             words += ["--holdout", source]
-        if self.prior:  # of a font, the file itself
-            source = self.prior if Path(self.prior).is_absolute() else str(sets / self.prior)
-            words += ["--prior", source, "--prior-kind", self.prior_kind]
+        for source in self.prior:  # a font is given as the file itself, and tunes by the name of a corpus
+            words += ["--prior", source if ":" in source or Path(source).is_absolute() else str(sets / source)]
+        if self.prior:
+            words += ["--prior-kind", self.prior_kind]
         if self.int8_weights:
             words.append("--int8-weights")
         file = f"{self.folder}/{self.name}.onnx"
