@@ -30,8 +30,8 @@ from generation import digits, emoji, melodies
 from generation.page import page, with_table
 
 from nitido.latent.autoencoder import find_part
-from nitido.model_file.properties import graph_digest
 from nitido.system.files import write_whole
+from nitido_export.publishing.samples import graph_digest
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs/guide/latent.md"

@@ -2,6 +2,8 @@
 
     python models/release.py DATA [NAME...] [--dry-run]
 
+An exported decoder has no figures of its samples: run ``python models/record_samples.py`` afterwards.
+
 DATA holds the sets that release.toml names, such as val/cid22 and eval/CBSD68. Without names, every model is made.
 """
 

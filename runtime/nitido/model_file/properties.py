@@ -44,12 +44,6 @@ def with_properties(model: bytes, entries: Mapping[str, str | None]) -> bytes:
     return seal(stamped) if sealed else stamped
 
 
-def graph_digest(model: bytes) -> str:
-    """SHA-256 of everything in a model file but its properties: two files with the same one compute the same. Raises
-    ``CardMismatch`` when the bytes are not an ONNX file."""
-    return hashlib.sha256(b"".join(whole for n, whole, _ in read_fields(model) if n != _PROPERTIES)).hexdigest()
-
-
 def seal(model: bytes) -> bytes:
     """The model file with its seal filled in; expects the property ``nitido.seal`` with 64 zeros."""
     found = _SEAL.search(model)

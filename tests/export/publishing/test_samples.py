@@ -11,8 +11,8 @@ import pytest
 from nitido.errors import ExportError
 from nitido.inference.session import read_card
 from nitido.inference.verify import verify
-from nitido.model_file.properties import graph_digest, with_properties
-from nitido_export.publishing.samples import record_samples
+from nitido.model_file.properties import with_properties
+from nitido_export.publishing.samples import graph_digest, record_samples
 from support.paths import ROOT
 
 DECODER = ROOT / "models" / "vae-digits.decoder.onnx"
