@@ -2,6 +2,8 @@
 
     python models/release.py DATA [NAME...] [--dry-run]
 
+An exported decoder has no figures of its samples: run ``python models/record_samples.py`` afterwards.
+
 DATA holds the sets that release.toml names, such as val/cid22 and eval/CBSD68. Without names, every model is made.
 """
 
@@ -39,7 +41,7 @@ class Release:
     calibration: str = ""
     int8_weights: bool = False
     held_out_of: Sequence[str] = ()
-    prior: str = ""
+    prior: Sequence[str] = ()
     prior_kind: str = "flow"
 
     def exports(self, sets: Path) -> list[list[str]]:
@@ -53,9 +55,10 @@ class Release:
             words += ["--eval", str(sets / test)]
         for source in self.held_out_of:
             words += ["--holdout", source]
-        if self.prior:  # of a font, the file itself
-            source = self.prior if Path(self.prior).is_absolute() else str(sets / self.prior)
-            words += ["--prior", source, "--prior-kind", self.prior_kind]
+        for source in self.prior:  # a font is given as the file itself, and tunes by the name of a corpus
+            words += ["--prior", source if ":" in source or Path(source).is_absolute() else str(sets / source)]
+        if self.prior:
+            words += ["--prior-kind", self.prior_kind]
         if self.int8_weights:
             words.append("--int8-weights")
         file = f"{self.folder}/{self.name}.onnx"

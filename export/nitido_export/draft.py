@@ -119,11 +119,11 @@ def draft_part(
     part: ``encoder``, ``decoder`` or ``whole``.
     name: of the whole model; the card's name is made from it.
     precision: ``fp32``, or ``INT8_WEIGHTS`` for a checkpoint with rounded weights.
-    stage: the second stage of a decoder of pictures.
+    stage: the second stage of a decoder.
     Raises ``ExportError`` when the graph does not equal the network.
     """
     is_melody = checkpoint.recipe.net.kind == "melody-vae"
-    made = melody_part(checkpoint, part) if is_melody else latent_part(checkpoint, part, stage)
+    made = melody_part(checkpoint, part, stage) if is_melody else latent_part(checkpoint, part, stage)
     if precision == INT8_WEIGHTS:
         made = replace(made, graph=with_int8_weights(made.graph))
     require_finite_weights(made.graph)

@@ -97,8 +97,7 @@ class ExportOptions:
     "--prior",
     multiple=True,
     type=FOLDER,
-    help="Autoencoders of pictures: data of the training. What 'nitido sample' draws is fitted to it and stored in the "
-    "decoder.",
+    help="Autoencoders: data of the training. What 'nitido sample' draws is fitted to it and stored in the decoder.",
 )
 @click.option(
     "--prior-kind",

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from nitido_export.graph.layers import write_layers
+from nitido_export.graph.second_stage import SecondStage, declare_second_stage, write_second_stage
 from nitido_export.graph.writer import GraphWriter
 from nitido_train.nets.melody import MelodyNet
 
@@ -31,15 +32,22 @@ def melody_encoder_graph(net: MelodyNet) -> onnx.ModelProto:
     return w.model()
 
 
-def melody_decoder_graph(net: MelodyNet) -> onnx.ModelProto:
-    """``z`` float32 N×d → ``notes`` uint8 N×T: at every step the likeliest code."""
+def melody_decoder_graph(net: MelodyNet, stage: SecondStage | None = None) -> onnx.ModelProto:
+    """``z`` float32 N×d → ``notes`` uint8 N×T: at every step the likeliest code.
+
+    stage: adds what :func:`nitido_export.graph.second_stage.write_second_stage` adds.
+    """
     w = GraphWriter()
     z = w.input("z", TensorProto.FLOAT, ["N", net.latent])
+    if stage is not None:
+        z = write_second_stage(w, stage, z, [])
     (logits,) = write_layers(w, without_norms(net.decoder), [z], prefix="decoder.")  # N K T 1
     best = w.op("ArgMax", [logits], "best", axis=1, keepdims=0)  # N T 1
     flat = w.op("Squeeze", [best, w.shape("last", 2)], "flat")
     w.op("Cast", [flat], "notes", to=TensorProto.UINT8)
     w.output("notes", TensorProto.UINT8, ["N", net.grid.steps])
+    if stage is not None:
+        declare_second_stage(w, stage)
     return w.model()
 
 

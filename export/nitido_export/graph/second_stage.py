@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor
 
@@ -13,6 +15,14 @@ from nitido_train.nets.latent_flow import STRETCH, Coupling, LatentFlow
 from nitido_train.nets.latent_mixture import LatentMixture
 
 SecondStage = LatentFlow | LatentMixture
+
+
+@torch.no_grad()
+def stage_input(stage: SecondStage, latents: NDArray[np.float32], condition: Tensor | None = None) -> np.ndarray:
+    """Numbers N×d that a second stage is proven with: what leads back to the latents N×d, or of a mixture any."""
+    if isinstance(stage, LatentFlow):
+        return stage.inverse(torch.from_numpy(latents), condition)[0].numpy()
+    return np.random.default_rng(0).standard_normal(latents.shape, np.float32)
 
 
 def write_second_stage(w: GraphWriter, stage: SecondStage, z: str, condition: list[str]) -> str:

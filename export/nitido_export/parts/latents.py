@@ -9,11 +9,10 @@ from torch import Tensor
 from nitido.errors import ExportError
 from nitido.model_file.certificate import Arrays
 from nitido_export.graph.latents import decoder_graph, encoder_graph, reconstruction_graph
-from nitido_export.graph.second_stage import SecondStage
+from nitido_export.graph.second_stage import SecondStage, stage_input
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.latent import LatentNet
-from nitido_train.nets.latent_flow import LatentFlow
 from nitido_train.tensors import from_logits, to_tensor
 
 
@@ -47,8 +46,11 @@ def latent_part(checkpoint: Checkpoint, part: str, stage: SecondStage | None = N
     if part == "decoder":
         feeds = _one_by_one({"z": encoded[names[0]], **label})
         if stage is not None:
-            latent["second_stage"] = "flow" if isinstance(stage, LatentFlow) else "mixture"
-            feeds += [{**feed, "z": _normal(net, stage, feed), "prior": np.array(1, np.float32)} for feed in feeds]
+            latent["second_stage"] = stage.kind
+            feeds += [
+                {**feed, "z": stage_input(stage, feed["z"], _condition(net, feed)), "prior": np.array(1, np.float32)}
+                for feed in feeds
+            ]
         graph = decoder_graph(net, stage)
         return Part("decode", graph, feeds, lambda feed: _decode(net, feed, stage), latent, ("image",))
     feeds = _one_by_one({"frame": frames, **label})
@@ -78,14 +80,6 @@ def _encode(net: LatentNet, feed: Arrays) -> Arrays:
     if isinstance(encoded, tuple):
         return {"z_mean": encoded[0].numpy(), "z_log_var": encoded[1].numpy()}
     return {"z": encoded.numpy()}
-
-
-@torch.no_grad()
-def _normal(net: LatentNet, stage: SecondStage, feed: Arrays) -> np.ndarray:
-    """Numbers that a second stage is proven with: what leads back to the latent, or of a mixture any."""
-    if isinstance(stage, LatentFlow):
-        return stage.inverse(torch.from_numpy(feed["z"]), _condition(net, feed))[0].numpy()
-    return np.random.default_rng(0).standard_normal(feed["z"].shape, np.float32)
 
 
 @torch.no_grad()

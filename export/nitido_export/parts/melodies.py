@@ -8,14 +8,18 @@ import torch
 from nitido.errors import CheckpointError, ExportError
 from nitido.model_file.certificate import Arrays
 from nitido_export.graph.melodies import melody_decoder_graph, melody_encoder_graph
+from nitido_export.graph.second_stage import SecondStage, stage_input
 from nitido_export.parts.part import Part
 from nitido_train.checkpoint import Checkpoint
 from nitido_train.nets.melody import MelodyNet
 
 
-def melody_part(checkpoint: Checkpoint, part: str) -> Part:
-    """``encoder`` or ``decoder`` of a melody model. Raises ``CheckpointError`` for another network, ``ExportError`` for
-    an unvalidated one or another part."""
+def melody_part(checkpoint: Checkpoint, part: str, stage: SecondStage | None = None) -> Part:
+    """``encoder`` or ``decoder`` of a melody model.
+
+    stage: the decoder's second stage.
+    Raises ``CheckpointError`` for another network, ``ExportError`` for an unvalidated one or another part.
+    """
     net = checkpoint.averaged_net()
     if not isinstance(net, MelodyNet):
         raise CheckpointError(f"recipe '{checkpoint.recipe.name}' trains a {checkpoint.recipe.net.kind}, no melodies")
@@ -29,7 +33,11 @@ def melody_part(checkpoint: Checkpoint, part: str) -> Part:
         feeds: list[Arrays] = [{"notes": row[None].copy()} for row in notes]
         return Part("encode", melody_encoder_graph(net), feeds, lambda feed: _encode(net, feed), latent)
     feeds = [{"z": row[None]} for row in _encode(net, {"notes": notes.copy()})["z_mean"]]
-    return Part("decode", melody_decoder_graph(net), feeds, lambda feed: _decode(net, feed), latent)
+    if stage is not None:
+        latent["second_stage"] = stage.kind
+        feeds += [{"z": stage_input(stage, feed["z"]), "prior": np.array(1, np.float32)} for feed in feeds]
+    graph = melody_decoder_graph(net, stage)
+    return Part("decode", graph, feeds, lambda feed: _decode(net, feed, stage), latent, ("notes",))
 
 
 @torch.no_grad()
@@ -39,6 +47,10 @@ def _encode(net: MelodyNet, feed: Arrays) -> Arrays:
 
 
 @torch.no_grad()
-def _decode(net: MelodyNet, feed: Arrays) -> Arrays:
-    logits = net.decoder(torch.from_numpy(feed["z"]))  # N K T 1
+def _decode(net: MelodyNet, feed: Arrays, stage: SecondStage | None = None) -> Arrays:
+    """stage: what ``z`` goes through first where the feed says that it is standard normal."""
+    z = torch.from_numpy(feed["z"])
+    if stage is not None and "prior" in feed:
+        z = stage(z)
+    logits = net.decoder(z)  # N K T 1
     return {"notes": logits[..., 0].argmax(1).numpy().astype(np.uint8)}

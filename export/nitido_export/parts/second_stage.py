@@ -9,8 +9,17 @@ from pathlib import Path
 from nitido.errors import ExportError
 from nitido_export.graph.second_stage import SecondStage
 from nitido_train.checkpoint import Checkpoint
-from nitido_train.objectives.latent_prior import fit_latent_mixture, fit_latent_prior
+from nitido_train.nets.latent_mixture import LatentMixture
+from nitido_train.nets.melody import MelodyNet
+from nitido_train.objectives.latent_prior import (
+    FittedPrior,
+    fit_latent_mixture,
+    fit_latent_prior,
+    fit_melody_mixture,
+    fit_melody_prior,
+)
 from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.melodies import MelodyObjective
 from nitido_train.objectives.objective import open_objective
 from nitido_train.objectives.options import RunOptions
 
@@ -22,14 +31,22 @@ def second_stage(checkpoint: Checkpoint, data: Sequence[Path], kind: str = "flow
 
     kind: ``flow`` or ``mixture``.
     Raises ``SourceUnavailable``, ``RecipeError`` for a mixture of a conditional network, and ``ExportError`` for a
-    checkpoint that is not an autoencoder of pictures.
+    checkpoint that is not an autoencoder.
     """
     objective = open_objective(checkpoint.recipe, RunOptions(out=Path(), data=tuple(data)))
-    if not isinstance(objective, LatentObjective):
-        raise ExportError(f"recipe '{checkpoint.recipe.name}' trains no autoencoder of pictures: leave out --prior")
+    fitted: LatentMixture | FittedPrior
     log.info("fitting the distribution of the latents …")
-    if kind == "mixture":
-        return fit_latent_mixture(checkpoint.latent_net(), objective)
-    fitted = fit_latent_prior(checkpoint.latent_net(), objective)
+    if isinstance(objective, MelodyObjective):
+        melody_net = checkpoint.averaged_net()
+        assert isinstance(melody_net, MelodyNet)  # as its objective has it
+        fit = fit_melody_mixture if kind == "mixture" else fit_melody_prior
+        fitted = fit(melody_net, objective)
+    elif isinstance(objective, LatentObjective):
+        fit = fit_latent_mixture if kind == "mixture" else fit_latent_prior
+        fitted = fit(checkpoint.latent_net(), objective)
+    else:
+        raise ExportError(f"recipe '{checkpoint.recipe.name}' does not train an autoencoder: leave out --prior")
+    if isinstance(fitted, LatentMixture):
+        return fitted
     log.info("it is %.2f nats closer to held-out latents than independent normal distributions", fitted.gain)
     return fitted.flow

@@ -12,6 +12,14 @@ from nitido.model_file.card import CONTRACT, Card
 from nitido.system.files import write_whole
 
 INDEX, TABLE = "index.json", "README.md"
+_UNITS = {  # of metrics that are not in dB, and decimal places
+    "SSIM": ("", 4),
+    "accuracy": ("", 4),
+    "ELBO": (" nats", 2),
+    "Fréchet distance": ("", 1),
+    "sliced Wasserstein distance": ("", 1),
+    "distance of note statistics": ("", 3),
+}
 
 
 def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
@@ -60,7 +68,7 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
         "",
         "Made from the cards by `nitido export`. Quality: `nitido evaluate MODEL --data SET`; the card",
         "(`nitido info MODEL`) has every condition. Loss and speed of int8 files are against the float model, measured",
-        "when they were exported.",
+        "when they were exported. Samples are those of the decoder's second stage (`benchmarks/generators.py`).",
         "",
         "| model | does | file | MAC per pixel | computes in | quality | 8-bit loss, speed |",
         "|---|---|---|---|---|---|---|",
@@ -121,12 +129,19 @@ def _price(quantization: dict[str, Any]) -> str:
 
 def with_unit(row: dict[str, Any], key: str) -> str:
     """A figure of an evaluation row for people."""
-    unit = {"SSIM": "", "accuracy": "", "ELBO": " nats"}.get(row["metric"], " dB")
-    return f"{row[key]:.{2 if unit else 4}f}{unit}"
+    unit, places = _UNITS.get(row["metric"], (" dB", 2))
+    return f"{row[key]:.{places}f}{unit}"
 
 
 def _quality(evaluation: Sequence[dict[str, Any]]) -> str:
-    """The first set's conditions in one cell."""
+    """The first set's conditions in one cell, and the first figure of samples."""
+    samples = next((r for r in evaluation if r["set"] == "samples"), None)
+    return _of_first_set(evaluation) + (
+        f"; samples: {samples['metric']} {with_unit(samples, 'value')}" if samples else ""
+    )
+
+
+def _of_first_set(evaluation: Sequence[dict[str, Any]]) -> str:
     first = [r for r in evaluation if r["set"] == evaluation[0]["set"]]
     if not first:
         return "not measured"

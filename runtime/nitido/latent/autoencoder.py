@@ -199,7 +199,7 @@ class Decoder(_Part):
 
     _part = "decoder"
     _arrays: ClassVar = {"picture": "z", "melody": "z"}
-    _results = (("image",), ("notes",), ("image", "latent"), ("image", "latent", "normal"))
+    _results = tuple((first, *more) for more in ((), ("latent",), ("latent", "normal")) for first in ("image", "notes"))
 
     def __call__(self, z: NDArray[np.floating[Any]], label: Labels = None) -> NDArray[np.uint8]:
         """Decodes latents.

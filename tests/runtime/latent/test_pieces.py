@@ -13,7 +13,7 @@ from nitido.errors import FrameMismatch, SinkUnavailable
 from nitido.latent import synthesizer
 from nitido.latent.autoencoder import load_decoder
 from nitido.latent.instruments import instrument_name, instrument_number
-from nitido.latent.melody import piano_roll_of_phrases
+from nitido.latent.melody import LOWEST, notes_of, piano_roll_of_phrases
 from nitido.latent.synthesizer import RATE, synthesize, write_wav
 from nitido.latent.walk import joined, walk
 
@@ -46,6 +46,27 @@ def test_a_note_sounds_at_its_pitch_for_its_time() -> None:
         assert abs(int(spectrum.argmax()) * 2 - 440) <= 4, program
         assert np.abs(sound).max() == pytest.approx(0.8, abs=1e-3)
         assert np.abs(sound[round(1.2 * RATE) :]).max() < 1e-3
+
+
+def test_a_piece_sounds_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthesizer, "_FONTS", ())
+    decoder = load_decoder("vae-melody", "cpu")
+    notes = joined(decoder(walk(decoder.space, 2, 0.35, 5)))
+    step = RATE * 60 / 120 / 4
+    long = [note for note in notes_of(notes, LOWEST) if note.end - note.start > 1]
+    assert len(long) > 20
+    for program in (0, 73):
+        write_wav(tmp_path / "piece.wav", notes, tempo=120, program=program)
+        with wave.open(str(tmp_path / "piece.wav")) as file:
+            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float64)
+        assert len(sound) == round(len(notes) * step + RATE)  # and a second in which the last note fades
+        assert 20_000 < np.abs(sound).max() < 32_000  # loud, and not clipped
+        assert np.abs(sound[-RATE // 2 :]).max() < 300
+        for note in long:
+            part = sound[round((note.start + 1) * step) : round(note.end * step)]  # after the fading of the one before
+            spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 1 << 17))
+            heard = spectrum.argmax() * RATE / (1 << 17)
+            assert 69 + 12 * np.log2(heard / 440) == pytest.approx(note.pitch, abs=0.3), (program, note)
 
 
 def test_a_file_of_sound_is_written_without_a_sound_font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from nitido_train.checkpoint import load_checkpoint
 from nitido_train.data.batches import MelodyBatch
 from nitido_train.data.scores import BAR
 from nitido_train.nets.melody import MelodyNet
+from nitido_train.objectives.latent_prior import encode_phrases, fit_melody_mixture, fit_melody_prior
 from nitido_train.objectives.melodies import MelodyObjective, settle
 from nitido_train.objectives.options import RunOptions
 from nitido_train.recipe.files import load_recipe
@@ -101,6 +102,19 @@ def test_settling_takes_the_statistics_of_the_weights_as_they_are() -> None:
         channels = net.encoder.features[0](net.one_hot(given))
     assert norm.running_mean is not None
     assert torch.allclose(norm.running_mean, channels.mean((0, 2, 3)), atol=1e-5)
+
+
+def test_a_second_stage_is_fitted_to_the_latents_of_tunes(tunes: Path, tmp_path: Path) -> None:
+    recipe = tiny_melody_recipe()
+    assert recipe.latent is not None
+    older = replace(recipe, latent=replace(recipe.latent, adversary=0.05))  # what checkpoints of its time hold
+    objective = MelodyObjective(older, options_for(tmp_path / "run", tunes))
+    net = noisy_net()
+    found = encode_phrases(net, objective, objective.melodies)
+    assert found.mean.shape == found.std.shape == (len(objective.melodies), 6)
+    mixture = fit_melody_mixture(net, objective, 3)
+    assert torch.allclose((mixture.shares[:, None] * mixture.means).sum(0), found.mean.mean(0), atol=0.1)
+    assert fit_melody_prior(net, objective, steps=60).gain > 0
 
 
 def test_a_recipe_that_makes_no_sense_is_one_line(tunes: Path, tmp_path: Path) -> None:

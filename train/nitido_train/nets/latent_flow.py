@@ -42,6 +42,7 @@ class LatentFlow(nn.Module):
     forward: standard normal numbers N×d, and for a conditional network its condition N×K → latents N×d.
     """
 
+    kind = "flow"
     mean: Tensor
     std: Tensor
 

@@ -19,6 +19,7 @@ class LatentMixture(nn.Module):
     forward: standard normal numbers N×d → latents N×d. Unlike a flow it has no way back.
     """
 
+    kind = "mixture"
     above: Tensor
     means: Tensor
     deviations: Tensor

@@ -17,11 +17,15 @@ from torch import Tensor
 
 from nitido.errors import RecipeError
 from nitido_train.data.examples import Examples
+from nitido_train.data.melodies import Melodies
 from nitido_train.evaluation.latents import latent_passage
+from nitido_train.evaluation.melodies import melody_passage
 from nitido_train.nets.latent import LatentNet
 from nitido_train.nets.latent_flow import LatentFlow
 from nitido_train.nets.latent_mixture import LatentMixture, fit_mixture
+from nitido_train.nets.melody import MelodyNet
 from nitido_train.objectives.latents import LatentObjective
+from nitido_train.objectives.melodies import MelodyObjective
 
 MOST = 20_000  # training examples whose latents are fitted
 STEPS = 2500
@@ -69,10 +73,26 @@ def fit_latent_prior(net: LatentNet, objective: LatentObjective, steps: int = ST
     every = math.ceil(len(objective.examples) / MOST)
     chosen = np.arange(len(objective.examples)) % every == 0
     train = encode_examples(net, objective, objective.examples.where(chosen))
-    held_out = encode_examples(net, objective, objective.held_out)
+    return fit_flow(train, encode_examples(net, objective, objective.held_out), steps)
+
+
+def fit_melody_mixture(net: MelodyNet, objective: MelodyObjective, components: int = COMPONENTS) -> LatentMixture:
+    """:func:`fit_latent_mixture` of a network of melodies."""
+    return fit_mixture(encode_phrases(net, objective, objective.melodies).mean.numpy(), components)
+
+
+def fit_melody_prior(net: MelodyNet, objective: MelodyObjective, steps: int = STEPS) -> FittedPrior:
+    """:func:`fit_latent_prior` of a network of melodies."""
+    train, held_out = (encode_phrases(net, objective, found) for found in (objective.melodies, objective.held_out))
+    return fit_flow(train, held_out, steps)
+
+
+def fit_flow(train: EncodedExamples, held_out: EncodedExamples, steps: int = STEPS) -> FittedPrior:
+    """The flow of the step at which held-out latents are most likely."""
     generator = torch.Generator().manual_seed(0)
     some, _ = train.draw(torch.arange(len(train.mean)), generator)
-    flow = LatentFlow(net.latent, len(net.labels) if net.kind == "cvae" else 0, hidden=max(48, net.latent))
+    size, classes = train.mean.shape[1], 0 if train.condition is None else train.condition.shape[1]
+    flow = LatentFlow(size, classes, hidden=max(48, size))
     flow.mean.copy_(some.mean(0))
     flow.std.copy_(some.std(0).clamp_min(1e-3))
     asked, condition = held_out.draw(torch.arange(len(held_out.mean)), generator)
@@ -108,6 +128,14 @@ def encode_examples(net: LatentNet, objective: LatentObjective, examples: Exampl
         deviations.append(spread)
     condition = net.condition(torch.from_numpy(examples.labels))
     return EncodedExamples(torch.cat(means), torch.cat(deviations), condition)
+
+
+@torch.no_grad()
+def encode_phrases(net: MelodyNet, objective: MelodyObjective, melodies: Melodies) -> EncodedExamples:
+    """:func:`encode_examples` of phrases. net: in eval mode."""
+    passages = [melody_passage(net, b, torch.device("cpu")) for b in objective.fixed_batches(melodies.notes)]
+    deviations = [torch.exp(0.5 * passage.log_var) for passage in passages]
+    return EncodedExamples(torch.cat([passage.mean for passage in passages]), torch.cat(deviations), None)
 
 
 def _nats(flow: LatentFlow, latents: Tensor, condition: Tensor | None) -> Tensor:

@@ -47,7 +47,8 @@ class MelodyObjective:
         """Reads the tunes. Raises ``SourceUnavailable``, ``RecipeError``."""
         asked = recipe.latent
         assert asked is not None
-        plain = LatentRecipe(beta=asked.beta, beta_warmup=asked.beta_warmup)
+        # Checkpoints hold the default of their time for ``adversary``, which no melody model uses.
+        plain = LatentRecipe(beta=asked.beta, beta_warmup=asked.beta_warmup, adversary=asked.adversary)
         if asked != plain:
             raise RecipeError("[latent] of a melody-vae expects beta and beta_warmup; leave out what else is in it")
         net = cast(MelodyNet, build(recipe.net.kind, recipe.net.options))

@@ -1,0 +1,1 @@
+"""Parts of generators.py: distances, digits, emoji, melodies, and the page."""
