@@ -135,7 +135,7 @@ def draft_part(
         info,
         name=name if part == "whole" else f"{name}.{part}",
         task=made.task,
-        summary=f"{checkpoint.recipe.summary} ({part})",
+        summary=part_summary(checkpoint.recipe.summary, part),
         colour_order="bgr" if made.latent["medium"] == "picture" else "",
         parity=check_part(made),
         precision=precision,
@@ -143,6 +143,11 @@ def draft_part(
         latent=made.latent,
     )
     return Draft(made.graph, card, vectors)
+
+
+def part_summary(summary: str, part: str) -> str:
+    """The summary of a part's card, from that of the whole model."""
+    return f"{summary} ({part})"
 
 
 def _card(

@@ -29,6 +29,6 @@ def to_fp16(checkpoint: Checkpoint, name: str, info: ReleaseInfo, guard: Quality
         "drop": round(drop, 3),
         "holdout_pictures": guard.pictures,
         "scores": scores,
-        "timing": "not timed: made for GPUs; CPUs compute it in float32 with conversions around",
+        "timing": "not timed, because the file is for GPUs; CPUs convert to float32 and back",
     }
     return replace(finished, card=replace(finished.card, quantization=report))

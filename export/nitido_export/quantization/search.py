@@ -121,9 +121,9 @@ def quantize(
     report = {
         "kind": "quantization-aware training" if checkpoint.quantization else "post-training",
         "calibration": chosen.method,
-        "rounding": "nearest, as trained" if checkpoint.quantization else "compensated (GPTQ)",
+        "rounding": "to nearest, as in training" if checkpoint.quantization else "error-compensating (GPTQ)",
         "float_layers": list(chosen.float_layers),
-        "weights": "int8 per channel, neighbours within 127",
+        "weights": "int8, one scale per output channel, limited sums of neighbouring weights",
         "activations": "uint8",
         "max_drop": guard.max_drop,
         "drop": round(last.drop, 3),

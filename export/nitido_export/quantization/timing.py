@@ -25,8 +25,8 @@ class Comparison:
 
     def describe(self) -> str:
         return (
-            f"{self.candidate_ms:.1f} ms against {self.reference_ms:.1f} ms in fp32 for a {WIDTH}×{HEIGHT} frame, "
-            f"onnxruntime {ort.__version__} on the CPU, alternating, median of {ROUNDS}"
+            f"{self.candidate_ms:.1f} ms compared with {self.reference_ms:.1f} ms in fp32 for a {WIDTH}×{HEIGHT} frame "
+            f"(onnxruntime {ort.__version__} on the CPU, both measured in turn, median of {ROUNDS})"
         )
 
 
