@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch
 from nitido.latent.map import Plane
+from nitido.web.frame import with_head
 from nitido.web.server import pages
 
 _COLUMNS = 32
@@ -65,7 +66,7 @@ def map_page(
         "about": about,
     }
     folder = pages()
-    text = (folder / "map" / "map.html").read_text("utf-8")
+    text = with_head((folder / "map" / "map.html").read_text("utf-8"), "Nítido map")
     style = (folder / "base.css").read_text("utf-8") + (folder / "map" / "map.css").read_text("utf-8")
     # A path could hold the end of the script element.
     inline = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")

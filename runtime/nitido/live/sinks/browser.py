@@ -19,6 +19,8 @@ import cv2
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.live.state import Controls, Shot, Status
+from nitido.web.files import Made
+from nitido.web.frame import with_head
 from nitido.web.guards import is_loopback
 from nitido.web.server import PageHandler, PageServer, pages
 
@@ -144,7 +146,8 @@ class _Handler(PageHandler):
 
     def respond(self, path: str) -> None:
         if path == "/":
-            self.answer_file(pages() / "live.html")
+            page = with_head((pages() / "live.html").read_text("utf-8"), "Nítido live")
+            self.answer_file(Made("live.html", page.encode()))
         elif path == "/base.css":
             self.answer_file(pages() / "base.css")
         elif path == "/stats.json":
