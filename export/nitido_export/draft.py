@@ -1,4 +1,4 @@
-"""From a checkpoint to a proven graph with its card, which is not yet a file."""
+"""Turns a checkpoint into a proven graph with its card, in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nitido_train.nets.frame import FrameNet
 
 @dataclass(frozen=True)
 class ReleaseInfo:
-    """What only the person who exports can say.
+    """What only the person who exports knows.
 
     licence: of the weights.
     data: training sets and their licences, in words.
@@ -50,7 +50,7 @@ class ReleaseInfo:
 
 @dataclass(frozen=True)
 class Draft:
-    """A proven graph with its card and test vectors, not yet a file."""
+    """A proven graph with its card and test vectors, in memory."""
 
     graph: onnx.ModelProto
     card: Card
