@@ -101,8 +101,7 @@ def understand(
     if asked.halo is not None:
         halo, finding = asked.halo, Finding("halo", f"{asked.halo} px", "as given")
     elif grid is None:
-        halo, finding = WHOLE_FRAME, Finding("halo", "none", "likely: moving a picture changes the whole result; never
-        tiled")
+        halo, finding = WHOLE_FRAME, Finding("halo", "none", "likely: moving a picture changes all of it; never tiled")
     else:
         halo, finding = find_halo(foreign, run, how, pictures)
     note(finding)
@@ -110,8 +109,8 @@ def understand(
     if how.size is not None and (halo == WHOLE_FRAME or step_of(how) is None):
         size = f"{how.size[1]}×{how.size[0]}"
         raise ExportError(
-            f"{path} takes only pictures of {size} and every pixel depends on the whole picture, so larger pictures cannot be put "
-            "together from such windows; export it with free height and width"
+            f"{path} takes only pictures of {size}, and every pixel depends on the whole picture, so larger pictures "
+            "cannot be put together from such windows; export it with free height and width"
         )
     return Adoption(foreign, how, task, findings)
 

@@ -122,8 +122,7 @@ def read_foreign(path: Path) -> Foreign:
     ports = [_port(value, path) for value in model.graph.input]
     if not 1 <= len(ports) <= 2:
         names = ", ".join(port.name.removeprefix(PREFIX) for port in ports) or "none"
-        raise ExportError(f"{path} has inputs {names}: expected a picture and at most one more input, for the noise
-        level")
+        raise ExportError(f"{path} has inputs {names}: expected a picture, and at most a noise level with it")
     image = _picture_among(ports, path)
     level = next((port for port in ports if port is not image), None)
     return Foreign(path, model, image, _port(model.graph.output[0], path), level)

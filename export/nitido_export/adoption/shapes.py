@@ -44,7 +44,8 @@ def find_shapes(
     if how is None:
         wanted = "a whole number of times" if scale is None else f"{scale} times"
         raise ExportError(
-            f"{foreign.path}: its results are not {wanted} as large as its pictures, or not smaller by the same on all sides"
+            f"{foreign.path}: its results are not {wanted} as large as its pictures, or miss unequal numbers of "
+            "pixels on each side"
         )
     findings.append(Finding("scale", f"×{how.scale}", "by the size of its results" if scale is None else "as given"))
     if how.margin:

@@ -52,16 +52,22 @@ def _number(option: str, text: str) -> Any:
 @_number("--scale", "Enlargement.")
 @_number("--multiple", "Grid in pixels that tiles start on; heights and widths are padded to it.")
 @_number("--halo", "Context in pixels that a tile needs on each side.")
-@_choice("--noise-unit", ("range", "levels"), "Unit of the second input, the noise level: range (as the pictures'
-values) or levels (0..255).") @_choice("--task", TASKS, "What the model does.") @click.option( "--pictures",
-type=click.Path(path_type=Path), help="Folder of clean pictures to try the model on, and for the certificate.  [default:
-a photograph]", ) @click.option("--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures,
-for the card.") @click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is
-faster.") @click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
+@_choice(
+    "--noise-unit", ("range", "levels"), "Unit of the second input, a noise level: as the pictures' values, or 0..255."
+)
+@_choice("--task", TASKS, "What the model does.")
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path),
+    help="Folder of clean pictures to try the model on, and for the certificate.  [default: a photograph]",
+)
+@click.option("--eval", "folders", multiple=True, type=FOLDER, help="Folder of clean test pictures, for the card.")
+@click.option("--int8", is_flag=True, help="Compute in 8 bits, if the loss is allowed and the file is faster.")
+@click.option("--calib", type=FOLDER, help="--int8: folder of clean pictures that ranges are measured on.")
 @click.option("--holdout", multiple=True, type=FOLDER, help="--int8: folder to measure the loss on.  [default: --eval]")
 @click.option("--max-drop", default=0.1, show_default=True, help="Allowed loss in dB on the worst condition.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.") def adopt(file: Path, output: Path,
-**values: Any) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+def adopt(file: Path, output: Path, **values: Any) -> None:
     """Wrap FILE, a float ONNX model as other tools export it, into a model file that every command takes.
 
     The result takes and returns raw frames of any size, and has a card and a certificate. Models that denoise or

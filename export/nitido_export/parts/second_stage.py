@@ -1,4 +1,4 @@
-"""The second stage of a decoder: from a checkpoint and the data of its training to a fitted flow or mixture."""
+"""Fits the second stage of a decoder, a flow or a mixture, to the training data of a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def second_stage(checkpoint: Checkpoint, data: Sequence[Path], kind: str = "flow") -> SecondStage:
-    """From standard normal numbers to the latents of the training examples.
+    """A stage that turns standard normal numbers into latents like those of the training examples.
 
     kind: ``flow`` or ``mixture``.
     Raises ``SourceUnavailable``, ``RecipeError`` for a mixture of a conditional network, and ``ExportError`` for a
@@ -26,7 +26,9 @@ def second_stage(checkpoint: Checkpoint, data: Sequence[Path], kind: str = "flow
     """
     objective = open_objective(checkpoint.recipe, RunOptions(out=Path(), data=tuple(data)))
     if not isinstance(objective, LatentObjective):
-        raise ExportError(f"recipe '{checkpoint.recipe.name}' trains no autoencoder of pictures: leave out --prior")
+        raise ExportError(
+            f"recipe '{checkpoint.recipe.name}' does not train an autoencoder of pictures: leave out --prior"
+        )
     log.info("fitting the distribution of the latents …")
     if kind == "mixture":
         return fit_latent_mixture(checkpoint.latent_net(), objective)

@@ -18,7 +18,7 @@ SHOWN = 3  # pictures
 
 
 def publish(finished: Draft, target: Path, info: ReleaseInfo) -> Card:
-    """Evaluates a draft, unless its card is evaluated already, and writes it. Returns the card as written.
+    """Evaluates a draft, unless its card has an evaluation, and writes it. Returns the card as written.
 
     Writes ``target`` (``.onnx``), its ``.json`` card and, for a float model from frame to frame, a picture of what it
     does, and enters the model into the catalogue. Raises ``SinkUnavailable`` when something cannot be written; each

@@ -33,8 +33,8 @@ class ReleaseTexts:
 
 
 def record_texts(checkpoint: Path, texts: ReleaseTexts) -> None:
-    """Records summary, licence and data in a checkpoint: exports read the summary there, and trainings that begin with
-    these weights inherit the rest. The file is written only when it changes. Raises ``CheckpointError``.
+    """Records summary, licence and data in a checkpoint: exports read the summary there, and trainings that start from
+    these weights inherit the rest. The file is written only if something changes. Raises ``CheckpointError``.
     """
     state = load_checkpoint(checkpoint)
     if (state.recipe.summary, state.licence, state.data) != (texts.summary, texts.licence, texts.data):
