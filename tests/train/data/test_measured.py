@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_told(calibration: Path, tmp_path: Path) -> None:
         recipe(calibration, measured=0.8, paired=0.4)
     with pytest.raises(NitidoError, match="no such file"):
         Camera.of(recipe(tmp_path / "none.json", measured=0.5))
-    with pytest.raises(NitidoError, match="kept no frames"):
+    with pytest.raises(NitidoError, match="has no frames"):
         Camera.of(recipe(calibration.with_name("bare.json"), paired=0.5))
     assert Camera.of(recipe(calibration.with_name("bare.json"), measured=1)) is not None
 
