@@ -1,4 +1,4 @@
-"""The model that a batch runs videos through, where it is another one than for pictures."""
+"""The model of a batch for videos, if it differs from the one for pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nitido.inference.model import Model
 
 @dataclass
 class ClipModel:
-    """Opened with the first video that comes; from any thread.
+    """Opened with the first video, in any thread.
 
     name, sha256: of its file, known before. open: opens it.
     """
@@ -23,7 +23,7 @@ class ClipModel:
     _model: Model | None = field(default=None, repr=False)
 
     def __call__(self) -> Model:
-        """Raises what opening a model raises."""
+        """Raises the same as opening a model."""
         with self._opening:
             if self._model is None:
                 self._model = self.open()
