@@ -67,8 +67,8 @@ class Enlarger:
         passes = passes_for(factor, self._scales, twice=self._twice)
         if passes is None:
             raise CardMismatch(
-                f"{width}×{height} to {wanted[0]}×{wanted[1]} is ×{factor:.4g}, more than the ×{self.most()} of the models; "
-                "choose a smaller size, or enlarge the result again"
+                f"{width}×{height} to {wanted[0]}×{wanted[1]} is ×{factor:.4g}, more than the ×{self.most()} of the "
+                "models; choose a smaller size, or enlarge the result again"
             )
         return passes
 
