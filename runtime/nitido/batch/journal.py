@@ -154,9 +154,11 @@ class Journal:
         return State.KEPT
 
     def done(self, source: Path, version: FileVersion, target: Path, result: Path, producer: Producer) -> None:
-        """``result`` is complete and about to take the name of ``target``, or has it. Returns when this is on the disk.
+        """Call when ``result`` is complete and about to get the name of ``target``, or has it. Returns when the line is
+        on the disk.
 
-        version: of the source before it was read. Raises ``OSError`` when the line cannot be written; then none is."""
+        version: of the source before it was read. Raises ``OSError`` if the line cannot be written; then the journal is
+        unchanged."""
         made = version_of(result)
         if made is None:
             return

@@ -38,10 +38,10 @@ class Job:
 
 
 def named(target: Path, kind: str | None) -> Path:
-    """The target with the suffix of a format of ``SUFFIX_OF``; ``None``: as it is.
+    """The target with the suffix of a format of ``SUFFIX_OF``; ``None``: unchanged.
 
-    A suffix that already says so stays (``.jpeg``). One that is read and not written becomes that of the nearest
-    format: ``.jpg`` of ``.mpo``. Videos keep theirs.
+    Other suffixes of the same format stay (``.jpeg``). A suffix that can be read but not written becomes that of the
+    closest format: ``.mpo`` becomes ``.jpg``. Videos keep their suffixes.
     """
     suffix = target.suffix.lower()
     if suffix in video.SUFFIXES - video.WRITTEN:

@@ -32,10 +32,10 @@ def find_pairs(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
 
 
 def keep_pairs(frames: Iterable[Frame], folder: Path) -> Iterator[Frame]:
-    """The same frames; of each 17 in turn the first and the mean of the others are written to the folder, up to 24
-    pairs, as PNG. The noise of a mean has nothing to do with that of the frame, so a network cannot learn it.
+    """The same frames. From each 17 consecutive frames, the first and the mean of the others are written to the folder
+    as PNG, up to 24 pairs. The noise of the mean is independent of that of the frame, so a network cannot learn it.
 
-    Where something moves both pictures of a pair are the mean. Raises ``SinkUnavailable``.
+    Where something moves, both pictures of a pair are the mean. Raises ``SinkUnavailable``.
     """
     first: Frame | None = None
     halves: list[NDArray[np.floating]] = []

@@ -62,7 +62,7 @@ ILL = replace(
 def test_a_report_says_what_is_well_and_what_to_fix() -> None:
     well, ill = "\n".join(render(WELL)), "\n".join(render(ILL))
     assert "All is well." in well and "NEON: unknown" in well and "no driver" in well
-    assert "takes 2 of 3 nodes" in well and "a: holds 30 fps" in well
+    assert "takes 2 of 3 nodes" in well and "a: reaches 30 fps" in well
     assert "5 problems to fix" in ill
     for part in (
         "one and two overwrite",
