@@ -63,10 +63,10 @@ class Encoding:
 
 
 class _Stream:
-    """A binary file without a descriptor: given one, Pillow writes past Python and does not report a full disk.
+    """A binary file without a descriptor. With one, Pillow would write to it directly and not report a full disk.
 
-    suffix: of the format. Pillow then loads what writes this one, and not the plugins of four others before it.
-    inserted: what a PNG gets behind its first chunk.
+    suffix: of the format, so that Pillow only loads the plugin of this format.
+    inserted: bytes for a PNG after its first chunk.
     """
 
     def __init__(self, stream: BinaryIO, suffix: str, inserted: bytes = b"") -> None:

@@ -111,7 +111,7 @@ def test_what_was_asked_and_what_was_obtained_are_told(caplog: pytest.LogCapture
         15.0,
     )
     assert isinstance(source, Measured)  # so that a run can make ready before the first frame
-    assert "3: asked for 640×480 30 fps YUYV, obtained 16×12 15 fps MJPG" in caplog.text
+    assert "3: requested 640×480 30 fps YUYV, obtained 16×12 15 fps MJPG" in caplog.text
     caplog.clear()
     camera(FakeCapture(1), wait=lambda _s: True, settings=CaptureSettings((16, 12), 15, "mjpg"))
     assert "obtained 16×12 15 fps MJPG" in caplog.text and "asked" not in caplog.text

@@ -34,7 +34,7 @@ def test_frames_are_put_together_however_the_pipe_cuts_them() -> None:
 def test_a_short_last_frame_is_told_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
     source = PipeSource((16, 12), stream=io.BytesIO(raw_frames(1, 2, 3)[:-5]))
     assert len(list(source)) == 2
-    assert "the last frame was short, 571 of 576 bytes" in caplog.text
+    assert "the last frame was incomplete, 571 of 576 bytes" in caplog.text
 
 
 def test_a_pipe_is_live_unless_it_has_a_rate_to_be_read_at() -> None:
