@@ -42,9 +42,9 @@ class Fade:
         self._last: Frame | None = None  # the last shown picture
 
     def begin(self, before: Rung, after: Rung, *, forgetting: bool = False) -> None:
-        """Fades from one rung to another over the next frames, where that is one of the changes above.
+        """Starts a fade from one rung to another over the next frames, if it is one of the changes above.
 
-        forgetting: the one before remembers and the one after does not.
+        forgetting: the rung before is recurrent and the one after is not.
         """
         self._rising = before.variant is None
         falling = after.variant is None and self._denoising

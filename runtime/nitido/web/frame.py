@@ -12,10 +12,10 @@ from nitido.web.server import pages
 def framed(content: Traversable, app: str) -> Made:
     """A page.
 
-    content: the HTML inside the frame, with ``$strength_and_noise`` where these fields belong. The page's script and
-    style sheet are called like this file.
-    app: what is behind the page, for its script: ``served`` by the app, ``static`` for an exported site, or ``alone``,
-    which has no navigation.
+    content: the HTML inside the frame, with ``$strength_and_noise`` for these fields. The page's script and style sheet
+    have the same name.
+    app: the kind of server, for the page's script: ``served`` by the app, ``static`` for an exported site, or ``alone``
+    for a page without navigation.
     """
     name = content.name.removesuffix(".html")
     nav = "" if app == "alone" else _text("nav.html")
@@ -27,7 +27,7 @@ def framed(content: Traversable, app: str) -> Made:
 
 
 def with_head(page: str, title: str) -> str:
-    """The HTML of a page without a frame: the head of all pages in the place of its mark ``<!--HEAD-->``."""
+    """The HTML of a page without a frame, in which the common head replaces the mark ``<!--HEAD-->``."""
     return page.replace("<!--HEAD-->\n", _head(title), 1)
 
 

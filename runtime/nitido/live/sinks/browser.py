@@ -102,8 +102,7 @@ class MjpegSink:
             raise SinkUnavailable(
                 f"cannot serve on {host}:{port}: {error.strerror or error}; choose another address or port"
             ) from error
-        # type: ignore[assignment]
-        self.address: tuple[str, int] = self._server.server_address[0], self._server.server_address[1]
+        self.address: tuple[str, int] = self._server.server_address[0], self._server.server_address[1]  # type: ignore[assignment]
         self.url = self._server.url
         self._thread = threading.Thread(target=self._server.serve_forever, name="mjpeg", args=(0.1,), daemon=True)
         self._thread.start()
