@@ -100,7 +100,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-def test_a_disk_that_fills_up_is_told_and_what_was_recorded_can_be_played(
+def test_a_disk_that_fills_up_is_reported_and_what_was_recorded_can_be_played(
     tiny_models: dict[str, Path], clip: Path, small_disk: Path, suffix: str
 ) -> None:
     out = small_disk / f"out{suffix}"

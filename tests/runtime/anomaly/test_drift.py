@@ -63,7 +63,7 @@ def test_a_long_run_without_a_change_has_no_alarm() -> None:
     assert test.alarms == 0 and test.summary().startswith("drift: none")
 
 
-def test_a_light_that_fades_slowly_is_heard_before_verdicts_tell(line_model: Path) -> None:
+def test_a_light_that_fades_slowly_raises_the_drift_alarm_before_verdicts_change(line_model: Path) -> None:
     inspect, rng = open_inspector(line_model, "cpu"), np.random.default_rng(8)
     test = DriftTest(inspect.threshold.scores)
     alarms, anomalies = [], 0

@@ -107,7 +107,7 @@ def test_the_command_reports_on_this_machine(encoding: str) -> None:
     assert ("✓ cpu" if encoding == "utf-8" else "+ cpu") in text
 
 
-def test_json_and_exit_code_tell_of_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_and_exit_code_report_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     for report, code in ((WELL, 0), (ILL, 1)):
         monkeypatch.setattr("nitido.doctor.report.examine", lambda report=report, **_: report)
         run = CliRunner().invoke(cli, ["doctor", "--json"])

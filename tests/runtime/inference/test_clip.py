@@ -142,7 +142,7 @@ def test_a_strength_of_zero_changes_nothing() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(given, restore_clip(Blur(), given, strength=0), strict=True))
 
 
-def test_the_second_restoration_is_told_how_little_noise_is_left() -> None:
+def test_the_second_restoration_is_given_the_remaining_noise_level() -> None:
     model = Blur(has_noise=True)
     list(restore_clip(model, noisy([scene()] * 13)))
     assert len(model.levels) == 13

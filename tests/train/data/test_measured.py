@@ -77,7 +77,7 @@ def test_patches_are_the_camera_s_own_frames_or_have_its_noise(calibration: Path
     assert few[0][1].shape == PatchStream(store, plain)[0][1].shape
 
 
-def test_what_does_not_fit_is_told(calibration: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_reported(calibration: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="need a calibration"):
         recipe("", measured=0.5)
     with pytest.raises(RecipeError, match="add up to at most 1"):
