@@ -1,6 +1,6 @@
 """One function for each kind of export: float32, float16, 8 bits, and the parts of an autoencoder.
 
-Each takes a checkpoint, proves what it makes of it, and writes the model file with its card.
+Each takes a checkpoint, proves the result, and writes the model file with its card.
 """
 
 from __future__ import annotations

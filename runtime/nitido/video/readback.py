@@ -21,7 +21,7 @@ def put_in_place(partial: Path, path: Path, frames: int, *, keep: bool, failed: 
     if not whole and not failed:
         kept = f"what can be played is in {path}" if found and keep else "nothing was kept"
         raise SinkUnavailable(
-            f"{path} was cut short, {found} of {count(frames, 'frame')} can be read back "
+            f"{path} is truncated, {found} of {count(frames, 'frame')} can be read back "
             f"(disk full, quota, or device gone?); {kept}"
         )
 

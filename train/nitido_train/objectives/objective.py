@@ -74,7 +74,7 @@ class Objective(Protocol):
         ...
 
     def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """What the exported file should say of the data, for ``Checkpoint.facts``."""
+        """Facts about the data for the exported file, for ``Checkpoint.facts``."""
         ...
 
 

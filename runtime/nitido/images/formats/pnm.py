@@ -88,13 +88,13 @@ class PnmDecoder:
         else:
             values = np.array(text.split(maxsplit=count)[:count], dtype=np.int64)
         if len(values) < count:
-            raise ValueError("cut short")
+            raise ValueError("the file is truncated")
         return values[:count]
 
     def _read(self, size: int) -> bytes:
         data = self._stream.read(size)
         if len(data) < size:
-            raise ValueError("cut short")
+            raise ValueError("the file is truncated")
         return data
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:

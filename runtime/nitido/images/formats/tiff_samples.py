@@ -136,7 +136,7 @@ def _unpacked(stream: BinaryIO, layout: Layout, block: _Block, row: int) -> byte
     else:
         result = _by_libtiff(data, layout, row, block.rows)
     if len(result) < size:
-        raise ValueError("cut short")
+        raise ValueError("truncated blocks")
     return result[:size]
 
 

@@ -48,7 +48,7 @@ class WindowSink:
                 cv2.resizeWindow(self.title, frame.shape[1], frame.shape[0])
             except cv2.error as error:
                 raise SinkUnavailable(
-                    "this OpenCV cannot open windows; install opencv-python in place of opencv-python-headless"
+                    "this OpenCV cannot open windows; install opencv-python instead of opencv-python-headless"
                 ) from error
             self._open = True
         self._require_open()  # imshow would open a new one
