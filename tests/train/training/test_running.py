@@ -188,7 +188,7 @@ def test_a_resumed_run_says_that_its_data_are_others(
     train(recipe_from_dict(tiny_recipe(steps=2)), options_for(run, photos))
     again = options_for(run, photos, resume=True)
     train(recipe_from_dict(tiny_recipe(steps=3)), again)
-    assert "other data" not in caplog.text
+    assert "different data" not in caplog.text
     others = tmp_path / "others"
     others.mkdir()
     for path in photos.iterdir():
