@@ -5,7 +5,7 @@
 EVAL, or its folder ``eval``, holds CBSD68, Kodak24, PolyU-real-noise, Set5, Set14 and B100. Quality is saved in
 FOLDER/benchmarks.json as it is measured: an interrupted run continues, and after a new model only that one is measured.
 All times are measured again, so that they come from one run; run nothing else meanwhile. OpenCV's dnn_superres takes
-part if opencv-contrib-python is installed in place of opencv-python and ``--superres`` names a folder of its networks.
+part if opencv-contrib-python is installed instead of opencv-python and ``--superres`` names a folder of its networks.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/gpu.py [--minutes 6] [--json FILE]
     python benchmarks/gpu.py --dry      # the same code on the CPU, in small
 
-Needs an NVIDIA GPU, onnxruntime-gpu in place of onnxruntime, and the extras train and export. First it checks that the
+Needs an NVIDIA GPU, onnxruntime-gpu instead of onnxruntime, and the extras train and export. First it checks that the
 provider is really used, that certificates and results match the CPU, and that the states of a recurrent model stay on
 the GPU. Then it measures frames per second for every shipped model in float32, float16 and 8 bits, in and out of
 the memory of the host; several frames in one run; training steps; and TensorRT, where it is installed. What does not

@@ -1,4 +1,5 @@
-"""Every int8 model compared with its float32 one and with what ONNX Runtime's own quantizer makes of the same graph.
+"""Compares every int8 model with its float32 model and with the result of ONNX Runtime's own quantizer for the same
+graph.
 
     python benchmarks/quantize.py --eval DATA/eval --calib FOLDER [--json FILE]
 

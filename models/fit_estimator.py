@@ -1,4 +1,4 @@
-"""Fits the noise estimator of a trained level-denoiser to what the denoiser makes of its estimates.
+"""Fits the noise estimator of a trained level-denoiser to the quality of the denoiser's results.
 
     python models/fit_estimator.py RUN NEW.pt --data FOLDER [--data FOLDER]
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import click
 
-from nitido_export.publishing.licence import record_licence
+from nitido_export.publishing.texts import ReleaseTexts, record_texts
+from nitido_train.recipe.files import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "models" / "release.toml"
@@ -36,6 +37,7 @@ class Release:
     licence: str
     data: str
     failures: str = ""
+    summary: str = ""
     vectors: str = ""
     tests: Sequence[str] = ()
     calibration: str = ""
@@ -43,6 +45,11 @@ class Release:
     held_out_of: Sequence[str] = ()
     prior: Sequence[str] = ()
     prior_kind: str = "flow"
+
+    @property
+    def texts(self) -> ReleaseTexts:
+        """What the cards say in words. The summary is that of the shipped recipe, unless the row has one."""
+        return ReleaseTexts(self.summary or load_recipe(self.name).summary, self.licence, self.data, self.failures)
 
     def exports(self, sets: Path) -> list[list[str]]:
         """The arguments of each ``nitido export``, one for each file or pair of files. sets: the folder DATA."""
@@ -79,20 +86,25 @@ def read_releases(path: Path = TABLE) -> dict[str, Release]:
     return releases
 
 
+def chosen_releases(names: Sequence[str]) -> list[Release]:
+    """The rows of these models, or all without names. Raises ``click.UsageError`` for a name that has no row."""
+    releases = read_releases()
+    unknown = sorted(set(names) - set(releases))
+    if unknown:
+        raise click.UsageError(f"no model {', '.join(unknown)} in {TABLE.name}; it has {', '.join(releases)}")
+    return [releases[name] for name in names] or list(releases.values())
+
+
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--dry-run", is_flag=True, help="Print the steps and do none of them.")
 def release(data: Path, names: tuple[str, ...], dry_run: bool) -> None:
     """Make the model files NAME, or all, measured on the sets below DATA."""
-    releases = read_releases()
-    unknown = sorted(set(names) - set(releases))
-    if unknown:
-        raise click.UsageError(f"no model {', '.join(unknown)} in {TABLE.name}; it has {', '.join(releases)}")
-    for row in [releases[name] for name in names] or releases.values():
-        click.echo(f"# licence and data are recorded in {row.checkpoint}")
+    for row in chosen_releases(names):
+        click.echo(f"# summary, licence and data are recorded in {row.checkpoint}")
         if not dry_run:
-            record_licence(ROOT / row.checkpoint, row.licence, row.data)
+            record_texts(ROOT / row.checkpoint, row.texts)
         for arguments in row.exports(data.resolve()):
             click.echo(shlex.join(["nitido", *arguments]))
             if not dry_run:

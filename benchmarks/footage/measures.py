@@ -17,7 +17,7 @@ from nitido_train.evaluation.metrics import psnr
 SETTLED = 12  # the frame, from 1, from which on a clip counts as settled
 BLOCK = 16  # pixels
 STILL = 2.0  # levels by which the clean luma of a static region changes at most from frame to frame
-LEAST = 0.02  # share of static pixels or blocks below which nothing is said of them
+LEAST = 0.02  # share of static pixels or blocks below which they are not reported
 
 
 @dataclass(frozen=True)

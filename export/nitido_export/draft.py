@@ -1,4 +1,4 @@
-"""From a checkpoint to a proven graph with its card, which is not yet a file."""
+"""Turns a checkpoint into a proven graph with its card, in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nitido_train.nets.frame import FrameNet
 
 @dataclass(frozen=True)
 class ReleaseInfo:
-    """What only the person who exports can say.
+    """What only the person who exports knows.
 
     licence: of the weights.
     data: training sets and their licences, in words.
@@ -50,7 +50,7 @@ class ReleaseInfo:
 
 @dataclass(frozen=True)
 class Draft:
-    """A proven graph with its card and test vectors, not yet a file."""
+    """A proven graph with its card and test vectors, in memory."""
 
     graph: onnx.ModelProto
     card: Card
@@ -135,7 +135,7 @@ def draft_part(
         info,
         name=name if part == "whole" else f"{name}.{part}",
         task=made.task,
-        summary=f"{checkpoint.recipe.summary} ({part})",
+        summary=part_summary(checkpoint.recipe.summary, part),
         colour_order="bgr" if made.latent["medium"] == "picture" else "",
         parity=check_part(made),
         precision=precision,
@@ -143,6 +143,11 @@ def draft_part(
         latent=made.latent,
     )
     return Draft(made.graph, card, vectors)
+
+
+def part_summary(summary: str, part: str) -> str:
+    """The summary of a part's card, from that of the whole model."""
+    return f"{summary} ({part})"
 
 
 def _card(

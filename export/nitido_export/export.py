@@ -1,6 +1,6 @@
 """One function for each kind of export: float32, float16, 8 bits, and the parts of an autoencoder.
 
-Each takes a checkpoint, proves what it makes of it, and writes the model file with its card.
+Each takes a checkpoint, proves the result, and writes the model file with its card.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from nitido_train.recipe.schema import Recipe
 
 @dataclass(frozen=True)
 class AllowedLoss:
-    """What a model in lower precision may lose.
+    """The limit for the loss of a model in lower precision.
 
     holdout: folders of clean pictures to measure the loss on.
     max_drop: allowed loss in dB, on the worst condition.
@@ -66,7 +66,7 @@ def export_fp16(checkpoint: Checkpoint, target: Path, info: ReleaseInfo, allowed
 def export_int8(
     checkpoint: Checkpoint, target: Path, info: ReleaseInfo, allowed: AllowedLoss, calibration: Path, reports: Path
 ) -> tuple[Card, list[Path]]:
-    """Writes a model in 8 bits and a report; returns the card and the files of the report.
+    """Writes an 8-bit model and a report; returns the card and the files of the report.
 
     calibration: folder of clean pictures that the ranges are measured on.
     reports: folder that the report goes into.
@@ -114,7 +114,7 @@ def export_parts_int8_weights(
     Raises ``ExportError`` also when a score loses more than ``MAX_LOSS``, or there is nothing to measure it on;
     ``SourceUnavailable``.
     """
-    tests = () if checkpoint.recipe.net.kind == "melody-vae" else info.evaluation  # there are no test sets of melodies
+    tests = () if checkpoint.recipe.net.kind == "melody-vae" else info.evaluation  # melodies have no test sets
     if not tests and not data:
         raise ExportError("weights in 8 bits expect --holdout, the data of the training, to measure the loss on")
     held_out = HeldOut(checkpoint.recipe, data) if data else None
@@ -132,7 +132,7 @@ def export_parts_int8_weights(
 
 
 def _publish_parts(drafts: Sequence[Draft], target: Path, info: ReleaseInfo, **facts: Any) -> list[Card]:
-    """facts: more of their cards."""
+    """facts: more entries of their cards."""
     return [
         publish(
             replace(finished, card=replace(finished.card, **facts)),
@@ -145,7 +145,7 @@ def _publish_parts(drafts: Sequence[Draft], target: Path, info: ReleaseInfo, **f
 
 @contextmanager
 def _opened_guard(checkpoint: Checkpoint, info: ReleaseInfo, allowed: AllowedLoss) -> Iterator[QualityGuard]:
-    """The guard, with the float model open; what the loss is measured on is degraded as the network's task has it."""
+    """The guard, with the float model open. Its pictures are degraded as the network's task requires."""
     recipe = checkpoint.recipe
     with opened_reference(checkpoint, allowed.against, info) as reference:
         held_out = {folder.name: _conditions(folder, recipe, reference) for folder in allowed.holdout}

@@ -1,4 +1,4 @@
-"""A quiet CPU session for a graph in memory."""
+"""Opens a CPU session for a graph in memory."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 # Newer ONNX Runtimes write usage events to a cache in the home folder and send them, unless this is set before they are
-# loaded. A tool for other people's pictures asks first; who wants them sets it to 0.
+# loaded. A tool for people's pictures must not do that without asking; setting it to 0 allows it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {

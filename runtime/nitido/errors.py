@@ -3,15 +3,15 @@
     NitidoError
     ├── ModelNotFound          no such model file or name
     ├── CardMismatch           the file is not a Nítido model, or is one for another task
-    ├── ProviderUnavailable    the requested device is not really there
+    ├── ProviderUnavailable    the requested device cannot be used
     ├── SourceUnavailable      a picture, video or folder that cannot be read
     ├── SinkUnavailable        a place that cannot be written
-    │   └── SinkClosed         the other side has had enough: a window closed, the reader of a pipe gone
+    │   └── SinkClosed         the other side has closed: a window, or the reader of a pipe
     ├── FrameMismatch          an array of the wrong shape or dtype
     ├── RecipeError            a training recipe that does not make sense
     ├── CheckpointError        a checkpoint that cannot be used
-    ├── TrainingError          a training that cannot go on
-    └── ExportError            an export whose result was not as good as its source
+    ├── TrainingError          a training that cannot continue
+    └── ExportError            an export whose result is not as good as its source
 
 Every message is one line and says what was expected, what was found and what to do next.
 Libraries raise these; only the command line prints them and exits.
@@ -29,23 +29,23 @@ class ModelNotFound(NitidoError):
 
 
 class CardMismatch(NitidoError):
-    """The file carries no readable model card, or the card is for another task or contract version."""
+    """The file has no readable model card, or the card is for another task or contract version."""
 
 
 class ProviderUnavailable(NitidoError):
-    """The requested device cannot run the model; nothing is silently run elsewhere."""
+    """The requested device cannot run the model. No other device is used silently."""
 
 
 class SourceUnavailable(NitidoError):
-    """An input that is missing, truncated, or not what its name promises."""
+    """An input that is missing, truncated, or not of the kind that its name says."""
 
 
 class SinkUnavailable(NitidoError):
-    """An output that cannot be written, or would overwrite something unasked."""
+    """An output that cannot be written, or would overwrite something without permission."""
 
 
 class SinkClosed(SinkUnavailable):
-    """The other side has had enough: a window was closed, the reader of a pipe has gone. A live run ends well."""
+    """The other side has closed: a window, or the reader of a pipe. A live run then ends normally."""
 
 
 class FrameMismatch(NitidoError):

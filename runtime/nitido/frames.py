@@ -1,4 +1,4 @@
-"""Frames: the arrays that every part of Nítido hands to the next."""
+"""Frames: the arrays that the parts of Nítido exchange."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def is_frame(value: object) -> bool:
 
 
 def require_frame(value: object, expected: str = "a frame") -> None:
-    """Raises ``FrameMismatch`` unless ``value`` is a :data:`Frame`. expected: what the message calls it."""
+    """Raises ``FrameMismatch`` unless ``value`` is a :data:`Frame`. expected: its name in the message."""
     if not is_frame(value):
         raise FrameMismatch(f"expected {expected} uint8 H×W×3 (BGR), found {describe_array(value)}")
 
 
 def as_batch(value: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Frames N×H×W×3 of a frame H×W×3, or of frames. Raises ``FrameMismatch`` for anything else."""
+    """Frames N×H×W×3 from a frame H×W×3 or from frames. Raises ``FrameMismatch`` for anything else."""
     if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim not in (3, 4):
         raise FrameMismatch(f"expected a uint8 array H×W×3 or N×H×W×3 (BGR), found {describe_array(value)}")
     if value.shape[-1] != 3 or 0 in value.shape:
@@ -40,7 +40,8 @@ def as_batch(value: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def describe_array(value: object) -> str:
-    """What a value is, for messages: ``uint8 480×640×3``, ``float64 a single number``, or the name of its type."""
+    """A description of a value for messages: ``uint8 480×640×3``, ``float64 a single number``, or the name of its
+    type."""
     if not isinstance(value, np.ndarray):
         return type(value).__name__
     return f"{value.dtype} {'×'.join(map(str, value.shape)) or 'a single number'}"

@@ -1,4 +1,4 @@
-"""How messages count things and suggest names."""
+"""Wording of numbers and suggestions in messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def count(number: int, noun: str) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    """A noun, or one of the verbs is, was and has, as it follows ``number``."""
+    """A noun, or one of the verbs is, was and has, in the form for ``number``."""
     if number == 1:
         return word
     *before, last = word.split(" ")

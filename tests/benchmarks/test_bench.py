@@ -206,7 +206,7 @@ def test_methods_take_turns_and_a_slow_one_drops_out(monkeypatch: pytest.MonkeyP
 
 
 @needs_ffmpeg
-def test_ffmpeg_gives_back_what_it_is_given_and_tells_its_time() -> None:
+def test_ffmpeg_returns_the_frames_it_is_given_with_their_times() -> None:
     picture = datasets.add_noise(photo(side=64), "σ 25", 0)[:, :50]
     through = ffmpeg.FfmpegFilter("null")
     assert np.array_equal(through(picture), picture)

@@ -14,6 +14,7 @@ from support.paths import ROOT
 
 _AVOIDED = re.compile(
     r"\b(mend(?:s|ed|ing)?|anew|unheard|beside|told|tells?|by (?:itself|themselves)|what else there is)\b"
+    r"|\b(cut short|stumbl(?:es?|ing)|put(?:s|ting)? up|what became of|that people have|once and for all)\b"
     r"|(?<!there )\b(?:is|are|was|were) no (?!longer)",
     re.IGNORECASE,
 )

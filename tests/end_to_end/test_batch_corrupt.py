@@ -72,7 +72,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return bytes(content)
 
 
-def test_damaged_files_are_done_or_told_in_a_line_each(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_damaged_files_are_done_or_reported_in_a_line_each(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     rng = random.Random(20)
     folder, out, sources = tmp_path / "in", tmp_path / "out", originals()
     folder.mkdir()

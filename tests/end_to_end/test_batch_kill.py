@@ -83,7 +83,7 @@ def test_a_killed_run_loses_nothing_and_does_nothing_twice(tiny_models: dict[str
     assert not list(out.rglob("*.partial.*"))
 
 
-def test_a_killed_overwrite_goes_on_and_the_next_one_begins_anew(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_killed_overwrite_goes_on_and_the_next_one_begins_again(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     files = 60
     last = crops(tmp_path / "in", files)[-1]
     out = tmp_path / "out"
@@ -107,7 +107,7 @@ def test_a_killed_overwrite_goes_on_and_the_next_one_begins_anew(tiny_models: di
     assert f"{files} done" in nitido(*arguments).stdout
 
 
-def test_a_torn_last_line_is_no_line(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_torn_last_line_does_not_count(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     crops(tmp_path / "in", 6)
     out = tmp_path / "out"
     arguments = ["denoise", tmp_path / "in", "-o", out, "--model", tiny_models["denoise"], "--workers", 1]

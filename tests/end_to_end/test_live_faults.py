@@ -100,13 +100,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
-def test_a_disk_that_fills_up_is_told_and_what_was_recorded_can_be_played(
+def test_a_disk_that_fills_up_is_reported_and_what_was_recorded_can_be_played(
     tiny_models: dict[str, Path], clip: Path, small_disk: Path, suffix: str
 ) -> None:
     out = small_disk / f"out{suffix}"
     with Run("--source", clip, "--sink", out, "--every-frame", "--model", tiny_models["denoise"]) as run:
         assert run.end() == 1, run.said
-    kept = re.search(r"Error: cannot go on writing .* the (\d+) frames so far are kept", run.said)
+    kept = re.search(r"Error: cannot continue .* the (\d+) frames so far are kept", run.said)
     assert kept and "Traceback" not in run.said, run.said
     assert frames_in(out) == int(kept[1]) > 20
     assert [p.name for p in small_disk.iterdir()] == [out.name]

@@ -42,6 +42,9 @@ def test_every_shipped_model_has_a_row_that_says_what_its_card_says(script: Modu
     assert ROOT / row.folder == path.parent
     assert (row.licence, row.data) == (card["licence"], card["training"]["data"])
     assert row.failures == card["training"].get("failures", "")
+    assert row.texts.summary == card["training"]["recipe"]["summary"]
+    part = f" ({kind})" if kind in ("encoder", "decoder") else ""
+    assert row.texts.summary + part == card["summary"]
     sets = list(dict.fromkeys(found["set"] for found in card["evaluation"]))
     named = {"digits/t10k-images-idx3-ubyte.gz": "MNIST test"}
     assert sets == ([named.get(test, Path(test).name) for test in row.tests] or ["held out in training"])
@@ -82,15 +85,15 @@ def test_an_unknown_name_is_a_usage_error(script: ModuleType, tmp_path: Path) ->
     assert result.exit_code == 2 and "no model denoise-x in release.toml" in result.output
 
 
-def test_licence_and_data_are_recorded_before_the_files_are_made(
+def test_the_texts_are_recorded_before_the_files_are_made(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[list[str]] = []
-    monkeypatch.setattr(script, "record_licence", lambda *words: done.append([str(word) for word in words]))
+    done: list[tuple[Path, object]] = []
+    monkeypatch.setattr(script, "record_texts", lambda path, texts: done.append((path, texts)))
     # A command that fails ends it: the 8-bit file is not made against a float file that is not there.
     monkeypatch.setattr(script, "NITIDO", (sys.executable, "-c", "raise SystemExit(3)"))
     result = CliRunner().invoke(script.release, [str(tmp_path), "denoise-n"])
     assert result.exit_code == 3
     row = script.read_releases()["denoise-n"]
-    assert done == [[str(ROOT / row.checkpoint), row.licence, row.data]]
+    assert done == [(ROOT / row.checkpoint, row.texts)]
     assert len([line for line in result.stdout.splitlines() if line.startswith("nitido")]) == 1

@@ -35,14 +35,14 @@ class Checkpoint:
 
     step: steps done.
     net: the weights in training.
-    ema: their moving average, which is what gets used.
+    ema: their moving average, which is used for results.
     best: best validation score so far, in the unit of the objective.
     history: one dict per validation.
     quantization: of a quantization-aware training, which trains the collapsed network.
     loss_sum: sum of the training loss since the last validation.
-    facts: what an exported file should say of the training data, see ``Objective.describe``.
-    licence, data: licence of the weights and the pictures behind them, in words, where known. A training that begins
-    with a shipped model inherits them.
+    facts: what an exported file should say about the training data, see ``Objective.describe``.
+    licence, data: licence of the weights, and their training pictures in words, if known. A training that starts from a
+    shipped model inherits them.
     """
 
     recipe: Recipe
@@ -105,7 +105,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Writes atomically: a crash or a full disk leaves the previous file as it was. Raises ``SinkUnavailable``."""
     plain = {**checkpoint.__dict__, "recipe": asdict(checkpoint.recipe), "format": FORMAT}
     plain["quantization"] = asdict(checkpoint.quantization) if checkpoint.quantization else None
-    # In memory first: on a full disk torch's own writer says where it stood, not what is wrong.
+    # In memory first: on a full disk, the error of torch's own writer does not say what is wrong.
     content = io.BytesIO()
     torch.save(plain, content)
     write_whole(path, content.getvalue())
@@ -140,25 +140,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _loaded(path: Path) -> Any:
-    """What a file of torch's holds. Raises ``CheckpointError`` for an empty, cut or foreign one."""
+    """The content of a file that torch wrote. Raises ``CheckpointError`` for an empty, truncated or foreign file."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     if not content:
-        raise CheckpointError(f"{path} is empty: it was never written to its end; choose another checkpoint")
+        raise CheckpointError(f"{path} is empty, because writing it was interrupted; choose another checkpoint")
     if content.startswith(b"PK") and not zipfile.is_zipfile(io.BytesIO(content)):
-        raise CheckpointError(f"{path} is cut short after {len(content):,} bytes; copy it again or choose another one")
+        raise CheckpointError(f"{path} is truncated after {len(content):,} bytes; copy it again or choose another one")
     try:
         # weights_only: a checkpoint from somebody else must not run code.
         with warnings.catch_warnings(action="ignore"):
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its reader stumbles over, and advises to switch safety off
+    except Exception as error:  # torch raises any kind of exception for damaged files, and advises to switch safety off
         raise CheckpointError(f"{path} is not a checkpoint of 'nitido train', or damaged") from error
 
 
 def _of_model(path: Path) -> Path | None:
-    """The checkpoint of the model that ``path`` names, unless there is something under that path."""
+    """The checkpoint of the model called ``path``, unless there is a file of that name."""
     if path.exists() or path.suffix or path.name != str(path):
         return None
     return next((file for file in _at_hand() if file.stem == path.name), None)

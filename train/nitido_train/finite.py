@@ -1,4 +1,4 @@
-"""Values that are not finite: what is left of a training that has diverged."""
+"""Finds values that are not finite, the sign of a training that has diverged."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
 
 
 def first_not_finite(weights: Mapping[str, Any]) -> str | None:
-    """The name of the first tensor that holds NaN or an infinite value."""
+    """The name of the first tensor with a NaN or infinite value."""
     tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
     return next((name for name, value in tensors.items() if not all_finite([value])), None)
 
 
 def require_finite(outputs: Tensor) -> None:
-    """Raises ``TrainingError`` when a network's outputs are not finite: as bytes they would be a black picture."""
+    """Raises ``TrainingError`` when a network's outputs are not finite, because they would become a black picture."""
     if not all_finite([outputs]):
         raise TrainingError(f"the network returns values that are not finite: its training has diverged; {ADVICE}")

@@ -1,4 +1,4 @@
-"""A foreign model as a draft of a file of the contract, with whatever was found out about it."""
+"""Understands a foreign model and makes a draft of a model file from it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from nitido_export.proof.parity import SMALLEST_PSNR
 from nitido_export.session import quiet_session
 from nitido_train.evaluation.metrics import psnr
 
-SIZES = ((7, 5), (64, 64), (97, 131))  # that the graph and the model as its own tool calls it are compared on
+SIZES = ((7, 5), (64, 64), (97, 131))  # sizes on which the graph is compared with the model as its own tool calls it
 TILES_FROM = (150, 210)  # height and width, with the tile and what it sees added, of the frame that tiles are proven on
 TILE = 64
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is known of a model, as ``nitido adopt`` takes it; ``None``: find out.
+    """What the user knows about a model, from the options of ``nitido adopt``; ``None``: find out.
 
     layout, colour, range: see :class:`Conventions`. unit: of the noise level. task: of the card.
     halo: in pixels; ``WHOLE_FRAME``: never tile.
@@ -57,7 +57,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Adoption:
-    """A model that is understood: how it is called, what it is for, and why that is believed."""
+    """A model that is understood: how it is called, what it is for, and the reasons for these findings."""
 
     foreign: Foreign
     how: Conventions
@@ -94,14 +94,14 @@ def understand(
     task = decide("task", asked.task, trials.task_of)
     grid = (asked.multiple, "as given") if asked.multiple else find_grid(foreign, run, how, pictures)
     if asked.multiple and asked.multiple % how.multiple:
-        raise ExportError(f"{path} runs on multiples of {how.multiple} px only, --multiple says {asked.multiple}")
+        raise ExportError(f"{path} runs only on multiples of {how.multiple} px, but --multiple is {asked.multiple}")
     if grid is not None:
         how = replace(how, multiple=grid[0])
     note(Finding("multiple", f"{how.multiple} px", grid[1] if grid else "the smallest that runs"))
     if asked.halo is not None:
         halo, finding = asked.halo, Finding("halo", f"{asked.halo} px", "as given")
     elif grid is None:
-        halo, finding = WHOLE_FRAME, Finding("halo", "none", "likely: moving a picture changes it all; never tiled")
+        halo, finding = WHOLE_FRAME, Finding("halo", "none", "likely: moving a picture changes all of it; never tiled")
     else:
         halo, finding = find_halo(foreign, run, how, pictures)
     note(finding)
@@ -109,8 +109,8 @@ def understand(
     if how.size is not None and (halo == WHOLE_FRAME or step_of(how) is None):
         size = f"{how.size[1]}×{how.size[0]}"
         raise ExportError(
-            f"{path} takes pictures of {size} only and looks at all of them, so that no larger picture can be put "
-            "together from such windows; export it with free height and width"
+            f"{path} takes only pictures of {size}, and every pixel depends on the whole picture, so larger pictures "
+            "cannot be put together from such windows; export it with free height and width"
         )
     return Adoption(foreign, how, task, findings)
 
@@ -206,8 +206,8 @@ def _parity(adoption: Adoption, model: bytes, precision: str) -> dict[str, Any]:
 
 
 def _require_exact_tiles(finished: Draft, path: Path) -> None:
-    """Raises ``ExportError`` unless a frame in tiles equals the whole frame to one level, and below float32
-    nearly everywhere."""
+    """Raises ``ExportError`` unless a frame in tiles equals the whole frame to one level (below float32: nearly
+    everywhere)."""
     card = finished.card
     if card.halo == WHOLE_FRAME:
         return

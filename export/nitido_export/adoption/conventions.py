@@ -15,10 +15,10 @@ from nitido_train.data.degrade import BT601_BGR
 LAYOUTS = ("nchw", "nhwc")
 COLOURS = ("rgb", "bgr")
 RANGES = {"0..1": (1 / 255, 0.0), "0..255": (1.0, 0.0), "-1..1": (1 / 127.5, -1.0)}
-"""Of each range the factor and the offset that 8-bit levels are brought there with."""
+"""The factor and the offset that bring 8-bit levels into each range."""
 UNITS = ("range", "levels")
 CUBIC = -0.75  # the coefficient of OpenCV's cubic enlargement
-# Luma noise of white noise of standard deviation 1 in all three channels.
+# Standard deviation of luma for white noise of standard deviation 1 in all three channels.
 WHITE_LUMA = float(np.sqrt(sum(weight**2 for weight in BT601_BGR)))
 WHOLE_FRAME = -1  # the halo of a model that looks at the whole frame
 
@@ -42,11 +42,11 @@ class LevelInput:
 class Conventions:
     """layout: ``nchw`` or ``nhwc``. colour: ``rgb``, ``bgr`` or ``luma``: one channel. range: one of ``RANGES``.
     scale: output size ÷ input size.
-    margin: pixels that an output is smaller by on each side, in output pixels.
-    multiple: heights and widths that it takes, and the grid on which moving a picture moves the result.
-    size: (height, width) of the only pictures that it takes; ``None``: any.
+    margin: output pixels that are missing on each side of a result.
+    multiple: of the heights and widths that it takes; if a picture moves by it, the result moves along.
+    size: (height, width) of the pictures that it takes; ``None``: any.
     batch: whether it takes several pictures at once.
-    halo: pixels of surrounding picture that decide about a pixel; ``WHOLE_FRAME``: all of them.
+    halo: radius in pixels of the surroundings that influence a pixel; ``WHOLE_FRAME``: all pixels do.
     level: its input for a noise level.
     """
 
@@ -64,12 +64,12 @@ class Conventions:
 
     @property
     def lead(self) -> int:
-        """Pixels that a picture needs around it to get a whole result, on the grid."""
+        """Pixels of padding on each side that give a result of full size, as a multiple of the grid."""
         return round_up(-(-self.margin // self.scale), self.multiple)
 
     @property
     def axes(self) -> tuple[int, int]:
-        """Those of height and width."""
+        """The positions of height and width among the dimensions."""
         return (2, 3) if self.layout == "nchw" else (1, 2)
 
 
@@ -83,7 +83,7 @@ def restore(
     """Frames N×H×W×3 BGR through a foreign model as its own tool would call it: levels N×(s·H)×(s·W)×3, not rounded.
 
     sigma: noise level of the contract, for models that take one. whole: pad first, so that nothing is missing at the
-    edges; else H and W must fit, and the result is ``margin`` smaller on each side.
+    edges. Otherwise H and W must fit, and the result is ``margin`` smaller on each side.
     Raises ``Misfit``.
     """
     height, width = frames.shape[1:3]

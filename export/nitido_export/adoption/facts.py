@@ -1,4 +1,4 @@
-"""How large a foreign network is and how much it computes."""
+"""Size and amount of computation of a foreign network."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nitido_export.session import quiet_session
 
 
 def parameters_of(foreign: Foreign) -> int:
-    """Float constants of more than one value, counted."""
+    """Number of values in float constants of more than one value."""
     return sum(values.size for values in float_values(foreign.model))
 
 
 def macs_per_pixel(foreign: Foreign, how: Conventions) -> float:
-    """Multiply-accumulates of convolutions and matrix products per pixel of the frame, counted on a run."""
+    """Multiply-accumulates of convolutions and matrix products per pixel of the frame, counted during a run."""
     model = onnx.ModelProto()
     model.CopyFrom(foreign.model if how.size else foreign.free)
     constants = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}

@@ -1,4 +1,4 @@
-"""What was found out about a model, for people."""
+"""Findings about a model, for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nitido.errors import ExportError
 
 @dataclass(frozen=True)
 class Finding:
-    """what: such as ``layout``. value: as an option takes it. reason: how it is known, and how surely."""
+    """what: such as ``layout``. value: as an option takes it. reason: how it was found, and how sure it is."""
 
     what: str
     value: str
@@ -21,5 +21,5 @@ class Finding:
 
 
 def unsure(path: Path, what: str, option: str, reason: str) -> ExportError:
-    """The error for what could not be found out."""
+    """The error for a property that could not be determined."""
     return ExportError(f"{path}: {what} could not be determined: {reason}; set it with {option}")

@@ -1,4 +1,4 @@
-"""A model file of another tool: read, brought to a common opset, and run in memory."""
+"""Reads a model file of another tool, converts it to a common opset and runs it in memory."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from nitido_export.graph.writer import OPSET
 PREFIX = "foreign."
 _FREE_CONSTANTS = 4  # the first IR version in which an initializer need not be an input as well
 _FLOATS = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
-_LEVEL_NAMES = ("sigma", "noise", "level", "map", "strength")  # in the name of an input that is not the picture
+_LEVEL_NAMES = ("sigma", "noise", "level", "map", "strength")  # parts of the names of inputs that are not pictures
 
 
 class Misfit(Exception):
-    """A run of a model that failed: it does not take inputs of these shapes."""
+    """A run failed: the model does not take inputs of these shapes."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Foreign:
     """A float model from picture to picture.
 
     path: of its file.
-    model: opset 17 or later; all names begin with ``PREFIX``; only what must be given is an input.
-    image, output: the picture that it takes and the one that it returns.
+    model: opset 17 or later; all names begin with ``PREFIX``; inputs with default values are constants.
+    image, output: the ports of the picture that it takes and of the one that it returns.
     level: a second input, such as a noise level; ``None``: there is none.
     """
 
@@ -59,7 +59,7 @@ class Foreign:
 
     @cached_property
     def free(self) -> onnx.ModelProto:
-        """The model without the sizes that its inputs promise, so that it can be tried at other ones."""
+        """The model without the declared sizes of its inputs, so that other sizes can be tried."""
         free = onnx.ModelProto()
         free.CopyFrom(self.model)
         del free.graph.value_info[:]
@@ -79,10 +79,10 @@ class Runner:
     """A foreign model in memory, on the CPU."""
 
     def __init__(self, foreign: Foreign, *, fixed: bool = False) -> None:
-        """fixed: keep the sizes that the file promises. Raises ``ExportError``."""
+        """fixed: keep the sizes that the file declares. Raises ``ExportError``."""
         self._foreign = foreign
         options = ort.SessionOptions()
-        options.log_severity_level = 4  # a size that does not fit is an answer here, not an error
+        options.log_severity_level = 4  # a size that does not fit is an expected result here, not an error
         content = (foreign.model if fixed else foreign.free).SerializeToString()
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -109,7 +109,7 @@ def read_foreign(path: Path) -> Foreign:
         model = onnx.load(str(path))
     except FileNotFoundError:
         raise ExportError(f"no such file: {path}") from None
-    except Exception as error:  # protobuf's DecodeError, files of weights that are not there
+    except Exception as error:  # protobuf's DecodeError, or missing files of weights
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ExportError(f"{path} cannot be read as an ONNX model: {said}") from error
     if any(entry.key.startswith("nitido.") for entry in model.metadata_props):
@@ -127,7 +127,7 @@ def read_foreign(path: Path) -> Foreign:
     ports = [_port(value, path) for value in model.graph.input]
     if not 1 <= len(ports) <= 2:
         names = ", ".join(port.name.removeprefix(PREFIX) for port in ports) or "none"
-        raise ExportError(f"{path} has inputs {names}: expected a picture, and besides it at most a noise level")
+        raise ExportError(f"{path} has inputs {names}: expected a picture, and at most a noise level with it")
     image, output = _picture_among(ports, path), _port(model.graph.output[0], path)
     if len(output.dims) not in (0, 4):  # 0: the file does not say
         raise ExportError(
@@ -170,12 +170,12 @@ def _port(value: onnx.ValueInfoProto, path: Path) -> Port:
 
 
 def _current(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    """The model in opset 17 or later, which is what the contract's own operators are written in."""
+    """The model in opset 17 or later, because the contract's own operators need it."""
     if _opset(model) >= OPSET:
         return model
     try:
         return version_converter.convert_version(model, OPSET)
-    except Exception as error:  # of onnx's C++ side
+    except Exception as error:  # raised by the C++ part of onnx
         said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise ExportError(
             f"{path} has opset {_opset(model)}, which could not be brought to {OPSET} ({said}); export it again with "

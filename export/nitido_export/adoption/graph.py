@@ -1,4 +1,4 @@
-"""The contract's graph around a foreign network: bytes of any size in and out."""
+"""The graph of the model contract around a foreign network: it takes and returns bytes, in any size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def adopted_graph(foreign: Foreign, how: Conventions) -> onnx.ModelProto:
     w = GraphWriter()
     frame = w.input("frame", TensorProto.UINT8, ["N", "H", "W", 3])
     if how.scale == 1:
-        # An initializer that is also an input: callers may set it, and need not.
+        # An initializer that is also an input is optional for callers.
         w.input(w.constant("strength", 1.0, np.float32), TensorProto.FLOAT, [])
     level = ""
     if how.level is not None:

@@ -1,4 +1,4 @@
-"""The noise level in the graph of an adopted model: given from outside, or estimated as the shipped denoisers do."""
+"""The noise level in the graph of an adopted model: given by the caller, or estimated as in the shipped denoisers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "estimator."
 
 
 def write_level(w: GraphWriter, frame: str) -> str:
-    """The noise level that is used: ``noise`` where it is 0 or more, else the estimate; a float32 scalar.
+    """The noise level that the network gets, a float32 scalar: ``noise`` if it is 0 or more, else the estimate.
 
     Adds the optional scalar input ``noise`` and the tensor ``noise_level``, the estimate. Raises ``ExportError`` where
     the model with the estimator is not installed.

@@ -1,4 +1,4 @@
-"""Pictures that a foreign model is tried on: crops of photographs, as it would be given them and as they should be."""
+"""Pictures to try a foreign model on: crops of photographs, degraded as its input and clean as the wanted output."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SIGMA = 25.0  # of the noise that denoisers are tried on
 
 @dataclass(frozen=True)
 class Crops:
-    """given: what goes in, uint8 n×h×w×3 BGR. wanted: what should come out, n×(s·h)×(s·w)×3. sigma: white noise in
-    ``given``, in 8-bit levels."""
+    """given: inputs, uint8 n×h×w×3 BGR. wanted: ideal outputs, n×(s·h)×(s·w)×3. sigma: white noise in ``given``, in
+    8-bit levels."""
 
     given: NDArray[np.uint8]
     wanted: NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Pictures:
         self.photos = list(photos) or [photograph()]
 
     def shrunk(self, scale: int, size: tuple[int, int] = (SIDE, SIDE)) -> Crops:
-        """Crops of that size, shrunk antialiased from ones that are ``scale`` times as large."""
+        """Crops of that size, shrunk with antialiasing from crops that are ``scale`` times as large."""
         wanted = self._crops((size[0] * scale, size[1] * scale))
         given = wanted if scale == 1 else np.stack([degrade.shrink(one, scale) for one in wanted])
         return Crops(given, wanted)
@@ -73,7 +73,7 @@ def _at_least(photo: Frame, height: int, width: int) -> Frame:
 
 
 def decibels(found: NDArray[np.float32], wanted: NDArray[np.generic], inner: int) -> NDArray[np.float64]:
-    """PSNR of each crop n×h×w×c without ``inner`` pixels on each side, bytes and all."""
+    """PSNR of each crop n×h×w×c rounded to bytes, without ``inner`` pixels on each side."""
     gap = (np.clip(np.rint(found), 0, 255) - np.rint(wanted))[:, inner : -inner or None, inner : -inner or None].astype(
         np.float64
     )

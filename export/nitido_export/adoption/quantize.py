@@ -1,8 +1,8 @@
-"""An adopted model in 8 bits that loses no more than it may and is faster, or none.
+"""Quantizes an adopted model to 8 bits, if the loss stays within a limit and the result is faster.
 
-The network is quantized by ONNX Runtime's quantizer, since it is a graph here and not one of our networks; the guard is
-the one of ``nitido export --int8``: the loss is measured on held-out pictures, layers go back into float until it is
-allowed, and the file is timed against the float model.
+ONNX Runtime's quantizer does it, because the network is a graph here and not one of our networks. The checks are those
+of ``nitido export --int8``: the loss is measured on held-out pictures, layers return to float until it is within the
+limit, and the speed of the file is compared with that of the float model.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def quantize_adopted(
     """
     foreign = adoption.foreign
     if foreign.image.half:
-        raise ExportError(f"{foreign.path} computes in float16; --int8 begins with a float32 file")
+        raise ExportError(f"{foreign.path} computes in float16; --int8 expects a float32 file")
     layers = [node.name for node in foreign.model.graph.node if node.op_type in LAYERS]
     if not layers:
         raise ExportError(f"{foreign.path} has no convolutions that could compute in 8 bits")
@@ -125,7 +125,7 @@ def quantize_adopted(
 def quantize_measured(
     adoption: Adoption, finished: Draft, info: ReleaseInfo, calibration: Path, holdout: Sequence[Path], max_drop: float
 ) -> Draft:
-    """The int8 file in place of a finished float one, with pictures of folders. See :func:`quantize_adopted`.
+    """The int8 file for a finished float one, with pictures from folders. See :func:`quantize_adopted`.
 
     Raises ``ExportError``, ``SourceUnavailable``.
     """
@@ -161,7 +161,7 @@ class _Quantizer:
         return self._adoption.foreign.with_network(made.model.model)
 
     def by_cost(self, method: str, layers: Sequence[str]) -> list[str]:
-        """The layers, the one whose rounding alone changes results most first."""
+        """The layers in order of sensitivity: first the one whose rounding alone changes results most."""
         exact = self._results(self._adoption.foreign)
         costs: dict[str, float] = {}
         for layer in layers:
@@ -181,7 +181,7 @@ class _Quantizer:
             calibrator = create_calibrator(
                 path, list(LAYERS), str(augmented), kind, extra_options={"percentile": 99.99}
             )
-            with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
+            with contextlib.redirect_stdout(io.StringIO()):  # the quantizer prints its progress
                 calibrator.collect_data(_Inputs(self._adoption, self._crops))
                 found = calibrator.compute_data()
             assert isinstance(found, TensorsData)

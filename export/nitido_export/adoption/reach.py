@@ -1,4 +1,4 @@
-"""How far a foreign network sees: by its operators where they say so, else by changing what lies far away."""
+"""The receptive field of a foreign network: from its operators if they show it, else by changing distant pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nitido_export.adoption.pictures import Pictures
 from nitido_export.adoption.shapes import MULTIPLES
 
 SIDES = (64, 128, 256, 512)  # of the pictures that are tried
-FAINT = 1 / 64  # of an 8-bit level: a change that is none
+FAINT = 1 / 64  # of an 8-bit level: smaller changes do not count
 MOVED = 0.25  # 8-bit levels that a moved picture may differ by
 CHEAP = 64  # pixels: a derived halo up to this is taken without measuring
 LEVEL = 8.0
@@ -32,7 +32,7 @@ _SPATIAL = ({2, 3}, {1, 2})  # axes of height and width, in the two layouts
 
 
 def find_grid(foreign: Foreign, run: Runner, how: Conventions, pictures: Pictures) -> tuple[int, str] | None:
-    """(the multiple on which a moved picture moves its result, the reason); ``None`` where it does so on none.
+    """(smallest shift in pixels by which a moved picture gives the same result, moved; the reason), or ``None``.
 
     Raises ``ExportError``.
     """
@@ -70,12 +70,13 @@ def find_halo(foreign: Foreign, run: Runner, how: Conventions, pictures: Picture
 
 
 def measured_reach(foreign: Foreign, run: Runner, how: Conventions, pictures: Pictures) -> int | None:
-    """Pixels of the frame beyond which another picture changes results by less than ``FAINT``; ``None``: all count."""
+    """Distance in pixels beyond which another picture changes results by less than ``FAINT``; ``None``: all pixels
+    count."""
     for side in [min(how.size)] if how.size else SIDES:
         height, width = how.size or (side, side)
         reach = 0
         canvas = pictures.canvas(height, width)
-        # Strong contrasts in place of the picture, so that whatever counts is seen to.
+        # Strong contrasts replace the picture, so that every influence shows.
         other = np.where(np.random.default_rng(0).random((height, width, 1)) < 0.5, canvas, 255 - canvas[::-1, ::-1])
         for phase in range(0, how.multiple, max(1, how.multiple // 4)):
             for axis in (0, 1):
@@ -90,7 +91,7 @@ def measured_reach(foreign: Foreign, run: Runner, how: Conventions, pictures: Pi
 
 
 def derived_reach(foreign: Foreign) -> float | None:
-    """Pixels of context, as the operators between input and output need it; ``math.inf``: all; ``None``: not known."""
+    """Pixels of context that the operators between input and output need; ``math.inf``: all; ``None``: not known."""
     known = {tensor.name: tensor for tensor in foreign.model.graph.initializer}
     step: dict[str, float] = {foreign.image.name: 1.0}
     seen: dict[str, float] = {foreign.image.name: 0.0}
@@ -114,7 +115,7 @@ def derived_reach(foreign: Foreign) -> float | None:
 
 
 def _after(node: onnx.NodeProto, known: dict[str, onnx.TensorProto], pitch: float) -> tuple[float, float] | None:
-    """(pixels under a position behind an operator, pixels that it sees beyond its own); ``None``: not known."""
+    """(pixels per position after an operator, pixels that it sees beyond them); ``None``: not known."""
     kind = node.op_type
     numbers = {a.name: list(a.ints) or [a.i] for a in node.attribute}
     if kind in _POINTWISE:
@@ -155,7 +156,7 @@ def _reach(
     foreign: Foreign, run: Runner, how: Conventions, both: tuple[NDArray[np.uint8], NDArray[np.uint8]], axis: int,
     middle: int, before: bool,
 ) -> int:  # fmt: skip
-    """How many pixels into the rest of a picture the change of one side shows. before: the side before ``middle``."""
+    """How many pixels a change of one side reaches into the rest of a picture. before: the side before ``middle``."""
     picture, other = both
     changed = picture.copy()
     part = slice(0, middle) if before else slice(middle, None)

@@ -1,4 +1,4 @@
-"""Finding out by running a model: layout, scale, margin, sizes that fit, and the form of a second input."""
+"""Runs a model to determine layout, scale, margin, valid sizes and the form of a second input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nitido_export.adoption.conventions import LAYOUTS, Conventions, LevelInput,
 from nitido_export.adoption.findings import Finding, unsure
 from nitido_export.adoption.foreign import Foreign, Misfit, Runner
 
-BASE = (64, 128)  # height and width that every usual multiple divides
+BASE = (64, 128)  # height and width that are divisible by every usual multiple
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _MAP_GRIDS = (1, 2, 4, 8)
 _DEPTHS = (3, 1, 4, 2)
@@ -22,7 +22,7 @@ _DEPTHS = (3, 1, 4, 2)
 def find_shapes(
     foreign: Foreign, *, layout: str | None = None, scale: int | None = None
 ) -> tuple[Conventions, Runner, list[Finding]]:
-    """Conventions as far as shapes show them, a runner, and what was found. ``multiple`` is the smallest that runs.
+    """Conventions as far as shapes show them, a runner, and the findings. ``multiple`` is the smallest that runs.
 
     layout, scale: what is known; ``None``: find out. Raises ``ExportError``.
     """
@@ -46,7 +46,8 @@ def find_shapes(
     if how is None:
         wanted = "a whole number of times" if scale is None else f"{scale} times"
         raise ExportError(
-            f"{foreign.path}: its results are not {wanted} as large as its pictures, or miss less on one side"
+            f"{foreign.path}: its results are not {wanted} as large as its pictures, or miss unequal numbers of "
+            "pixels on each side"
         )
     findings.append(Finding("scale", f"×{how.scale}", "by the size of its results" if scale is None else "as given"))
     if how.margin:
@@ -61,14 +62,14 @@ def find_shapes(
 
 
 def _promised(foreign: Foreign) -> dict[str, tuple[int, int]]:
-    """By layout the height and width that the file fixes, if it does."""
+    """For each layout the height and width, if the file fixes them."""
     dims = foreign.image.dims
     both = {"nchw": dims[2:4], "nhwc": dims[1:3]}
     return {layout: (sides[0], sides[1]) for layout, sides in both.items() if sides[0] and sides[1]}
 
 
 def _candidates(foreign: Foreign, layout: str | None) -> Iterator[Conventions]:
-    """Ways of calling that the promised dimensions do not rule out."""
+    """Ways of calling the model that its declared dimensions allow."""
     dims = foreign.image.dims
     if len(dims) != 4:
         raise ExportError(f"{foreign.path}: its picture has {len(dims)} dimensions, expected 4")
@@ -103,7 +104,7 @@ def _levels(dims: Sequence[int | None]) -> Iterator[LevelInput]:
 
 
 def _output_of(run: Runner, how: Conventions, size: tuple[int, int], count: int = 1) -> tuple[int, int] | None:
-    """Height and width of the result for grey pictures of that size; ``None`` where it does not run."""
+    """Height and width of the result for grey pictures of that size; ``None`` if the model does not run."""
     shape = (count, *size, how.channels)
     values = np.full(shape, 0.5, np.float32)
     level = level_values(how, shape, 5.0)
@@ -120,7 +121,8 @@ def _output_of(run: Runner, how: Conventions, size: tuple[int, int], count: int 
 
 
 def _scaled(run: Runner, how: Conventions, base: tuple[int, int], scale: int | None) -> Conventions | None:
-    """With scale and margin, from results of two sizes; ``None`` where another size does not run or does not fit."""
+    """The conventions with scale and margin, from results of two sizes; ``None`` if a size does not run or does not
+    fit."""
     more = (base[0] + 64, base[1] + 128)
     first, second = _output_of(run, how, base), _output_of(run, how, more)
     if first is None or second is None:
@@ -168,7 +170,9 @@ def _layout_reason(foreign: Foreign, how: Conventions, asked: str | None) -> str
         return "as given"
     depth = foreign.image.dims[1 if how.layout == "nchw" else 3]
     return (
-        f"certain: the file promises {count(depth, 'channel')} there" if depth else "certain: it runs in this one only"
+        f"certain: the file declares {count(depth, 'channel')} there"
+        if depth
+        else "certain: it runs only with this one"
     )
 
 

@@ -1,7 +1,6 @@
-"""Finding out by trying on pictures: the range of values, the unit of a noise level, the order of colours, the task.
+"""Tries a model on pictures to determine the range of values, the unit of a noise level, colour order and task.
 
-Each is the one under which the results come closest to what they should be. A gap that another choice of crops could
-close is not taken for an answer.
+The choice that gives the best results wins. A difference that other crops could reverse does not count.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from nitido_export.adoption.findings import Finding, unsure
 from nitido_export.adoption.foreign import Foreign, Misfit, Runner
 from nitido_export.adoption.pictures import SIDE, Crops, Pictures, decibels
 
-CERTAIN = 6.0  # dB between the best and the next that nothing else explains
-LIKELY = 1.5  # dB that are enough even where the crops disagree
-STEADY = 4.0  # a mean gap in standard errors that is not an accident; crops of one photograph are alike
+CERTAIN = 6.0  # dB between the best and the second that cannot be chance
+LIKELY = 1.5  # dB that are enough even if the crops disagree
+STEADY = 4.0  # a mean difference in standard errors that is not chance; crops of one photograph are alike
 SAME = 0.25  # a mean difference in 8-bit levels that does not matter
 BORDER = 4  # pixels of a result that are not looked at
 
@@ -28,14 +27,13 @@ Results = dict[str, NDArray[np.float32]]
 
 
 class Trials:
-    """A foreign model on pictures whose right results are known: shrunk ones for a model that enlarges, else noisy
-    ones."""
+    """Tries a foreign model on pictures with known ideal results: shrunk pictures if it enlarges, else noisy ones."""
 
     def __init__(self, foreign: Foreign, run: Runner, pictures: Pictures) -> None:
         self._foreign, self._run, self._pictures = foreign, run, pictures
 
     def range_of(self, how: Conventions) -> tuple[str, Finding]:
-        """The range of values under which pictures are restored best. Raises ``ExportError``."""
+        """The range of values with which pictures are restored best. Raises ``ExportError``."""
         units = UNITS if how.level is not None else ("range",)
         crops, tried = self._crops(how), Results()
         for name in RANGES:
@@ -54,7 +52,7 @@ class Trials:
         return self._decided(how, tried, crops, "unit", "the unit of its noise level", "--noise-unit")
 
     def colour_of(self, how: Conventions) -> tuple[str, Finding]:
-        """The order of colours under which pictures are restored best. Raises ``ExportError``."""
+        """The order of colours with which pictures are restored best. Raises ``ExportError``."""
         crops = self._crops(how)
         tried = {colour: self._restored(replace(how, colour=colour), crops) for colour in COLOURS}
         return self._decided(how, tried, crops, "colour", "the order of colours", "--colour")
@@ -78,7 +76,7 @@ class Trials:
     def _decided(
         self, how: Conventions, tried: Results, crops: Crops, what: str, name: str, option: str
     ) -> tuple[str, Finding]:
-        """The choice whose results are best, if that is not chance or makes no difference. Raises ``ExportError``."""
+        """The choice with the best results. Raises ``ExportError`` if the difference could be chance and matters."""
         scores = {value: self._scores(how, found, crops) for value, found in tried.items()}
         best, second = sorted(scores, key=lambda value: float(scores[value].mean()), reverse=True)[:2]
         gaps = scores[best] - scores[second]

@@ -1,4 +1,4 @@
-"""Frames of any size for a network that takes only some: padded, or cut into windows that are put together again."""
+"""Runs frames of any size through a network that takes only some sizes: pads them, or cuts them into windows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Network = Callable[[GraphWriter, str], str]
 
 
 def write_windows(w: GraphWriter, frame: str, how: Conventions, network: Network) -> str:
-    """Frames through a network, whatever their number and size. Raises ``ExportError``."""
+    """Runs any number of frames of any size through a network. Raises ``ExportError``."""
     size = w.op("Shape", [frame], "size", start=1, end=3)  # H W
     if how.size is None and how.batch:
         padded = _padded(w, frame, how, w.shape("multiple", how.multiple, how.multiple), size, how.lead)
@@ -28,7 +28,7 @@ def write_windows(w: GraphWriter, frame: str, how: Conventions, network: Network
     else:
         core = step_of(how)
         if core is None:
-            raise ExportError("windows of that size have no room for what they must see around them")
+            raise ExportError("windows of that size are too small for the context that they need")
         step = w.shape("core_sides", *core)
     padded = _padded(w, frame, how, step, size, lead)
     grid = w.op("Div", [_rounded(w, size, step, "covered"), step], "windows")  # rows columns
@@ -48,7 +48,7 @@ def write_windows(w: GraphWriter, frame: str, how: Conventions, network: Network
 
 
 def step_of(how: Conventions) -> tuple[int, int] | None:
-    """Pixels of a frame that a window of the only size that a network takes is responsible for; ``None``: none."""
+    """Size of the part of a frame that one window of fixed size computes; ``None`` if its context leaves no room."""
     assert how.size is not None
     lead = round_up(max(how.halo, how.lead), how.multiple)
     height, width = ((side - 2 * lead) // how.multiple * how.multiple for side in how.size)
@@ -58,7 +58,7 @@ def step_of(how: Conventions) -> tuple[int, int] | None:
 def _body(
     w: GraphWriter, padded: str, step: str, grid: str, how: Conventions, lead: int, network: Network
 ) -> onnx.GraphProto:
-    """One window: cut out, run, and what lies around its core taken off."""
+    """Cuts out a window, runs it, and crops the result to its core."""
     b = w.inner()
     b.input("window", TensorProto.INT64, [])
     b.input("going", TensorProto.BOOL, [])
@@ -90,13 +90,13 @@ def _rounded(w: GraphWriter, size: str, whole: str, name: str) -> str:
 
 
 def _padded(w: GraphWriter, frame: str, how: Conventions, whole: str, size: str, lead: int) -> str:
-    """Frames with ``lead`` more pixels on each side, and more below and at the right so that they are multiples of
-    ``whole``, by repeating their edges."""
+    """Frames padded with their edge pixels: ``lead`` pixels on each side, and more below and at the right up to
+    multiples of ``whole``."""
     before = w.shape("lead", lead, lead)
     beyond = w.op("Sub", [_rounded(w, size, whole, "rounded"), size], "beyond")
     after = w.op("Add", [beyond, before], "after")
     if how.size is not None:
-        # The last window may be a little larger than its core and what lies around it.
+        # The last window may be a little larger than its core with context.
         spare = [side - 2 * lead - core for side, core in zip(how.size, step_of(how) or how.size, strict=True)]
         after = w.op("Add", [after, w.shape("spare", *spare)], "after_spare")
     none = w.shape("no_pad", 0)
@@ -105,7 +105,7 @@ def _padded(w: GraphWriter, frame: str, how: Conventions, whole: str, size: str,
 
 
 def _cut(w: GraphWriter, image: str, size: str, how: Conventions, first: int, name: str) -> str:
-    """What belongs to ``size`` pixels of a frame. first: where it begins in the image."""
+    """The part of the image for ``size`` pixels of a frame. first: where it begins in the image."""
     begin = w.shape(f"{name}_first", first, first)
     large = w.op("Mul", [size, w.shape("scale", how.scale, how.scale)], f"{name}_size")
     return w.op("Slice", [image, begin, w.op("Add", [begin, large], f"{name}_last"), w.shape("image_axes", 1, 2)], name)

@@ -1,4 +1,4 @@
-"""Writing an adopted model: the file and its card next to it."""
+"""Writes an adopted model and its card next to it."""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ def _number(option: str, text: str) -> Any:
 @_number("--scale", "Enlargement.")
 @_number("--multiple", "Grid in pixels that tiles start on; heights and widths are padded to it.")
 @_number("--halo", "Context in pixels that a tile needs on each side.")
-@_choice("--noise-unit", ("range", "levels"), "Unit of a second input for the noise level: as the pictures, or 0..255.")
+@_choice(
+    "--noise-unit", ("range", "levels"), "Unit of the second input, a noise level: as the pictures' values, or 0..255."
+)
 @_choice("--task", TASKS, "What the model does.")
 @click.option(
     "--pictures",
@@ -72,7 +74,7 @@ def adopt(file: Path, output: Path, **values: Any) -> None:
     enlarge pictures of 1 or 3 channels can be wrapped.
 
     What no option specifies is determined by running the model on pictures. One line for each finding says how sure it
-    is. If a finding stays unsure, an error names the option to set.
+    is. If a finding remains unsure, an error names the option to set.
     """
     from nitido.system.files import refuse_existing
     from nitido_export.adoption.adopt import Asked, draft_adopted, understand

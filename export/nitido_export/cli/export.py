@@ -23,7 +23,7 @@ FOLDER = click.Path(path_type=Path)
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What the command line asked for, by the names of its parameters."""
+    """The values of the command line, by the names of its parameters."""
 
     run: Path
     output: Path
@@ -50,7 +50,7 @@ class ExportOptions:
         return self.holdout or self.folders
 
     def check(self) -> None:
-        """Raises ``UsageError`` for options that do not go together, as far as the command line alone says so."""
+        """Raises ``UsageError`` for options that exclude each other or miss another option."""
         if self.output.suffix != ".onnx":
             raise click.UsageError(f"-o expects a file name ending in .onnx, found {self.output}")
         if self.int8 + self.fp16 + self.int8_weights > 1:
@@ -63,7 +63,7 @@ class ExportOptions:
             raise click.UsageError("--int8-weights expects --eval TESTS or --holdout DATA to measure the loss on")
 
     def check_task(self, task: str) -> None:
-        """Raises ``UsageError`` for options that are not for networks of this task."""
+        """Raises ``UsageError`` for options that do not fit the task of the network."""
         if task == "autoencode" and (self.int8 or self.fp16):
             raise click.UsageError("--int8 and --fp16 are for networks from frame to frame, not for autoencoders")
         if task != "autoencode" and self.int8_weights:
@@ -156,7 +156,7 @@ def _export_frames(checkpoint: Checkpoint, info: ReleaseInfo, options: ExportOpt
     if options.fp16:
         return export_fp16(checkpoint, options.output, info, allowed)
     if options.int8:
-        assert options.calib is not None  # as check() has it
+        assert options.calib is not None  # check() has required it
         reports = options.report or options.output.parent / "reports"
         card, written = export_int8(checkpoint, options.output, info, allowed, options.calib, reports)
         for path in written:
@@ -166,11 +166,11 @@ def _export_frames(checkpoint: Checkpoint, info: ReleaseInfo, options: ExportOpt
 
 
 def _release_info(checkpoint: Checkpoint, options: ExportOptions) -> ReleaseInfo:
-    """What the options say, or else the checkpoint."""
+    """The texts from the options, or else from the checkpoint."""
     from nitido_export.draft import ReleaseInfo
     from nitido_train.evaluation.conditions import read_pictures
 
-    # The parts of an autoencoder carry examples of its training in place of pictures.
+    # The parts of an autoencoder contain examples of its training instead of pictures.
     shown = None if checkpoint.recipe.task == "autoencode" else options.vectors or next(iter(options.folders), None)
     return ReleaseInfo(
         licence=options.licence or checkpoint.licence or "not stated",
@@ -182,14 +182,14 @@ def _release_info(checkpoint: Checkpoint, options: ExportOptions) -> ReleaseInfo
 
 
 def _print_notes(checkpoint: Checkpoint, licence: str | None) -> None:
-    """What to know of the weights before they are exported."""
+    """Prints notes about the weights before they are exported."""
     if licence and checkpoint.licence not in ("", licence):
         click.echo(
             f"note: these weights started from others, licensed '{checkpoint.licence}'; the card will say '{licence}'"
         )
     if not checkpoint.history:
         steps = f"{checkpoint.step} of {count(checkpoint.recipe.schedule.steps, 'step')}"
-        click.echo(f"note: these weights were never validated ({steps}): they may restore little or nothing")
+        click.echo(f"note: these weights were never validated ({steps}) and may restore little or nothing")
 
 
 def _print_parts(cards: Sequence[Card], output: Path) -> None:

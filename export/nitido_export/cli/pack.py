@@ -1,4 +1,4 @@
-"""``nitido pack``: a model made ready for a device."""
+"""``nitido pack``: prepare a model for a device."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def pack(model: str, target: str, output: Path, overwrite: bool, frame: Path | N
 
 
 def _print_starts(files: Sequence[Path], runs: int) -> None:
-    """Sizes, and cold starts where they are to be measured."""
+    """Prints sizes and, if they are measured, cold starts."""
     from nitido_export.pack.cold_start import HEIGHT, WIDTH, measure_cold_starts
 
     starts = measure_cold_starts(files, runs) if runs else [None] * len(files)

@@ -1,4 +1,4 @@
-"""Quality of a model file on clean pictures, by the field's protocols."""
+"""Quality of a model file on clean pictures, measured with the usual protocols."""
 
 from __future__ import annotations
 

@@ -21,15 +21,15 @@ from nitido_train.recipe.schema import Recipe
 
 
 class HeldOut:
-    """The examples that a training by ``recipe`` on ``data`` does not learn from. Raises ``SourceUnavailable``, and
-    ``RecipeError`` for a recipe that trains no autoencoder."""
+    """The examples that a training with ``recipe`` on ``data`` holds out. Raises ``SourceUnavailable``, and
+    ``RecipeError`` for a recipe that does not train an autoencoder."""
 
     def __init__(self, recipe: Recipe, data: Sequence[Path]) -> None:
         self._objective = open_objective(recipe, RunOptions(out=Path(), data=tuple(data)))
 
     def evaluate(self, checkpoint: Checkpoint) -> list[dict[str, Any]]:
-        """Rows {set, condition, metric, value, baseline, pictures}. A variational network's bound is of one draw for
-        each example, the same draws every time."""
+        """Rows {set, condition, metric, value, baseline, pictures}. The bound of a variational network uses one draw
+        per example, the same in every run."""
         net, objective, device = checkpoint.averaged_net(), self._objective, torch.device("cpu")
         if isinstance(objective, MelodyObjective):
             measured = measure_melody_net(net, objective.fixed_batches(objective.held_out.notes), device)
@@ -38,5 +38,5 @@ class HeldOut:
             batches = objective.fixed_batches(objective.held_out)
             measured = measure_latent_net(net, batches, objective.recipe.latent, device)
         else:
-            raise RecipeError(f"recipe '{objective.recipe.name}' trains no autoencoder")
+            raise RecipeError(f"recipe '{objective.recipe.name}' does not train an autoencoder")
         return held_out_rows(measured, len(objective.held_out))

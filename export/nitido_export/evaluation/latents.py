@@ -24,10 +24,10 @@ def evaluate_network(checkpoint: Checkpoint, sources: Sequence[Path]) -> list[di
     the mean picture of the set. The bound of a variational net is in nats a picture, one draw each, on pixels binarized
     as in training.
 
-    Without sources the figures are those that the training ended with on the examples it held out.
+    Without sources, the figures are the last validation of the training on its held-out examples.
 
-    Measured on the network in torch, which the exported files equal to one 8-bit level (their ``parity``): a bound
-    cannot be computed from bytes.
+    Measured on the network in torch, because a bound cannot be computed from bytes. The exported files equal it to one
+    8-bit level (their ``parity``).
     """
     net = checkpoint.averaged_net()
     if not isinstance(net, LatentNet):
@@ -48,7 +48,7 @@ def _held_out(checkpoint: Checkpoint) -> list[dict[str, Any]]:
 
 
 def held_out_rows(measured: dict[str, float], pictures: int | None) -> list[dict[str, Any]]:
-    """Rows of what a validation measured. pictures: how many examples it has."""
+    """Rows of a validation's results. pictures: the number of its examples."""
     row = {"set": "held out in training", "condition": "reconstruction", "baseline": None}
     count = {"pictures": pictures}
     named = (("accuracy", "accuracy", 4), ("psnr", "PSNR", 2), ("ssim", "SSIM", 4), ("elbo", "ELBO", 2))

@@ -1,4 +1,4 @@
-"""What a graph says of itself: how far it sees, how much it computes, what it needs to run."""
+"""Derives facts from a graph: receptive field, amount of computation, and the runtime that it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nitido.errors import ExportError
 from nitido_export.graph.levels import FIXED, LEVEL, PRODUCT
 from nitido_export.graph.pixels import CELLS, FINE, PIXELS
 
-# The oldest runtime that the graphs of this package were run in, 8-bit pyramids included; below it nothing was tried.
+# The oldest runtime that the graphs of this package were run in, including 8-bit pyramids. Older ones were not tried.
 OLDEST_TRIED = (1, 17)
 # First ONNX Runtime with each opset.
 FIRST_WITH_OPSET = {17: (1, 12), 18: (1, 14), 19: (1, 15), 20: (1, 17), 21: (1, 18), 22: (1, 20)}
@@ -30,7 +30,7 @@ class GraphFacts:
 
 def require_finite_weights(model: onnx.ModelProto) -> None:
     """Raises ``ExportError`` for a graph with a weight that is NaN or infinite, as after a training that has diverged,
-    or in float16 for one that is too large for it."""
+    or, in float16, too large."""
     for tensor in model.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -41,11 +41,11 @@ def require_finite_weights(model: onnx.ModelProto) -> None:
 
 
 def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
-    """Receptive field, work and size, by walking the graph. cell: pixels of the frame, on each side, that stand under
-    one position of tensors that are rearranged as cells."""
+    """Receptive field, amount of computation and size, by walking the graph. cell: height and width in pixels of the
+    frame per position of tensors that are rearranged as cells."""
     shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
     scales = {i.name: onnx.numpy_helper.to_array(i)[-1] for i in model.graph.initializer if i.name == FINE}
-    # For every tensor: pixels of the frame per step of its grid, and how far it sees beyond its own, in pixels.
+    # For every tensor: pixels of the frame per step of its grid, and how many pixels it sees beyond its own.
     pitch: dict[str, float] = {"frame": 1.0, "levels": 1.0}
     reach: dict[str, float] = {}
     area, sides = 0, {}
@@ -56,7 +56,7 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
     if area:  # of fixed size, so that every tensor's own is known
         sides = _sides(model)
     macs, parameters = 0.0, 0
-    known: set[str] = set()  # weights of layers so far: two may share theirs
+    known: set[str] = set()  # weights of the layers so far; layers may share them
     for node in model.graph.node:
         if node.op_type in ("DequantizeLinear", "Cast", "Mul") and node.input[0] in shapes:
             shapes[node.output[0]] = shapes[node.input[0]]  # an integer weight
@@ -73,7 +73,7 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
                 step *= stride
             else:
                 step /= stride
-            # A transposed convolution works once for each of its input's positions.
+            # A transposed convolution computes once for each position of its input.
             if area:
                 macs += count * sides[node.output[0] if kind == "Conv" else node.input[0]] / area
             else:
@@ -97,11 +97,11 @@ def read_facts(model: onnx.ModelProto, *, cell: int = 1) -> GraphFacts:
         elif kind == "Add" and node.input[1] in shapes and node.input[0].endswith(PRODUCT):
             parameters += int(np.prod(shapes[node.input[1]]))
         if node.output[0].endswith(CELLS):
-            step = float(cell)  # reshaped and transposed, which says nothing of the grid
+            step = float(cell)  # reshaped and transposed, so the grid is not known
         elif node.output[0] == PIXELS:
             step = 1.0
         if LEVEL in node.output:
-            step, seen = 1.0, 0.0  # one number for all of the frame: given to tiles, it is not context
+            step, seen = 1.0, 0.0  # one number for the whole frame, which tiles are given: not context
         for name in node.output:
             pitch[name], reach[name] = step, seen
     return GraphFacts(halo=int(reach.get("bytes", 0.0)) if not area else 0, macs_per_pixel=macs, parameters=parameters)
@@ -115,8 +115,8 @@ def _sides(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def oldest_runtime(model: onnx.ModelProto) -> str:
-    """The lowest onnxruntime version that loads the graph, as far as that was tried. Raises ``ExportError`` for an
-    opset of which that is not known."""
+    """The lowest onnxruntime version that loads the graph, of those that were tried. Raises ``ExportError`` for an
+    opset for which it is not known."""
     opset = next(entry.version for entry in model.opset_import if entry.domain == "")
     if opset > max(FIRST_WITH_OPSET):
         raise ExportError(f"opset {opset} is newer than any whose oldest runtime is known ({max(FIRST_WITH_OPSET)})")

@@ -1,7 +1,7 @@
-"""The contract's graph from frame to frame: raw bytes in, raw bytes out, whatever the network between them.
+"""The graph of the model contract from frame to frame: raw bytes in, raw bytes out, around any network.
 
-Written node by node instead of traced to ONNX: a hand-set graph keeps the opset and IR old enough for the runtimes
-found on boards, the operators the fast ones, and the names stable.
+It is written node by node instead of traced. This keeps opset and IR version old enough for the runtimes on boards,
+uses the fast operators, and keeps names stable.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
     levels = dequantize(w, cells, "levels")
     depth = 3 * (net.cell * net.scale) ** 2
     body, wide = cast(nn.Module, collapse(net.body)), depth + PLANES
-    taken = 0  # channels that the body takes instead of those that there are
+    taken = 0  # channels that the body takes, if not those of the frame
     if not isinstance(net, PlaneFrameNet):
         body, wide = widened(body, depth)
         body, taken = widened_first(body)
@@ -72,16 +72,16 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
         correction = w.op("Cast", [correction], "correction", to=TensorProto.FLOAT)
 
     if net.scale == 1:
-        # An initializer that is also an input: callers may set it, and need not.
+        # An initializer that is also an input is optional for callers.
         w.input(w.constant("strength", 1.0, np.float32), TensorProto.FLOAT, [])
         correction = _scaled_by_strength(w, correction)
     if not isinstance(net, PlaneFrameNet) and (net.scale > 1 or wide > depth):
-        # On bytes, a quarter of the traffic of floats. What stands in channels that are cut off does not matter.
+        # On bytes, which is a quarter of the memory traffic of floats. Channels that are cut off may contain anything.
         index = w.constant("anchor_index", F.pad(cast(Tensor, net.anchor), (0, wide - depth)).numpy())
         anchor = dequantize(w, w.op("Gather", [cells, index], "anchor_cells", axis=1), "anchor")
     restored = w.op("Add", [anchor, correction], "restored")
     bytes_ = quantize(w, restored, "bytes")
-    frames = as_pixels(w, bytes_, cell=net.cell * net.scale)  # leaves out what was added
+    frames = as_pixels(w, bytes_, cell=net.cell * net.scale)  # crops the padding
     end = w.op("Mul", [size, w.shape("scale", net.scale, net.scale)], "end")
     w.op("Slice", [frames, w.shape("start", 0, 0), end, w.shape("axes", 1, 2)], "image")
     w.output("image", TensorProto.UINT8, ["N", "sH", "sW", 3])
@@ -91,7 +91,7 @@ def frame_graph(net: FrameNet, *, half: bool = False) -> onnx.ModelProto:
 
 
 def _scaled_by_strength(w: GraphWriter, correction: str) -> str:
-    """The correction times ``strength``. Of an 8-bit correction the scale is multiplied, which takes no pass."""
+    """The correction times ``strength``. For an 8-bit correction, only its scale is multiplied, which needs no pass."""
     last = w.nodes[-1]
     if last.op_type == "DequantizeLinear" and last.output[0] == correction:
         bytes_, scale, zero = last.input

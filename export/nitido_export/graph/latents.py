@@ -19,8 +19,8 @@ LUMA = (0.114, 0.587, 0.299)  # of B, G, R: ITU-R BT.601, as OpenCV's conversion
 def encoder_graph(net: LatentNet) -> onnx.ModelProto:
     """``frame`` uint8 N×H×W×3 BGR → ``z`` float32 N×d, or ``z_mean`` and ``z_log_var`` of a variational net.
 
-    H and W are the net's own: how to bring another frame to that size is a choice of the task, and the caller's. A net
-    for grey pictures takes the luma. A conditional net also has an input ``label`` int64 N, the number of the class.
+    H and W are those of the net; the caller chooses how to bring other frames to that size. A net for grey pictures
+    takes the luma. A conditional net also has an input ``label`` int64 N, the number of the class.
     """
     w = GraphWriter()
     condition = _write_condition(w, net)
@@ -47,8 +47,8 @@ def decoder_graph(net: LatentNet, stage: SecondStage | None = None) -> onnx.Mode
 
 
 def reconstruction_graph(net: LatentNet) -> onnx.ModelProto:
-    """``frame`` uint8 N×H×W×3 BGR (and ``label``) → ``image``, the same picture through the latent space; of a
-    variational net through the mean."""
+    """``frame`` uint8 N×H×W×3 BGR (and ``label``) → ``image``, the same picture through the latent space; a variational
+    net uses the mean."""
     w = GraphWriter()
     condition = _write_condition(w, net)
     _write_decoder(w, net, _write_encoder(w, net, condition)[0], condition)
@@ -68,7 +68,7 @@ def _write_encoder(w: GraphWriter, net: LatentNet, condition: list[str]) -> list
 def _write_decoder(w: GraphWriter, net: LatentNet, z: str, condition: list[str]) -> None:
     (logits,) = write_layers(w, collapse(net.decoder), [z, *condition], prefix="decoder.")
     picture = w.op("Sigmoid", [logits], "picture")
-    # The decoder's pictures begin at 0, unlike frames, whose zero lies in the middle.
+    # The decoder's values start at 0, while networks for frames have their zero in the middle.
     scale = [w.constant("level", LEVEL, np.float32), w.constant("black", 0, np.uint8)]
     bytes_ = w.op("QuantizeLinear", [picture, *scale], "bytes")
     pixels = w.op("Transpose", [bytes_], "pixels", perm=[0, 2, 3, 1])
@@ -80,7 +80,7 @@ def _write_decoder(w: GraphWriter, net: LatentNet, z: str, condition: list[str])
 
 
 def _write_condition(w: GraphWriter, net: LatentNet) -> list[str]:
-    """The one-hot form of an input ``label``, where the net wants one."""
+    """The one-hot form of an input ``label``, if the net takes one."""
     if net.kind != "cvae":
         return []
     label = w.input("label", TensorProto.INT64, ["N"])

@@ -20,8 +20,8 @@ from nitido_train.quantization.tracing import trace
 def write_layers(w: GraphWriter, net: nn.Module, inputs: list[str], prefix: str = "", half: bool = False) -> list[str]:
     """Adds ``net`` applied to the tensors named ``inputs`` and returns the names of its outputs.
 
-    net: plain (collapsed) layers, or what ``nitido_train.quantization.imitation`` made of them; then its quantizers
-    become QuantizeLinear/DequantizeLinear pairs. prefix: before every name. half: weights in float16.
+    net: plain (collapsed) layers, or layers quantized by ``nitido_train.quantization.imitation``, whose quantizers
+    become QuantizeLinear/DequantizeLinear pairs. prefix: of every name. half: weights in float16.
     Raises ``ExportError`` for a layer that has no ONNX form here.
     """
     traced = net if isinstance(net, fx.GraphModule) else trace(net)
@@ -36,7 +36,7 @@ def write_layers(w: GraphWriter, net: nn.Module, inputs: list[str], prefix: str 
             if queue:
                 names[node] = queue.pop(0)
             elif node.users:
-                raise ExportError(f"the network wants an input '{node.name}' that the graph does not have")
+                raise ExportError(f"the network needs an input '{node.name}' that the graph does not have")
         elif node.op == "output":
             result = node.args[0]
             return [names[n] for n in (result if isinstance(result, (tuple, list)) else [result])]
@@ -66,16 +66,16 @@ def _conv(w: GraphWriter, conv: nn.Conv2d, given: list[str], name: str, dtype: n
     weight = w.constant(f"{name}.weight", _values(conv.weight, dtype))
     bias = w.constant(f"{name}.bias", _values(conv.bias, dtype))
     if w.quantized and _is_dequantized(w, given[0]):
-        # Newer ONNX Runtimes (WeightBiasQuantization) take any convolution between DequantizeLinear and
-        # QuantizeLinear for one that wants 8 bits and rounds its weights, one scale for all. This no-op in between
-        # keeps a float layer a float layer.
+        # Newer ONNX Runtimes (WeightBiasQuantization) quantize the weights of every convolution between
+        # DequantizeLinear and QuantizeLinear, with one scale for all channels. This no-op in between prevents that for
+        # float layers.
         lowest = w.constant("lowest", np.finfo(dtype).min, dtype)
         given = [w.op("Max", [*given, lowest], f"{name}.in_float")]
     return w.op("Conv", [*given, weight, bias], name, **_conv_attributes(conv))
 
 
 def _level_conv(w: GraphWriter, conv: LevelConv2d, given: list[str], name: str, dtype: np.dtype[Any]) -> str:
-    """A bias that is computed: in float, ONNX Runtime is as fast with it as with a constant one."""
+    """A computed bias. In float, ONNX Runtime is as fast with it as with a constant."""
     x, condition = given
     weight = w.constant(f"{name}.weight", _values(conv.weight, dtype))
     bias = w.constant(f"{name}.bias", _values(conv.bias, dtype))
@@ -100,8 +100,8 @@ def _conv_attributes(conv: nn.Conv2d) -> dict[str, Any]:
 
 
 def _quantized_conv(w: GraphWriter, conv: QuantizedConv2d, given: list[str], name: str, _dtype: np.dtype[Any]) -> str:
-    """Weights as int8 with one scale a channel, biases as int32 on the scale of the products, as ONNX Runtime's
-    integer kernels want them."""
+    """Weights as int8 with one scale per channel, and biases as int32 on the scale of the products: the form that ONNX
+    Runtime's integer kernels take."""
     weight, scale = conv.integer_weight()
     bias_scale = scale * conv.input_scale
     bias = torch.round(conv.conv.bias / bias_scale)  # pyright: ignore[reportOptionalOperand]

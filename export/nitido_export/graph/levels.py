@@ -1,4 +1,4 @@
-"""The noise level in the contract's graph: given from outside, or estimated from the frame."""
+"""The noise level in the graph of the model contract: given by the caller, or estimated from the frame."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nitido_train.nets.blocks import depth_to_space
 from nitido_train.nets.estimator import FLOOR, HIGHEST, LOWEST, MIDDLE, SIDE, NoiseEstimator
 from nitido_train.nets.planes import COPIES, HIGHEST_AWAY, LOWEST_AWAY, MOST, PLANES
 
-AUTOMATIC = -1.0  # what stands for "estimate it"
-ESTIMATE = "noise_level"  # of the output: what the frame says, whatever the caller says
-LEVEL = "level_used"  # of the tensor that holds the level in use; no position of the frame reaches beyond it
-PRODUCT = "_product"  # ends the names of what a bias is added to
-FIXED = "level_fixed_"  # begins the names of weights that nobody trained
+AUTOMATIC = -1.0  # means "estimate it"
+ESTIMATE = "noise_level"  # of the output: the estimate, even if the caller gives a level
+LEVEL = "level_used"  # of the tensor with the level in use, where the receptive field ends
+PRODUCT = "_product"  # suffix of tensors that a bias is added to
+FIXED = "level_fixed_"  # prefix of weights that were not trained
 
 
 def write_level(w: GraphWriter, estimator: NoiseEstimator, levels: str, cell: int) -> str:
-    """The noise level that is used: ``noise`` where it is 0 or more, else the estimate; a float32 scalar.
+    """The noise level in use, a float32 scalar: ``noise`` if it is 0 or more, else the estimate.
 
     Adds the optional scalar input ``noise`` (float32, default -1). levels: cells N×(3·cell²)×h×w as networks see them;
-    with ``cell`` 1 pixels. All N frames are given one level.
+    with ``cell`` 1, pixels. All N frames share one level.
     """
     w.input(w.constant("noise", AUTOMATIC, np.float32), TensorProto.FLOAT, [])
     estimate = _estimate(w, estimator, levels, cell)
@@ -36,14 +36,14 @@ def write_level(w: GraphWriter, estimator: NoiseEstimator, levels: str, cell: in
 
 
 def write_condition(w: GraphWriter, level: str) -> str:
-    """A level as bodies are given it: (ln(level/5), ln²(level/5)), float32 2."""
+    """A level in the form that bodies take: (ln(level/5), ln²(level/5)), float32 of shape 2."""
     share = w.op("Div", [level, w.constant("level_middle", MIDDLE, np.float32)], "level_share")
     away = w.op("Unsqueeze", [w.op("Log", [share], "level_away"), w.shape("first_axis", 0)], "level_away_1")
     return w.op("Concat", [away, w.op("Mul", [away, away], "level_away_2")], "condition", axis=0)
 
 
 def write_planes(w: GraphWriter, level: str, frame: str) -> str:
-    """A level as 8-bit bodies are given it: four constant channels, bytes N×4×h×w. See
+    """A level in the form that 8-bit bodies take: four constant channels, bytes N×4×h×w. See
     :func:`nitido_train.nets.planes.planes_of`."""
     slopes, starts = (
         np.repeat(row, COPIES) for row in ([1 / (HIGHEST_AWAY - LOWEST_AWAY), 1 / MOST], [LOWEST_AWAY, 0])
@@ -95,7 +95,7 @@ def _estimate(w: GraphWriter, estimator: NoiseEstimator, levels: str, cell: int)
         log(mean(w.op("Mul", [inverse, inverse], "level_inverse_2"), "level_inverse_2_mean")),
     ]
     together = w.op("Concat", parts, "level_means", axis=0)
-    # Signs, powers and the root that makes standard deviations of energies.
+    # Signs and powers, and the root that turns energies into standard deviations.
     factors = np.repeat([0.5, 0.5, -0.5, -0.25], len(bands))
     statistics = w.op("Mul", [together, w.constant("level_factors", factors, np.float32)], "level_statistics")
     hidden = w.op("Relu", [_linear(w, "hidden", estimator, statistics)], "level_hidden_relu")

@@ -1,8 +1,9 @@
-"""The contract's graph of a recurrent denoiser: a frame and what is known of the past in, an image and the states out.
+"""The graph of a recurrent denoiser in the model contract: it takes a frame and states, and returns an image and
+states.
 
-Stacks of convolutions compute as the network has them, in float or in 8 bits. Everything between them is float, on
-pixels: a pass over three planes of floats costs as much as a layer of a stack, so there are as few as possible, and
-what 8-bit stacks take is rearranged as bytes.
+Stacks of convolutions compute in float or in 8 bits, as in the network. Everything between them computes in float, on
+pixels. A pass over three planes of floats costs as much as a layer of a stack, so there are as few passes as possible,
+and the inputs of 8-bit stacks are rearranged as bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def live_graph(net: PlaneLiveNet, *, half: bool = False) -> onnx.ModelProto:
 
 
 class _LiveWriter:
-    """Follows :meth:`PlaneLiveNet.forward` step by step; tensors are called as there."""
+    """Follows :meth:`PlaneLiveNet.forward` step by step, with the same names for tensors."""
 
     def __init__(self, net: PlaneLiveNet, half: bool) -> None:
         self.w = GraphWriter()
@@ -47,7 +48,8 @@ class _LiveWriter:
         size = w.op("Shape", [frame], "size", start=1, end=3)  # H W
         padded = write_padded(w, frame, size, cell=CELL, multiple=net.multiple)
         levels = dequantize(w, w.op("Transpose", [padded], "now_bytes", perm=FIRST), "levels")
-        # A no-op: ONNX Runtime computes a DequantizeLinear once for each of its users, with transpositions around it.
+        # A no-op. Without it, ONNX Runtime computes a DequantizeLinear again for each of its users, with
+        # transpositions.
         now = w.op("Max", [levels, w.constant("lowest", np.finfo(np.float32).min, np.float32)], "now")
         level = write_level(w, net.estimator, now, 1)
 
@@ -122,7 +124,7 @@ class _LiveWriter:
         return self.w.op("Mul", [name, self.w.constant("half", 0.5, np.float32)], f"{name}_half")
 
     def _bytes(self, name: str) -> str:
-        """What a stack of 8 bits takes of a tensor; of others the tensor itself."""
+        """The input of an 8-bit stack for a tensor; float stacks take the tensor itself."""
         if not self.integer:
             return name
         return "now_bytes" if name == "now" else quantize(self.w, name, f"{name}_bytes")
@@ -130,7 +132,7 @@ class _LiveWriter:
     def _together(self, name: str, pixels: list[str], planes: list[str], width: int) -> str:
         """The input of a stack, N×width×h×w: pixels as cells, then planes of one channel.
 
-        What is missing to the width is repeated: its weights are zero.
+        Missing channels are filled by repetition; their weights are zero.
         """
         w = self.w
         depth = 3 * len(pixels)
@@ -156,7 +158,7 @@ class _LiveWriter:
         return w.op("Cast", [found], f"{found}_float", to=TensorProto.FLOAT) if self.half else found
 
     def _outputs(self, found: str) -> tuple[str, str]:
-        """(the correction N×3×H×W, share of the last result N×1×H×W) of what the body returns."""
+        """(correction N×3×H×W, share of the last result N×1×H×W), from the output of the body."""
         w = self.w
         scale = w.constant("logit_scale", float(self.net.logit_scale), np.float32)
         last = next(node for node in w.nodes if found in node.output)
@@ -172,7 +174,7 @@ class _LiveWriter:
         return w.op("DequantizeLinear", [correction, step, zero], "correction"), share
 
     def _split(self, found: str) -> tuple[str, str]:
-        # Not Slice: ONNX Runtime moves the transposition before it behind it, where it takes eight times as long.
+        # Not Slice: ONNX Runtime would move the preceding transposition behind it, where it takes eight times as long.
         w = self.w
         correction = w.op("Gather", [found, w.shape("colours", 0, 1, 2)], f"{found}_correction", axis=1)
         return correction, w.op("Gather", [found, w.shape("fourth", 3)], f"{found}_logits", axis=1)
@@ -191,7 +193,7 @@ class _LiveWriter:
         )
 
     def _write_strength(self, frame: str, whole: str) -> None:
-        """``image``: what is restored, or with a ``strength`` below 1 something between the frame and that."""
+        """``image``: the restored frame, or with a ``strength`` below 1 a blend of the frame and the restored one."""
         w = self.w
         w.input(w.constant("strength", 1.0, np.float32), TensorProto.FLOAT, [])
         w.op("Less", ["strength", w.constant("one_float", 1.0, np.float32)], "is_blended")

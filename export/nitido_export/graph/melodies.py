@@ -52,8 +52,7 @@ def melody_decoder_graph(net: MelodyNet, stage: SecondStage | None = None) -> on
 
 
 def without_norms(net: nn.Module) -> nn.Module:
-    """A copy in eval mode whose sequences have each batch normalization in the layer before it: what is multiplied and
-    added to a layer's output can as well be in its weights."""
+    """A copy in eval mode with each batch normalization merged into the weights of the layer before it."""
     plain = copy.deepcopy(net).eval().requires_grad_(False)
     for sequence in [module for module in plain.modules() if isinstance(module, nn.Sequential)]:
         layers: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""Bytes of frames, cells of pixels, and what networks compute with, in the nodes of a graph."""
+"""Nodes that convert between bytes of frames, cells of pixels, and the values that networks compute with."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from nitido_export.graph.writer import GraphWriter
 from nitido_train.tensors import ZERO_POINT
 
 LEVEL = 1 / 255
-CELLS = "flat"  # ends the names of pixels that are rearranged as cells
+CELLS = "flat"  # suffix of pixels that are rearranged as cells
 PIXELS = "frames"  # cells that are rearranged as pixels
-FINE = "fine_scales"  # of the constant by which a grid is enlarged
+FINE = "fine_scales"  # name of the constant by which a grid is enlarged
 
 
 def write_cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
@@ -21,8 +21,8 @@ def write_cells(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: i
 
 
 def write_padded(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: int) -> str:
-    """Frames whose height and width are multiples, by repeating their edges. The tensors ``h`` and ``w`` hold how many
-    cells they have in each direction."""
+    """Frames padded with their edge pixels, so that height and width are multiples. The tensors ``h`` and ``w`` hold
+    the number of cells in each direction."""
     whole = w.shape("multiple", multiple, multiple)
     beyond = w.op("Mod", [size, whole], "beyond")
     missing = w.op("Mod", [w.op("Sub", [whole, beyond], "short"), whole], "missing")
@@ -36,15 +36,15 @@ def write_padded(w: GraphWriter, frame: str, size: str, *, cell: int, multiple: 
 
 
 def cells_last(w: GraphWriter, pixels: str, name: str, *, cell: int, depth: int) -> str:
-    """Bytes N×(h·cell)×(w·cell)×depth as N×h×w×(depth·cell²). name: before the names of tensors."""
+    """Bytes N×(h·cell)×(w·cell)×depth as N×h×w×(depth·cell²). name: prefix of the names of tensors."""
     return w.op("Concat", _rows(w, pixels, name, cell, depth), f"{name}_{CELLS}" if name else CELLS, axis=3)
 
 
 def _rows(w: GraphWriter, pixels: str, name: str, cell: int, depth: int) -> list[str]:
-    """Of each row of the cells their pixels side by side, N×h×w×(cell·depth).
+    """The pixels of each row of the cells as channels, N×h×w×(cell·depth).
 
-    Row by row, because transposing all five axes at once moves a few bytes at a time: that takes three times as long.
-    SpaceToDepth takes only floats in older runtimes.
+    This works row by row, because transposing all five axes at once moves only a few bytes at a time and takes three
+    times as long. In older runtimes, SpaceToDepth takes only floats.
     """
     begin = f"{name}_" if name else ""
     parts = [w.shape("same", 0), "h", w.shape("cell_rows", cell), w.shape("rest", -1)]
@@ -57,9 +57,9 @@ def _rows(w: GraphWriter, pixels: str, name: str, cell: int, depth: int) -> list
 
 
 def as_pixels(w: GraphWriter, cells: str, *, cell: int, depth: int = 3) -> str:
-    """Bytes N×(depth·cell²)×h×w as N×(h·cell)×(w·cell)×depth. More channels than that are left out.
+    """Bytes N×(depth·cell²)×h×w as N×(h·cell)×(w·cell)×depth. Further channels are dropped.
 
-    Row by row, as :func:`_rows`.
+    Works row by row, like :func:`_rows`.
     """
     run = cell * depth
     lines: list[str] = []
@@ -83,7 +83,7 @@ def _level(w: GraphWriter) -> list[str]:
 
 
 def dequantize(w: GraphWriter, bytes_: str, name: str) -> str:
-    """The bytes of a frame as what networks see: float32, ``(byte - 128) / 255``."""
+    """The bytes of a frame as networks see them: float32, ``(byte - 128) / 255``."""
     return w.op("DequantizeLinear", [bytes_, *_level(w)], name)
 
 

@@ -29,8 +29,8 @@ def write_second_stage(w: GraphWriter, stage: SecondStage, z: str, condition: li
     """Adds the optional scalar input ``prior`` and the outputs ``latent`` and, of a flow, ``normal``; returns the
     first.
 
-    With ``prior`` 0, the default, ``z`` is the latent and ``normal`` what the flow makes of it backwards. With 1 it is
-    ``z`` that is standard normal, and ``latent`` what the flow makes of it. z: N×d. condition: N×K one-hot, or nothing.
+    With ``prior`` 0, the default, ``z`` is the latent, and ``normal`` is the result of the inverse flow. With 1, ``z``
+    is standard normal, and ``latent`` is the result of the flow. z: N×d. condition: N×K one-hot, or nothing.
     """
     w.input(w.constant("prior", 0.0, np.float32), TensorProto.FLOAT, [])
     is_normal = w.op("Greater", ["prior", w.constant("half", 0.5, np.float32)], "is_normal")
@@ -42,7 +42,7 @@ def write_second_stage(w: GraphWriter, stage: SecondStage, z: str, condition: li
 
 
 def declare_second_stage(w: GraphWriter, stage: SecondStage) -> None:
-    """The outputs ``latent`` and, of a flow, ``normal``, after the outputs that other graphs have too."""
+    """Adds the outputs ``latent`` and, for a flow, ``normal`` after those that all graphs have."""
     for name in ("latent",) if isinstance(stage, LatentMixture) else ("latent", "normal"):
         w.output(name, TensorProto.FLOAT, ["N", stage.size])
 
@@ -92,7 +92,7 @@ def _backward(w: GraphWriter, flow: LatentFlow, x: str, condition: list[str]) ->
 
 
 def _coupling(w: GraphWriter, coupling: Coupling, x: str, condition: list[str], name: str, way: str) -> tuple[str, str]:
-    """(log_scale, shift). The weights are stored once for both ways."""
+    """(log_scale, shift). The weights are stored once for both directions."""
     moved = _row(w, coupling.moved, f"{name}.moved")
     values = w.op("Mul", [x, _row(w, coupling.kept, f"{name}.kept")], f"{name}.{way}.given")
     if condition:

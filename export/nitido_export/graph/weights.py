@@ -1,8 +1,8 @@
 """Weights stored as int8 with one scale for each output channel, in a graph that computes in float32.
 
-The graph multiplies the two in front of each layer. ONNX Runtime does that once, when it loads the file, so a run takes
-as long as with float weights. A DequantizeLinear in the same place would be computed in every run: ONNX Runtime keeps
-it for its integer kernels.
+The graph multiplies the two before each layer. ONNX Runtime does that once, when it loads the file, so a run takes as
+long as with float weights. It would compute a DequantizeLinear in the same place in every run, because it keeps that
+operator for its integer kernels.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 INT8_WEIGHTS = "fp32, int8 weights"  # such a file's ``precision``
-LEAST = 1024  # values: what smaller tensors would save is not worth their rounding
+LEAST = 1024  # values: smaller tensors would save too little to round them
 LIMIT = 127
-# Which axis of a layer's weights counts its output channels; a Gemm is written with transB = 1.
+# The axis of the output channels in a layer's weights; a Gemm is written with transB = 1.
 CHANNELS = {"Conv": 0, "Gemm": 0, "ConvTranspose": 1}
 
 
 def to_int8(weights: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """(int8 values, float32 scales), whose product is nearest to ``weights``. The scales have one entry for each index
+    """(int8 values, float32 scales) whose product is closest to ``weights``. The scales have one entry for each index
     of ``axis`` and size 1 along the other axes."""
     others = tuple(n for n in range(weights.ndim) if n != axis)
     largest = np.abs(weights).max(others, keepdims=True)
@@ -29,9 +29,10 @@ def to_int8(weights: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], 
 
 
 def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of a float graph that stores the weights of its layers in int8, where they have ``LEAST`` values or more.
+    """A copy of a float graph that stores layer weights of ``LEAST`` values or more in int8.
 
-    Biases stay as they are. The copy computes what the float graph would with weights that :func:`to_int8` has rounded.
+    Biases stay as they are. The copy computes the same as the float graph with weights that were rounded by
+    :func:`to_int8`.
     """
     stored = onnx.ModelProto()
     stored.CopyFrom(model)
@@ -39,7 +40,7 @@ def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     floats = {tensor.name: tensor for tensor in graph.initializer}
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        # Layers may share weights, which are made once.
+        # Layers may share weights, which are then converted once.
         tensor = floats.pop(node.input[1], None) if node.op_type in CHANNELS else None
         if tensor is not None and np.prod(tensor.dims) >= LEAST:
             nodes += _store(graph, tensor, CHANNELS[node.op_type])
@@ -51,7 +52,7 @@ def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _store(graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int) -> list[onnx.NodeProto]:
-    """Replaces an initializer; returns the nodes that make it again, under its name."""
+    """Replaces an initializer; returns the nodes that compute it, under its name."""
     name = tensor.name
     values, scales = to_int8(numpy_helper.to_array(tensor), axis)
     graph.initializer.remove(tensor)

@@ -1,8 +1,8 @@
-"""Widening the first and the last 8-bit layer of a body to numbers of channels that kernels are fast with.
+"""Widens the first and the last 8-bit layer of a body to numbers of channels for which kernels are fast.
 
-ONNX Runtime's integer convolutions compute 16 output channels in a third of the time that they take for 12, and take
-four input channels in half the time of three. The channels added have weights of zero, and those of the result are cut
-off again, so the picture is the same to the byte.
+ONNX Runtime's integer convolutions need a third of the time for 16 output channels that they need for 12, and half of
+the time for four input channels that they need for three. The added channels have zero weights, and those of the result
+are cut off again, so the result is the same to the byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ FAST_OUTPUTS = 16  # or a multiple
 
 
 def widened_first(body: nn.Module) -> tuple[nn.Module, int]:
-    """(the body with a first layer of four input channels, 4) for an integer layer of three, else (the body, 0)."""
+    """(the body with a first layer of four input channels, 4) if it is an integer layer with three, else (the body,
+    0)."""
     name = _first_convolution(body) if isinstance(body, fx.GraphModule) else ""
     if not name or cast(QuantizedConv2d, body.get_submodule(name)).conv.in_channels >= FAST_INPUTS:
         return body, 0

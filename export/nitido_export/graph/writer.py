@@ -1,4 +1,4 @@
-"""Collecting the nodes and constants of an ONNX graph; why graphs are written by hand is in ADR 2."""
+"""Collects the nodes and constants of an ONNX graph. ADR 2 says why graphs are written by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IR_VERSION = 8
 
 
 class GraphWriter:
-    """Every call adds to the graph and returns the name of what it made. Names are the caller's and stay."""
+    """Each call adds to the graph and returns the name of its result. Callers choose the names."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -25,8 +25,8 @@ class GraphWriter:
         self._is_inner = False
 
     def constant(self, name: str, value: Any, dtype: Any = None) -> str:
-        """An initializer. The same name may be asked for again, with the same value."""
-        # A copy, and not ascontiguousarray, which would make a scalar one-dimensional.
+        """An initializer. The same name may be used again with the same value."""
+        # A copy, because ascontiguousarray would make a scalar one-dimensional.
         tensor = numpy_helper.from_array(np.array(value, dtype=dtype, order="C"), name)
         known = self._constants.setdefault(name, tensor)
         if known.raw_data != tensor.raw_data or known.data_type != tensor.data_type:
@@ -51,7 +51,7 @@ class GraphWriter:
         return name
 
     def take_constants(self, graph: onnx.GraphProto) -> None:
-        """The initializers of another graph, whose names must not be in use here."""
+        """Adds the initializers of another graph, whose names must not be in use here."""
         self._constants |= {tensor.name: tensor for tensor in graph.initializer}
 
     def inner(self) -> GraphWriter:
@@ -70,7 +70,7 @@ class GraphWriter:
     ) -> onnx.ModelProto:
         """The checked model: one file, no external data, opset and IR old enough for the runtimes on boards.
 
-        opsets, functions: of a graph that was written elsewhere and is a part of this one; its opset is 17 or later.
+        opsets, functions: of a graph from another source that is a part of this one; its opset is 17 or later.
         """
         opsets, functions = list(opsets), list(functions)
         model = helper.make_model(
@@ -82,6 +82,6 @@ class GraphWriter:
         model.ir_version = (
             max(IR_VERSION, helper.find_min_ir_version_for(opsets, ignore_unknown=True)) if opsets else IR_VERSION
         )
-        # Shapes are not inferred through what others wrote: ONNX Runtime is the judge of that.
+        # Shapes are not inferred for graphs of other tools; ONNX Runtime checks them.
         onnx.checker.check_model(model, full_check=not opsets)
         return model

@@ -1,4 +1,4 @@
-"""How long a fresh process takes until the first frame is done. Run as a module, it is that process."""
+"""Measures how long a fresh process takes for its first frame. Run as a module, this file is that process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 640, 480
 @dataclass(frozen=True)
 class ColdStart:
     """Medians in seconds. total: process start to the first 640×480 frame, with Python and its imports.
-    opening: the session alone. first_frame: the first run alone."""
+    opening: creating the session. first_frame: the first run."""
 
     total: float
     opening: float
@@ -27,10 +27,10 @@ class ColdStart:
 
 
 def measure_cold_starts(files: Sequence[Path], runs: int = 5) -> list[ColdStart]:
-    """One result for each model file, each in ``runs`` fresh processes on the CPU, the files taking turns.
+    """One result for each model file, each measured in ``runs`` fresh processes on the CPU, with the files in turn.
 
-    The files are in the page cache: this is the start of a program, not of a board. Raises ``NitidoError`` when a
-    process fails.
+    The files are in the page cache, so this measures the start of a program, not of a board. Raises ``NitidoError``
+    when a process fails.
     """
     times: list[list[ColdStart]] = [[] for _ in files]
     for _ in range(runs):

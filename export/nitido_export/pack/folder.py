@@ -1,4 +1,4 @@
-"""A folder that is there complete or not at all, and that knows which of its files were written for it."""
+"""Writes a folder completely or not at all, with a manifest of its files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MANIFEST = "pack.json"
 
 @contextmanager
 def new_folder(target: Path, source: Path, facts: Mapping[str, str], *, overwrite: bool) -> Iterator[Path]:
-    """Yields an empty sibling of ``target`` to be filled; afterwards it takes the target's place in one rename.
+    """Yields an empty folder next to ``target`` to be filled, which then replaces the target with one rename.
 
     source: the model that is packed, which must not lie in the target.
-    facts: go into a manifest ``pack.json``, with the SHA-256 of every file.
-    overwrite: replace a target that holds files; only when its manifest lists all of them, so that nothing is deleted
-    that someone else put there.
+    facts: written to a manifest ``pack.json``, with the SHA-256 of every file.
+    overwrite: replace a target that contains files, but only if its manifest lists all of them, so that no files of
+    others are deleted.
 
-    Raises ``SinkUnavailable``; whatever is raised, by the caller's block too, the target is as it was.
+    Raises ``SinkUnavailable``. After any exception, also of the caller's block, the target is unchanged.
     """
     target = Path(os.path.realpath(target))
     require_replaceable(target, source, overwrite=overwrite)
@@ -56,7 +56,7 @@ def require_replaceable(target: Path, source: Path, *, overwrite: bool) -> None:
 
 
 def _packed(folder: Path) -> set[str]:
-    """Names of the files that the folder's manifest lists; none when it cannot be read."""
+    """Names of the files in the folder's manifest; none if it cannot be read."""
     try:
         return set(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError):

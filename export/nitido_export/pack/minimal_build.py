@@ -1,4 +1,4 @@
-"""What a minimal build of ONNX Runtime needs to know of a model: its operators, their types, the build command."""
+"""What a minimal build of ONNX Runtime needs to know about a model: its operators, their types, the build command."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nitido_export.pack.template import fill
 
 CONFIG = "required_operators.config"
 
-# ONNX Runtime's own tool, in a process of its own: it configures logging and changes sys.path, and its package
-# imports torch, which it does not need, wherever torch is installed.
+# ONNX Runtime's tool runs in a separate process, because it configures logging and changes sys.path. Its package
+# imports torch if torch is installed, although it does not need it.
 _TOOL = """
 import pathlib, sys
 sys.modules["torch"] = None
@@ -43,7 +43,7 @@ def write_config(model: Path, target: Path) -> None:
         raise ExportError(
             f"onnxruntime {ort.__version__} cannot list the operators of {model.name} ({reason}); try another release"
         )
-    # The tool names the file it read, which was in a folder that is gone by now.
+    # The tool writes the path of its input, which was in a folder that no longer exists.
     lines = [line for line in target.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     head = f"# Operators and types of {model.name}, by onnxruntime {ort.__version__}"
     target.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The model as a package for Node and browsers, with types, a program and a page."""
+"""Writes a model as a package for Node and browsers, with types, a program and a page."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SOURCES = ("nitido.d.ts", "node.js", "browser.js", "cli.js", "page.js")
 
 
 def write_package(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
-    """Fills ``folder`` with the package and the model, whose settings are plain inputs there, and compares that with
-    ``source``; returns the largest difference in 8-bit levels.
+    """Fills ``folder`` with the package and the model with plain inputs, compares it with ``source`` and returns the
+    largest difference in 8-bit levels.
 
-    frame: uint8 H×W×3 BGR to compare on; it goes along as ``frame.bgr``, with the result of ``source`` as
+    frame: uint8 H×W×3 BGR to compare on; it is included as ``frame.bgr``, with the result of ``source`` as
     ``expected.bgr``.
     Raises ``ExportError`` when the two differ, ``OSError``.
     """
     for name in SOURCES:
         (folder / name).write_text(read(f"node/{name}"), encoding="utf-8")
-    (folder / "nitido.js").write_bytes((pages() / "nitido.js").read_bytes())  # the app's pages run on it, too
+    (folder / "nitido.js").write_bytes((pages() / "nitido.js").read_bytes())  # the app's pages use it, too
     target = folder / source.path.name
     worst = _write_model(source, target, frame)
     settings = [name for name in DEFAULTS if {"strength": source.has_strength, "noise": source.has_noise}[name]]

@@ -1,8 +1,8 @@
-"""A model whose settings are plain inputs, for bindings that cannot set optional ones, such as Node and the browser.
+"""Writes a model with plain inputs for its settings, for bindings without optional inputs, such as Node and browsers.
 
-In a model file, ``strength`` and ``noise`` are initializers that are also inputs: who does not set them gets their
-defaults. onnxruntime-node and onnxruntime-web pass plain inputs only and ignore others without a message. Here the
-initializers are taken out, so that both numbers must be given.
+In a model file, ``strength`` and ``noise`` are initializers that are also inputs, so callers that do not set them get
+the defaults. onnxruntime-node and onnxruntime-web pass only plain inputs and ignore others without a message. Here the
+initializers are removed, so both numbers must be given.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from nitido_export.pack.template import fill
 
 
 def write_plain(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
-    """Writes ``source`` with plain inputs and a README into ``folder``, loads it again and compares the two; returns
-    the largest difference in 8-bit levels.
+    """Writes ``source`` with plain inputs and a README into ``folder``, loads the result and returns the largest
+    difference in 8-bit levels.
 
     frame: uint8 H×W×3 BGR to compare on. Raises ``ExportError`` for a model without settings and when the two differ.
     """
@@ -49,7 +49,8 @@ def write_plain(source: Model, folder: Path, frame: NDArray[np.uint8]) -> int:
 
 
 def with_plain_inputs(source: Path, target: Path) -> list[str]:
-    """Writes the model file with its settings as plain inputs and returns their names. Its certificate gives them.
+    """Writes the model file with its settings as plain inputs and returns their names. Its certificate contains values
+    for them.
     Raises ``ExportError`` for a model without settings."""
     model = onnx.load(source)
     defaults = [tensor for tensor in model.graph.initializer if tensor.name in DEFAULTS]
@@ -72,7 +73,8 @@ def with_plain_inputs(source: Path, target: Path) -> list[str]:
 
 
 def _states(source: Model) -> dict[str, str]:
-    """What the README says of a recurrent model: before the first frame, after each frame, and in words."""
+    """The README's parts about a recurrent model: code before the first frame, code after each frame, and an
+    explanation."""
     multiple = source.card.multiple
     rows = ", ".join(f"['{s['name']}', {s['channels']}, {s['grid']}]" for s in source.card.states)
     return {
@@ -93,8 +95,8 @@ states = Object.fromEntries(
 );
 """,
         "states": """
-The model remembers: what a frame leaves behind in `state_out_…` is given to the next one as `state_in_…`. Python also
-moves the states along with the picture before each frame (`states` in the card says how); without that, the result is
-right and gains less where something moves.
+The model is recurrent: the outputs `state_out_…` of a frame are the inputs `state_in_…` of the next one. Nítido in
+Python also moves the states along with the picture before each frame (`states` in the card says how). Without that, the
+result is still correct but improves less where something moves.
 """,
     }

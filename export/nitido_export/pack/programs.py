@@ -1,4 +1,4 @@
-"""Programs to copy, in C, C++ and Python: each with the model and a frame to try it on."""
+"""Writes programs in C, C++ and Python, each with the model and a frame to try."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Program:
     """sources: templates that are copied as they are.
     readme: the template of the README.
     call: how the program is started.
-    suffix: of the frame that goes along, and of the result.
+    suffix: of the included frame and of the result.
     write_frame: writes such a file, from uint8 H×W×3 BGR.
     """
 
@@ -74,7 +74,7 @@ PROGRAMS = {
 
 
 def write_program(target: str, source: Model, folder: Path, frame: NDArray[np.uint8]) -> None:
-    """Fills ``folder`` with the sources of a program, the model, a frame, what nitido makes of it, and a README.
+    """Fills ``folder`` with the sources of a program, the model, a frame, nitido's result for it, and a README.
 
     target: one of ``PROGRAMS``.
     frame: uint8 H×W×3 BGR.

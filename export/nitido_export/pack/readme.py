@@ -1,4 +1,4 @@
-"""What the READMEs of packed programs say of the model that they run."""
+"""The texts about a model in the READMEs of packed programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nitido.inference.model import Model
 from nitido_export.pack.template import fill, read
 
 _STRENGTH = """
-`--strength` is how much of the noise goes: 0 is nothing, 1 (the default) is all.
+`--strength` sets how much of the noise is removed: 0 is nothing, 1 (the default) is all.
 
 ```sh
 {call} {picture} --strength 0.5
@@ -18,8 +18,8 @@ _STRENGTH = """
 
 _NOISE = """
 The model estimates how noisy a frame is. `--noise` gives it the noise level instead: the standard deviation of
-brightness noise in 8-bit levels. For a video, give it one level, or the average of the levels that it found in the
-frames before. Otherwise the level changes a little from frame to frame, and the result flickers.
+brightness noise in 8-bit levels. For a video, give it one level, or the average of its estimates for earlier frames.
+Otherwise the level changes slightly from frame to frame, and the result flickers.
 
 ```sh
 {call} {picture} --noise 4
@@ -27,16 +27,16 @@ frames before. Otherwise the level changes a little from frame to frame, and the
 """
 
 _STATES = """
-The model remembers: a frame is better when it has seen the frames before. What it remembers are the tensors
-`state_in_…` and `state_out_…`. The first frame gets zeros, and each other frame gets what the frame before left behind.
-A stream starts again when the size changes, when it is reset, and in the program at `--cut`:
+The model is recurrent: it uses earlier frames to improve the current one. Its memory is in the tensors `state_in_…` and
+`state_out_…`. For the first frame, the inputs are zeros; for every other frame, they are the outputs of the frame
+before. A stream starts again if the size changes, if it is reset, and, in the program, at `--cut`:
 
 ```sh
 {call} {video} --cut 250   # frame 250 is the first of another scene
 ```
 
-`nitido` also moves the states along with the picture before each frame (`states` in the card says how). The programs
-do not: the result is right, and it gains less where something moves.
+`nitido` also moves the states along with the picture before each frame (`states` in the card says how). The programs do
+not. Their result is still correct but improves less where something moves.
 """
 
 

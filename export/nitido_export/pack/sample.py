@@ -1,6 +1,6 @@
-"""The photograph that packed models are compared on and that goes along for a first try on the device.
+"""The photograph on which packed models are compared, included for a first try on the device.
 
-It is a part of "coffee" (Pikolo Espresso Bar, Rachel Michetti, CC0) out of the data of the scikit-image project.
+It is a part of "coffee" (Pikolo Espresso Bar, Rachel Michetti, CC0) from the data of the scikit-image project.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SIGMA = 25
 
 
 def sample_frame(card: Card) -> NDArray[np.uint8]:
-    """A photograph, uint8 240×320×3 BGR, for denoisers with seeded Gaussian noise of σ 25 (8-bit levels)."""
+    """A photograph, uint8 240×320×3 BGR; for denoisers with seeded Gaussian noise of σ 25 (8-bit levels)."""
     photo = photograph()
     return gaussian_at(photo, 0, SIGMA) if card.task == "denoise" else photo
 

@@ -1,4 +1,4 @@
-"""A model file made ready for a kind of device, in a folder of its own."""
+"""Prepares a model file for a kind of device, in a separate folder."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TARGETS = (*PROGRAMS, "node", "plain", "ort", "minimal")
 def write_pack(
     name: str, target: str, output: Path, *, overwrite: bool = False, frame: NDArray[np.uint8] | None = None
 ) -> tuple[Path, int]:
-    """Writes the folder ``output``; returns the model file that was packed and the largest difference, in 8-bit
-    levels, of what was made of it.
+    """Writes the folder ``output``; returns the model file that was packed and the largest difference of the result
+    from it, in 8-bit levels.
 
     name: of a model, or an ``.onnx`` file.
     target: one of ``TARGETS``.
@@ -36,15 +36,15 @@ def write_pack(
     frame: uint8 H×W×3 BGR to compare on, and for programs to try; default: a photograph.
 
     Raises ``ModelNotFound``, ``CardMismatch`` for a file that is not a Nítido model, ``SinkUnavailable`` for a place
-    that cannot be written or holds something else, ``ExportError`` when the result does not equal the model. After any
-    of them ``output`` is as it was.
+    that cannot be written or contains other files, ``ExportError`` when the result does not equal the model. After any
+    of these errors, ``output`` is unchanged.
     """
     if target not in TARGETS:
         raise ValueError(f"target expects one of {', '.join(TARGETS)}, found '{target}'")
     path = zoo.find(name)
     if path.suffix != ".onnx":
         raise ModelNotFound(f"pack expects an .onnx file, found {path}")
-    require_replaceable(output, path, overwrite=overwrite)  # before the work, not after it
+    require_replaceable(output, path, overwrite=overwrite)  # check this before the work starts
     source = Model(path, "cpu")
     broken = first_not_finite(path.read_bytes())
     if broken:

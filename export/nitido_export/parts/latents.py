@@ -1,4 +1,4 @@
-"""The files that an autoencoder of pictures is shipped in: encoder, decoder, and where wanted both in one."""
+"""The parts that an autoencoder of pictures is exported in: encoder, decoder, or both in one file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def latent_part(checkpoint: Checkpoint, part: str, stage: SecondStage | None = N
     net = checkpoint.latent_net()
     facts = checkpoint.facts
     if not facts:
-        raise ExportError("this checkpoint has no validation behind it: train at least to the first one, then export")
+        raise ExportError("this checkpoint was never validated: train at least until the first validation, then export")
     examples = facts["examples"].numpy()  # 2 H W C
     frames = np.broadcast_to(examples, (*examples.shape[:3], 3)).copy()  # torch warns of arrays it may not write
     label = {"label": np.array(facts["example_labels"], np.int64)} if net.kind == "cvae" else {}
@@ -84,7 +84,7 @@ def _encode(net: LatentNet, feed: Arrays) -> Arrays:
 
 @torch.no_grad()
 def _decode(net: LatentNet, feed: Arrays, stage: SecondStage | None = None) -> Arrays:
-    """stage: what ``z`` goes through first where the feed says that it is standard normal."""
+    """stage: applied to ``z`` first if the feed says that it is standard normal."""
     z, condition = torch.from_numpy(feed["z"]), _condition(net, feed)
     if stage is not None and "prior" in feed:
         z = stage(z, condition)

@@ -22,9 +22,11 @@ def melody_part(checkpoint: Checkpoint, part: str, stage: SecondStage | None = N
     """
     net = checkpoint.averaged_net()
     if not isinstance(net, MelodyNet):
-        raise CheckpointError(f"recipe '{checkpoint.recipe.name}' trains a {checkpoint.recipe.net.kind}, no melodies")
+        raise CheckpointError(
+            f"recipe '{checkpoint.recipe.name}' trains a {checkpoint.recipe.net.kind}; expected a melody model"
+        )
     if not checkpoint.facts:
-        raise ExportError("this checkpoint has no validation behind it: train at least to the first one, then export")
+        raise ExportError("this checkpoint was never validated: train at least until the first validation, then export")
     if part not in ("encoder", "decoder"):
         raise ExportError(f"a melody model has an encoder and a decoder; found '{part}'")
     notes = checkpoint.facts["examples"].numpy()  # 2 T

@@ -1,4 +1,4 @@
-"""One of the files that a model in several parts is shipped in, before it is a file."""
+"""A part of a model that is exported in several files, in memory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Part:
 
     task: of its card.
     feeds: inputs for the certificate and for the comparison with the network.
-    expected: what the network in torch makes of such inputs.
+    expected: computes the outputs of the network in torch for such inputs.
     latent: of its card.
-    certified: the outputs that certificate and comparison are about; default: all.
+    certified: the outputs in certificate and comparison; default: all.
     """
 
     task: str

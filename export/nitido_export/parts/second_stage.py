@@ -1,4 +1,4 @@
-"""The second stage of a decoder: from a checkpoint and the data of its training to a fitted flow or mixture."""
+"""Fits the second stage of a decoder, a flow or a mixture, to the training data of a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def second_stage(checkpoint: Checkpoint, data: Sequence[Path], kind: str = "flow") -> SecondStage:
-    """From standard normal numbers to the latents of the training examples.
+    """A stage that turns standard normal numbers into latents like those of the training examples.
 
     kind: ``flow`` or ``mixture``.
     Raises ``SourceUnavailable``, ``RecipeError`` for a mixture of a conditional network, and ``ExportError`` for a

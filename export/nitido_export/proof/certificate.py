@@ -1,4 +1,4 @@
-"""Making the certificate that ``nitido verify`` replays: small real frames and what the model makes of them."""
+"""Makes the certificate that ``nitido verify`` replays: small real frames and the model's results for them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from nitido_train.data import defects, degrade
 from nitido_train.nets.frame import FrameNet
 from nitido_train.recipe.schema import DefectRecipe
 
-CROP = (37, 45)  # odd, so that padding is proved too; larger than twice the receptive field of the small models
-COUNT = 2  # a file should not grow much by its proof
+CROP = (37, 45)  # odd, so that padding is checked too; larger than twice the receptive field of the small models
+COUNT = 2  # the certificate should not enlarge the file much
 SEQUENCE = 3  # frames of a recurrent model's vectors
 
-GIVEN_LEVEL = 15.0  # about the luma noise of SIGMA in all channels
-SIGMA = 25  # of the noise on a denoiser's vectors
-DEFECTS = DefectRecipe(clean=0.0)  # on those of a network that removes defects
+GIVEN_LEVEL = 15.0  # approximate luma noise of SIGMA in all channels
+SIGMA = 25  # of the noise in a denoiser's vectors
+DEFECTS = DefectRecipe(clean=0.0)  # in those of a network that removes defects
 
 
 def frames_from(pictures: Sequence[Frame], task: str, scale: int) -> list[Frame]:
     """The most detailed of a few crops of each picture, degraded as the task has it; uint8 1×h×w×3 BGR.
 
-    Without pictures they are cut from a drawn one. Raises ``SourceUnavailable`` when no picture is large enough.
+    Without pictures, they are cut from a drawn scene. Raises ``SourceUnavailable`` when no picture is large enough.
     """
     height, width = CROP
     pictures = pictures or [drawn_picture()]
@@ -58,7 +58,7 @@ def frames_from(pictures: Sequence[Frame], task: str, scale: int) -> list[Frame]
 
 
 def drawn_picture() -> Frame:
-    """A scene of gradients, edges, fine stripes and writing, uint8 128×160×3 BGR, for those who give no photographs."""
+    """A drawn scene of gradients, edges, fine stripes and writing, uint8 128×160×3 BGR, used without photographs."""
     rows, columns = np.mgrid[0:128, 0:160].astype(np.float32)
     scene = np.stack([columns * 1.4, rows * 1.8, 240 - rows - columns * 0.5], axis=-1)  # H W 3
     scene[:, 96:] += 24 * np.sign(np.sin(columns[:, 96:] * 1.3))[:, :, None]
@@ -69,8 +69,8 @@ def drawn_picture() -> Frame:
 
 
 def vector_inputs(frames: Sequence[Frame], net: FrameNet) -> list[Vector]:
-    """Vectors without results. A denoiser that can be given the noise level estimates the first and is given the
-    last. A recurrent one has a sequence in place of single frames: the first of them, moving, with fresh noise.
+    """Vectors without results. A denoiser with a noise level estimates it in the first vector and is given it in the
+    last. A recurrent denoiser gets a sequence: the first frame, moving, with new noise in each frame.
 
     frames: uint8 1×h×w×3, see :func:`frames_from`.
     """
@@ -98,12 +98,12 @@ def certify(
 
     vectors: without outputs. names: the outputs that are certified, default all. state: of a recurrent model.
 
-    In fp32 one level of a picture is allowed, and a third of one in the mean, which leaves room for the shorter
-    mantissas that GPUs multiply with; for latents, for the same reason, a fiftieth of the largest, and a hundredth in
-    the mean. In int8 and fp16 a value that falls the other way inside may move several levels of a pixel or two:
-    allowed is twice what lies between the graph as ONNX Runtime fuses it and the same graph operator by operator, two
-    right executions, and a little more. Raises ``ExportError`` when those two are a level apart in the mean: no
-    tolerance would then separate right from wrong.
+    In fp32, pictures may differ by one level, and by a third of a level in the mean. Latents may differ by 2 % of the
+    largest value, and by 1 % in the mean. This leaves room for GPUs, which multiply with shorter mantissas. In int8 and
+    fp16, a different rounding inside can change a pixel or two by several levels. There the tolerance is slightly more
+    than twice the difference between two correct executions: the graph fused by ONNX Runtime, and the same graph
+    operator by operator. Raises ``ExportError`` when those two differ by a level in the mean, because no tolerance
+    could then separate right from wrong.
     """
     fused, plain = quiet_session(model), quiet_session(model, optimised=False)
     state = state or RecurrentState((), 1)

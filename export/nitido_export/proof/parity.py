@@ -1,4 +1,4 @@
-"""Exported graphs compared with the networks they were made from: from frame to frame, and parts of autoencoders."""
+"""Compares exported graphs with their networks: from frame to frame, and parts of autoencoders."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from nitido_train.tensors import to_frames, to_tensor
 
 SEQUENCE = 4  # frames that a recurrent network is run on
 SIZES = ((1, 1), (7, 5), (64, 64), (97, 131))
-GIVEN_LEVEL = 9.0  # a noise level that denoisers are given here; they are run without one too
+GIVEN_LEVEL = 9.0  # a noise level for denoisers; they are also run without one
 
-# fp32: the two round the same real number, and one level is what float32 in another order of summation can move
-# across a rounding boundary. In fp16 and int8 intermediate values are rounded too, and each may fall the other way.
+# In fp32 both round the same real number, and another order of summation can move it across one rounding boundary. In
+# fp16 and int8 intermediate values are rounded too, and each may be rounded differently.
 SMALLEST_PSNR = {"fp32": 55.0, "fp16": 45.0, "int8": 40.0}
 
-# Of float outputs relative to their size: what summing in another order may change in float32.
+# Relative difference of float outputs that another order of summation may cause in float32.
 FLOAT_GAP = 1e-4
 
 _RAN_ON = {"provider": "CPUExecutionProvider", "onnxruntime": ort.__version__}
@@ -41,17 +41,17 @@ def check_parity(net: FrameNet, model: bytes, precision: str = "fp32") -> dict[s
     """Runs both on seeded frames and returns {max_error (8-bit levels), psnr (dB, ``None`` when equal), sizes,
     provider, onnxruntime}.
 
-    The torch side is the training-time network, branches and imitated rounding and all, so this also proves their
-    collapse. Denoisers that can be given the noise level are run with one and without, recurrent networks on a
-    sequence of frames, each side with its own states. Raises ``ExportError`` when an fp32 byte differs by more than
-    one, or the PSNR between the two is under ``SMALLEST_PSNR``.
+    The torch side is the network as trained, with its branches and imitated rounding, so this also proves that they
+    were merged correctly. Denoisers with a noise level are run with and without one, recurrent networks on a sequence
+    of frames, with separate states for both sides. Raises ``ExportError`` when an fp32 byte differs by more than one,
+    or the PSNR between the two is under ``SMALLEST_PSNR``.
     """
     session = quiet_session(model)
     net = net.eval()
     rng = np.random.default_rng(0)
     worst, squares, count = 0, 0.0, 0
     for height, width in SIZES:
-        # Smooth ramps with noise on them: pure noise would never leave the clipped range.
+        # Smooth ramps with noise: results for pure noise would always be clipped.
         ramp = np.linspace(20, 235, height * width * 3).reshape(height, width, 3)
         frames = [
             np.clip(np.roll(ramp, 3 * n, 1) + rng.normal(0, 25, ramp.shape), 0, 255).astype(np.uint8)
@@ -109,8 +109,8 @@ def check_part(part: Part) -> dict[str, Any]:
 
 @torch.no_grad()
 def _run_torch(net: FrameNet, frames: Sequence[Frame], noise: float | None) -> Iterator[Frame]:
-    """Frames uint8 H×W×3 BGR through the torch network, padded and cropped as the graph does it, a recurrent one with
-    its states. noise: their level, for a network that is given one."""
+    """Runs frames uint8 H×W×3 BGR through the torch network, padded and cropped as in the graph; a recurrent one with
+    its states. noise: the level, for a network that takes one."""
     states = None
     for frame in frames:
         height, width = frame.shape[:2]
@@ -127,7 +127,7 @@ def _run_torch(net: FrameNet, frames: Sequence[Frame], noise: float | None) -> I
 def _run_graph(
     session: ort.InferenceSession, net: FrameNet, frames: Sequence[Frame], noise: float | None
 ) -> Iterator[Frame]:
-    """The same through the exported graph."""
+    """Runs the same frames through the exported graph."""
     given = {} if noise is None else {"noise": np.array(noise, np.float32)}
     vectors = [Vector({"frame": frame[None], **given}, {}, follows=n > 0) for n, frame in enumerate(frames)]
     for outputs in run_vectors(session, vectors, RecurrentState(net.states, net.multiple)):

@@ -1,4 +1,4 @@
-"""What a frame model does, to look at: given, restored and original next to each other."""
+"""A picture of what a frame model does: input, result and original next to each other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ SIGMA, QUALITY = 25, 20
 
 
 def before_after(restore: Callable[[Frame], Frame], recipe: Recipe, pictures: Sequence[Frame]) -> Frame:
-    """A row for each picture: the middle of it as the model gets it, as the model returns it, and as it was; uint8
-    H×W×3 BGR. Models get what they are made for: Gaussian noise of σ 25, a camera's middle exposure, JPEG of quality
-    20, or a picture that was shrunk, by antialiased bicubic or by areas with JPEG 75 after it. Shrunk ones are shown
-    enlarged by bicubic.
+    """A row for each picture: the middle of it as input, as result and as original; uint8 H×W×3 BGR. Each model gets
+    the degradation that it is made for: Gaussian noise of σ 25, a camera's middle exposure, JPEG of quality 20, or
+    shrinking, by antialiased bicubic or by areas followed by JPEG 75. Shrunk inputs are shown enlarged by bicubic.
     """
     what, degraded = _given(recipe)
     rows = [np.hstack([_label(text) for text in (what, recipe.name, "original")])]
@@ -35,7 +34,7 @@ def before_after(restore: Callable[[Frame], Frame], recipe: Recipe, pictures: Se
 
 
 def _given(recipe: Recipe) -> tuple[str, Callable[[Frame, np.random.Generator], Frame]]:
-    """(its name, how a clean frame becomes what the model gets)."""
+    """(name of the degradation, the function that degrades a clean frame)."""
     scale = recipe.scale
     if recipe.purpose == "camera":
         return "camera noise", lambda clean, rng: degrade.add_camera_noise(clean, CAMERAS["mid"], rng)
@@ -60,6 +59,6 @@ def _label(text: str) -> Frame:
 
 
 def to_webp(picture: Frame) -> bytes:
-    """Compressed so lightly that noise stays noise."""
+    """Compressed so lightly that noise keeps its look."""
     _, data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 90])
     return data.tobytes()

@@ -1,4 +1,4 @@
-"""A folder's models at a glance: the index the runtime finds them by, and a table for people, both from the cards."""
+"""The catalogue of a folder of models, made from their cards: the index for the runtime, and a page for people."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _UNITS = {  # of metrics that are not in dB, and decimal places
 
 
 def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
-    """Enters a model file into the folder's index, in place of an older one of its name, and writes the table again.
+    """Enters a model file into the folder's index, where it replaces an older file of its name, and rewrites the page.
 
-    The first model of a task and scale is the one that the task's name stands for there, and stays it.
+    The first model of a task and scale becomes the default for the task's name in this folder, and stays it.
     Raises ``SinkUnavailable``.
     """
     rows = _rows(folder)
@@ -50,12 +50,12 @@ def add_to_catalogue(folder: Path, card: Card, file: Path) -> None:
 
 
 def picture_of(file: Path) -> Path:
-    """Where the picture of what a model does lies, for its file."""
+    """The path of the picture that shows what a model does. file: the model."""
     return file.parent / "pictures" / f"{file.stem}.webp"
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    """The index as it is, without models whose file or card somebody has deleted."""
+    """The current index, without models whose file or card was deleted."""
     path = folder / INDEX
     rows = json.loads(path.read_text(encoding="utf-8"))["models"] if path.is_file() else []
     files = [folder / row["file"] for row in rows]
@@ -66,11 +66,12 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         "# Models",
         "",
-        "Made from the cards by `nitido export`. Quality: `nitido evaluate MODEL --data SET`; the card",
-        "(`nitido info MODEL`) has every condition. Loss and speed of int8 files are against the float model, measured",
-        "when they were exported. Samples are those of the decoder's second stage (`benchmarks/generators.py`).",
+        "`nitido export` writes this page from the model cards. The quality of a model was measured with",
+        "`nitido evaluate MODEL --data SET`; `nitido info MODEL` shows the results of all conditions. Loss and speed",
+        "of int8 files are compared with the float model and were measured during the export. Samples",
+        "are those of the decoder's second stage (`benchmarks/generators.py`).",
         "",
-        "| model | does | file | MAC per pixel | computes in | quality | 8-bit loss, speed |",
+        "| model | what it does | file size | MAC per pixel | computes in | quality | loss and speed in 8 bits |",
         "|---|---|---|---|---|---|---|",
     ]
     sections: list[str] = []
@@ -93,7 +94,7 @@ def _table(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _shown(file: Path, card: dict[str, Any]) -> list[str]:
-    """A section about a model that there is a picture of."""
+    """The section of a model; empty for a model without a picture."""
     picture = picture_of(file)
     if not picture.is_file():
         return []
@@ -112,14 +113,14 @@ def _shown(file: Path, card: dict[str, Any]) -> list[str]:
         f"{card['summary']}. Recipe `{training['recipe']['name']}`, {training['steps']:,} steps. Training pictures: "
         f"{training['data']}.{known}",
         "",
-        f"![given, restored, original]({picture.relative_to(file.parent).as_posix()})",
+        f"![input, result, original]({picture.relative_to(file.parent).as_posix()})",
         "",
         *([f"| `{command}` | {card['name']} | input or bicubic |", "|---|--:|--:|", *measured] if measured else []),
     ]
 
 
 def _price(quantization: dict[str, Any]) -> str:
-    """What lower precision costs and gains."""
+    """Loss and speed of lower precision."""
     if "speedup" in quantization:
         return f"{quantization['drop']:.2f} dB, ×{quantization['speedup']:.2f}"
     if quantization.get("kind") == "weights only":

@@ -18,7 +18,7 @@ SHOWN = 3  # pictures
 
 
 def publish(finished: Draft, target: Path, info: ReleaseInfo) -> Card:
-    """Evaluates a draft, unless its card is evaluated already, and writes it. Returns the card as written.
+    """Evaluates a draft, unless its card has an evaluation, and writes it. Returns the card as written.
 
     Writes ``target`` (``.onnx``), its ``.json`` card and, for a float model from frame to frame, a picture of what it
     does, and enters the model into the catalogue. Raises ``SinkUnavailable`` when something cannot be written; each
@@ -36,7 +36,12 @@ def publish(finished: Draft, target: Path, info: ReleaseInfo) -> Card:
     if shown is not None:
         write_whole(picture_of(target), to_webp(shown))
     write_whole(target, finished.to_bytes())
-    card = json.dumps(asdict(finished.card), indent=2, ensure_ascii=False)
-    write_whole(target.with_suffix(".json"), f"{card}\n".encode())
+    write_card(finished.card, target)
     add_to_catalogue(target.parent, finished.card, target)
     return finished.card
+
+
+def write_card(card: Card, model: Path) -> None:
+    """Writes the card as JSON next to its model file. Raises ``SinkUnavailable``."""
+    text = json.dumps(asdict(card), indent=2, ensure_ascii=False)
+    write_whole(model.with_suffix(".json"), f"{text}\n".encode())

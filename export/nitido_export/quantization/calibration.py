@@ -1,4 +1,4 @@
-"""Ranges of activations from real degraded crops, by several methods: which one serves a network best is measured."""
+"""Ranges of activations from degraded crops of photographs, by several methods. The best one is found by measuring."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIDE = 96  # pixels of the network's input
 
 
 def candidates(net: FrameNet, measured: Mapping[str, Calibration]) -> list[Quantization]:
-    """Ways of quantizing all parts of a network, each part on what it was seen to get."""
+    """Ways of quantizing all parts of a network, each with ranges from its own inputs."""
     parts = parts_of(net)
     ways = zip(*(_candidates(parts[part], seen.cells) for part, seen in measured.items()), strict=True)
     prefixes = [prefix_of(net, part) for part in measured]
@@ -38,7 +38,7 @@ def candidates(net: FrameNet, measured: Mapping[str, Calibration]) -> list[Quant
 
 def _candidates(body: nn.Module, batches: Sequence[Tensor]) -> list[Quantization]:
     """Min-max, five percentiles and the entropy method (ONNX Runtime's collector: the range whose 8-bit histogram is
-    nearest in Kullback-Leibler divergence), on cells N×C×h×w."""
+    closest in Kullback-Leibler divergence), on cells N×C×h×w."""
     return [
         percentile_ranges(body, batches, 100),
         percentile_ranges(body, batches, 99.998),
@@ -52,8 +52,8 @@ def _candidates(body: nn.Module, batches: Sequence[Tensor]) -> list[Quantization
 
 @torch.no_grad()
 def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Frame]) -> dict[str, Calibration]:
-    """Degraded crops, or clips, as the quantized parts of ``net`` see them, by part. Raises ``SourceUnavailable`` when
-    no picture is large enough."""
+    """The inputs of the quantized parts of ``net`` for degraded crops or clips, by part. Raises ``SourceUnavailable``
+    when no picture is large enough."""
     if isinstance(net, PlaneLiveNet):
         return clip_calibration(net, recipe, pictures)
     cells, weights = [], []
@@ -65,7 +65,7 @@ def calibration(net: FrameNet, recipe: Recipe, pictures: Sequence[Frame]) -> dic
 
 
 def degraded_crops(recipe: Recipe, pictures: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
-    """Crops as training has them, degraded and clean, float32 8×3×96×96 and 8×3×(96·scale)×(96·scale) each. Raises
+    """Crops as in training, degraded and clean, float32 8×3×96×96 and 8×3×(96·scale)×(96·scale) each. Raises
     ``SourceUnavailable``."""
     side = SIDE * recipe.scale
     large = [p for p in pictures if min(p.shape[:2]) >= side]
@@ -102,7 +102,7 @@ def _entropy_ranges(body: nn.Module, batches: Sequence[Tensor]) -> Quantization:
     ranges: dict[str, tuple[float, float]] = {}
     for name, found in thresholds.items():
         low, high = (float(np.asarray(value).reshape(-1)[0]) for value in found[:2])
-        # Its thresholds lie around zero; a rectified activation uses the upper half only.
+        # Its thresholds are symmetric around zero; a rectified activation uses only the upper half.
         smallest = min(float(values.min()) for values in seen[name])
         ranges[name] = (max(low, min(smallest, 0.0)), high)
     return Quantization(ranges, method="entropy")

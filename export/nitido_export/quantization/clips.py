@@ -1,6 +1,6 @@
-"""Recurrent denoisers in lower precision: what their stacks see along clips, and what is lost on clips.
+"""Clips for recurrent denoisers in lower precision: for calibrating their stacks, and for measuring the loss.
 
-Clips are made from pictures: a camera that stands, shakes, pans, zooms or turns, and things that move before it.
+Clips are made from pictures: a camera stands, shakes, pans, zooms or turns, and objects move in front of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SEEN = (0, 1, 3, 7)  # frames that the stacks are calibrated on
 
 @torch.no_grad()
 def clip_calibration(net: PlaneLiveNet, recipe: Recipe, pictures: Sequence[Frame]) -> dict[str, Calibration]:
-    """What each stack gets along clips with the noise of a training. The logits of ``net`` are first scaled to the
+    """The inputs of each stack for clips with the noise of the training. First the logits of ``net`` are scaled to the
     range of its corrections. Raises ``SourceUnavailable`` when no picture is large enough."""
     clips = [_clip(pictures, LENGTH, SIDE, number) for number in range(CLIPS)]
     net.scale_logits(_logit_scale(net, recipe, clips[:BATCH]))
@@ -51,7 +51,7 @@ def clip_calibration(net: PlaneLiveNet, recipe: Recipe, pictures: Sequence[Frame
 
 
 def clip_conditions(pictures: Sequence[Frame], recipe: Recipe) -> list[Condition]:
-    """One clip of each picture, T×H×W×3 uint8, in which it moves, under each noise that the network is meant for.
+    """One clip of each picture, T×H×W×3 uint8, in which it moves, with each kind of noise that the network is made for.
 
     Raises ``SourceUnavailable`` when no picture is large enough.
     """
@@ -82,7 +82,7 @@ def restore_clip(model: Streamable, clip: NDArray[np.uint8]) -> NDArray[np.uint8
 
 
 class _Graph:
-    """As much of a model as a stream wants."""
+    """The parts of a model that a stream needs."""
 
     has_noise = True
 
@@ -112,7 +112,7 @@ def _noisy(noise: ClipNoise, clip: Clip, number: int) -> Clip:
 
 
 def _logit_scale(net: PlaneLiveNet, recipe: Recipe, clips: Sequence[Clip]) -> float:
-    """What brings the body's logits to the range of its corrections."""
+    """The factor that brings the body's logits to the range of its corrections."""
     largest = [1e-6, 1e-6]
 
     def look(_module: nn.Module, _given: Any, found: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""float16 for GPUs that loses no more than it may, or none."""
+"""Converts a model to float16 for GPUs, if the loss stays within a limit."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def to_fp16(checkpoint: Checkpoint, name: str, info: ReleaseInfo, guard: Quality
         scores = guard.scores(restorer(model))
     drop = max(row["drop"] for row in scores)
     if drop > guard.max_drop:
-        raise ExportError(f"the fp16 model loses {drop:.3f} dB, allowed are {guard.max_drop:g} dB; nothing written")
+        raise ExportError(
+            f"the fp16 model loses {drop:.3f} dB, but --max-drop allows {guard.max_drop:g} dB; nothing written"
+        )
     report = {
         "kind": "float16 body",
         "max_drop": guard.max_drop,
         "drop": round(drop, 3),
         "holdout_pictures": guard.pictures,
         "scores": scores,
-        "timing": "not timed: made for GPUs; CPUs compute it in float32 with conversions around",
+        "timing": "not timed, because the file is for GPUs; CPUs convert to float32 and back",
     }
     return replace(finished, card=replace(finished.card, quantization=report))

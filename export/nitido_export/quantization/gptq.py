@@ -1,8 +1,8 @@
-"""Weights rounded so that they make up for each other's errors, and for those of the layers before.
+"""Rounds weights so that they compensate for each other's errors, and for those of earlier layers.
 
-Layer by layer, from the input on: the weights that come nearest to the float layer's outputs, given the inputs as the
-8-bit layers before made them, by least squares; then rounding column by column, where what each column is off by is
-spread over the columns that are still to come.
+This works layer by layer, from the input on. Least squares finds the weights whose outputs are closest to those of the
+float layer, with the inputs that the earlier 8-bit layers produce. Then the columns are rounded one after the other,
+and the error of each column is spread over the columns that follow.
 
 Source: GPTQ (Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ: Accurate Post-Training Quantization for Generative
 Pre-trained Transformers", ICLR 2023), after Optimal Brain Quantization (Frantar, Alistarh, NeurIPS 2022).
@@ -21,17 +21,17 @@ from nitido_train.nets.blocks import collapse
 from nitido_train.quantization.layers import PAIR_LIMIT, WEIGHT_LIMIT, QuantizedConv2d
 from nitido_train.quantization.tracing import trace
 
-DAMPING = 1e-4  # of the mean square of an input: keeps weights near their start where inputs say nothing
+DAMPING = 1e-4  # of the mean square of an input: keeps weights near their start if the inputs do not determine them
 POSITIONS = 16_384  # of all crops together that a layer is fitted on
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a body gets, and what it should care for.
+    """Inputs of a body, and how much errors count.
 
     cells: N×C×h×w each.
-    weights: N each, what an error in each crop counts: the float network's own error is made the same in all of them,
-    as PSNR has it.
+    weights: N each, how much an error counts in each crop. As in PSNR, errors are relative to those of the float
+    network.
     """
 
     cells: list[Tensor]
@@ -40,7 +40,7 @@ class Calibration:
 
 @torch.no_grad()
 def compensate(quantized: nn.Module, plain: nn.Module, calibration: Calibration) -> None:
-    """Settles the weights and biases of every integer layer of the body ``quantized``, in place.
+    """Determines the weights and biases of every integer layer of the body ``quantized``, in place.
 
     plain: the float body that it was made from.
     """
@@ -51,7 +51,7 @@ def compensate(quantized: nn.Module, plain: nn.Module, calibration: Calibration)
 
 
 class _Outputs(fx.Interpreter):
-    """Runs a body and keeps what each of its convolutions returned, by the layer's name."""
+    """Runs a body and keeps the output of each convolution, by the layer's name."""
 
     def __init__(self, body: fx.GraphModule) -> None:
         super().__init__(body)
@@ -65,7 +65,7 @@ class _Outputs(fx.Interpreter):
 
 
 class _Rounding(fx.Interpreter):
-    """Runs a quantized body and, before each integer layer computes, settles its weights."""
+    """Runs a quantized body and determines the weights of each integer layer before it computes."""
 
     def __init__(self, body: fx.GraphModule, wanted: dict[str, Tensor], weights: Tensor) -> None:
         super().__init__(body)
@@ -79,12 +79,12 @@ class _Rounding(fx.Interpreter):
 
 
 def _settle(layer: QuantizedConv2d, given: Tensor, wanted: Tensor, weights: Tensor) -> None:
-    """given: N×I×h×w as the layer gets it. wanted: N×O×h×w. weights: N, what an error in each picture counts."""
+    """given: inputs of the layer, N×I×h×w. wanted: N×O×h×w. weights: N, how much an error counts in each picture."""
     conv = layer.conv
     bias = cast(Tensor, conv.bias)
     x, y, counts = _samples(conv, given, wanted, weights)  # P k·k·I, P O, P
     counts = (counts / counts.sum())[:, None]
-    # Without their means the columns do not ask for the bias, which follows from the means in the end.
+    # The means are subtracted, so the columns do not depend on the bias. The bias follows from the means at the end.
     mean_x, mean_y = (counts * x).sum(0), (counts * y).sum(0)
     x, y = x - mean_x, y - mean_y
     square = x.T @ (counts * x)  # k·k·I k·k·I
@@ -101,8 +101,8 @@ def _settle(layer: QuantizedConv2d, given: Tensor, wanted: Tensor, weights: Tens
 
 
 def _samples(conv: nn.Conv2d, given: Tensor, wanted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """At the same positions of every picture, in double precision: what the kernel is multiplied with, what should come
-    out, and the picture's weight."""
+    """(inputs of the kernel, wanted outputs, the picture's weight) at the same positions of every picture, in double
+    precision."""
     k, size = conv.kernel_size[0], wanted.shape[2] * wanted.shape[3]
     kept = torch.randperm(size, generator=torch.Generator().manual_seed(0))[: max(1, POSITIONS // len(given))]
     x = F.unfold(given, k, padding=cast(tuple[int, int], conv.padding), stride=cast(tuple[int, int], conv.stride))[
@@ -114,9 +114,9 @@ def _samples(conv: nn.Conv2d, given: Tensor, wanted: Tensor, weights: Tensor) ->
 
 
 def round_columns(exact: Tensor, square: Tensor, scale: Tensor) -> Tensor:
-    """Integers O×n for weights O×n in steps of ``scale`` (O), which minimize what ``square`` (n×n, positive definite)
-    makes of their errors, greedily. No weight passes ``WEIGHT_LIMIT``, no two neighbours (0 and 1, 2 and 3, …) add up
-    to more than ``PAIR_LIMIT``."""
+    """Integers O×n for weights O×n in steps of ``scale`` (O), chosen greedily to minimize the quadratic form ``square``
+    (n×n, positive definite) of their errors. No weight exceeds ``WEIGHT_LIMIT``, and no two neighbours (0 and 1, 2 and
+    3, …) add up to more than ``PAIR_LIMIT``."""
     spread = torch.linalg.cholesky(torch.linalg.inv(square), upper=True)
     exact, integers = exact.clone(), torch.zeros_like(exact)
     for j in range(exact.shape[1]):

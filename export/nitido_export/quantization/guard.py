@@ -1,4 +1,4 @@
-"""What a lower precision may lose, and the measurement of what it does lose."""
+"""Measures the loss of a lower precision and compares it with a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nitido_train.evaluation.conditions import Condition
 
 
 def restorer(model: Model) -> Callable[[Frame], Frame]:
-    """A model as a function from what it is measured on: of a recurrent one clips, else frames."""
+    """A model as a function of clips, if it is recurrent, or else of frames."""
     return (lambda clip: restore_clip(model, clip)) if model.recurrent else model
 
 
@@ -22,7 +22,7 @@ def restorer(model: Model) -> Callable[[Frame], Frame]:
 class QualityGuard:
     """The allowed loss, and what it is measured on.
 
-    max_drop: allowed loss in dB, on the worst of the conditions that the network is meant for.
+    max_drop: allowed loss in dB, on the worst condition that the network is made for.
     holdout: what to measure it on, by the name of the set.
     reference: the float model to compare with.
     """
@@ -33,17 +33,17 @@ class QualityGuard:
 
     @property
     def restore(self) -> Callable[[Frame], Frame]:
-        """The reference as a function from what a condition gives to its result."""
+        """The reference as a function from the input of a condition to the result."""
         return restorer(self.reference)
 
     @property
     def pictures(self) -> int:
-        """How many all sets hold together."""
+        """The number of pictures in all sets."""
         return sum(len(conditions[0].clean) for conditions in self.holdout.values())
 
     @cached_property
     def conditions(self) -> list[Condition]:
-        """Those that the network is meant for, of all sets, each named with its set."""
+        """The conditions of all sets that the network is made for; the name of a condition includes its set."""
         return [
             replace(condition, name=f"{name}, {condition.name}")
             for name, conditions in self.holdout.items()

@@ -1,4 +1,4 @@
-"""What a quantization cost and brought, for people: a table in Markdown and a plot."""
+"""Report of a quantization: loss and speed, as a table in Markdown and a plot."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def _table(outcome: Outcome, plot: str) -> str:
         f"{facts['activations']}. {len(floats) or 'No'} {plural(len(floats), 'layer')} in float. "
         f"{facts['timing']}: **{facts['speedup']:.2f} times as fast**.",
         "",
-        f"| condition ({count(facts['holdout_pictures'], 'held-out picture')}) | fp32 | int8 | lost |",
+        f"| condition ({count(facts['holdout_pictures'], 'held-out picture')}) | fp32 | int8 | loss |",
         "|---|---|---|---|",
         *(
             f"| {r['condition']} ({r['metric']}) | {r['reference']:.2f} dB | {r['value']:.2f} dB | {r['drop']:.3f} dB |"
             for r in outcome.scores
         ),
         "",
-        f"Allowed were {facts['max_drop']:g} dB on the worst condition. Tried:",
+        f"The limit was {facts['max_drop']:g} dB on the worst condition. These settings were tried:",
         "",
-        "| ranges by | layers in float | lost on the worst condition |",
+        "| ranges by | layers in float | loss on the worst condition |",
         "|---|---|---|",
         *(f"| {a.method} | {', '.join(a.float_layers) or 'none'} | {a.drop:.3f} dB |" for a in outcome.attempts),
         "",
-        "Each layer alone in 8 bits:",
+        "Loss when a single layer computes in 8 bits and the others in float:",
         "",
         f"![Loss per layer]({plot})",
         "",
-        "| layer | lost | computes in |",
+        "| layer | loss | in this file |",
         "|---|---|---|",
         *(
             f"| {s.layer} | {s.drop:.4f} dB | {'float' if s.layer in floats else 'int8'} |"
@@ -72,7 +72,7 @@ def _plot(outcome: Outcome) -> bytes:
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
     axes.margins(x=0.15)
-    axes.set_xlabel("dB lost on the worst condition when this layer alone computes in 8 bits")
+    axes.set_xlabel("loss in dB on the worst condition when only this layer computes in 8 bits")
     axes.set_title(outcome.draft.card.name)
     figure.legend(handles=[Patch(color=colours[k], label=k) for k in sorted(set(kinds))], loc="outside upper right")
     image = io.BytesIO()

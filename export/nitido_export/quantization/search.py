@@ -1,7 +1,8 @@
-"""8 bits that lose no more than they may and are faster, or none.
+"""Quantizes a network to 8 bits, if the loss stays within a limit and the result is faster.
 
-Calibrate, measure each layer, put those back into float that help most until the loss is allowed, then time the result
-against the float model. A checkpoint of ``nitido train --qat`` brings its ranges; the rest of the way is the same.
+The steps are: calibrate; measure each layer; return the layers to float that help most, until the loss is within the
+limit; compare the speed with the float model. A checkpoint of ``nitido train --qat`` contains its ranges; the other
+steps are the same.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from nitido_train.quantization.ranges import Quantization
 log = logging.getLogger(__name__)
 
 EQUAL = 0.01  # dB: a difference that does not matter
-HELPS = 0.95  # of the loss: a layer's return to float that leaves more than this does not help
+HELPS = 0.95  # of the loss: returning a layer to float does not help if more than this share remains
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ def quantize(
     *,
     time: Callable[[Model, Model], Comparison] = compare,
 ) -> Outcome:
-    """The int8 model of a checkpoint.
+    """Makes the int8 model of a checkpoint.
 
-    pictures: clean ones to calibrate with, degraded here as its training has it.
+    pictures: clean pictures for calibration, which are degraded here as in the training.
     time: compares the speed of the reference and of the int8 model.
     Raises ``ExportError`` when the loss cannot be met with any convolution in 8 bits, or the file is not faster.
     """
@@ -91,7 +92,8 @@ def quantize(
     losses = _LossMeasurement(plain, guard, measured)
 
     attempts = [losses.attempt(q) for q in tried]
-    # The candidates clip more and more. Among equals, the one that clips least bears noise that was not measured.
+    # Later candidates clip more. Among equal ones, the one that clips least is the safest for noise that was not
+    # measured.
     least = min(attempt.drop for attempt in attempts)
     best = next(i for i, attempt in enumerate(attempts) if attempt.drop <= least + EQUAL)
     chosen, last = tried[best], attempts[best]
@@ -121,9 +123,9 @@ def quantize(
     report = {
         "kind": "quantization-aware training" if checkpoint.quantization else "post-training",
         "calibration": chosen.method,
-        "rounding": "nearest, as trained" if checkpoint.quantization else "compensated (GPTQ)",
+        "rounding": "to nearest, as in training" if checkpoint.quantization else "error-compensating (GPTQ)",
         "float_layers": list(chosen.float_layers),
-        "weights": "int8 per channel, neighbours within 127",
+        "weights": "int8, one scale per output channel, limited sums of neighbouring weights",
         "activations": "uint8",
         "max_drop": guard.max_drop,
         "drop": round(last.drop, 3),
@@ -146,11 +148,11 @@ class _LossMeasurement:
         """plain: the float network. fitted_on: what to fit the weights on, for a network that was not trained for
         8 bits."""
         self._plain, self._guard, self._fitted_on = plain, guard, fitted_on
-        # Sensitivity takes a measurement per layer: a corner of each picture is enough to rank them.
+        # Sensitivities need one measurement per layer. A corner of each picture is enough to rank the layers.
         self._few = [c.part(max(1, guard.pictures // 12), 264) for c in guard.conditions]
 
     def quantized(self, quantization: Quantization) -> FrameNet:
-        """The network in 8 bits, its weights fitted unless they were trained so."""
+        """The network in 8 bits. Its weights are fitted, unless they were trained for 8 bits."""
         net = quantize_net(self._plain, quantization)
         for part, seen in (self._fitted_on or {}).items():
             compensate(net.get_submodule(part), self._plain.get_submodule(part), seen)
@@ -174,8 +176,8 @@ class _LossMeasurement:
     def with_one_more_float_layer(
         self, quantization: Quantization, sensitivities: Sequence[Sensitivity]
     ) -> Quantization:
-        """The same with one layer more in float: the one that then leaves the least loss, or where none alone helps,
-        as when two layers are bad, the one that costs most alone."""
+        """The same with one more layer in float: the one whose return leaves the least loss. If no single layer helps,
+        for example because two are bad, it is the one that loses most on its own."""
         layers, floats = all_layer_names(self._plain), quantization.float_layers
 
         def with_one_more(more: str) -> Quantization:
@@ -199,7 +201,7 @@ class _LossMeasurement:
         return [c.measure(restore) for c in self._few]
 
     def _restore(self, quantization: Quantization) -> Callable[[Frame], Frame]:
-        """The graph as a function. Only the one that is kept in the end becomes a draft, with all its proofs."""
+        """The graph as a function. Only the final one becomes a draft, with all proofs."""
         net = self.quantized(quantization)
         session = quiet_session(frame_graph(net).SerializeToString())
         if net.states:

@@ -1,4 +1,4 @@
-"""Two models timed against each other, so that whatever else the machine does hits both."""
+"""Compares the speed of two models in turn, so that other load on the machine affects both equally."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Comparison:
 
     def describe(self) -> str:
         return (
-            f"{self.candidate_ms:.1f} ms against {self.reference_ms:.1f} ms in fp32 for a {WIDTH}×{HEIGHT} frame, "
-            f"onnxruntime {ort.__version__} on the CPU, alternating, median of {ROUNDS}"
+            f"{self.candidate_ms:.1f} ms compared with {self.reference_ms:.1f} ms in fp32 for a {WIDTH}×{HEIGHT} frame "
+            f"(onnxruntime {ort.__version__} on the CPU, both measured in turn, median of {ROUNDS})"
         )
 
 
 def compare(reference: Model, candidate: Model, rounds: int = ROUNDS) -> Comparison:
-    """Runs both in turn on the same noisy frame. Open them with ``spinning=False``: threads of the one that wait busily
-    would slow the other."""
+    """Runs both in turn on the same noisy frame. Open them with ``spinning=False``: busy waiting threads of one model
+    would slow down the other."""
     frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     for model in (reference, candidate):
         model(frame)
     pairs: list[tuple[float, float]] = []
     for number in range(rounds):
         taken = [0.0, 0.0]
-        # The one that goes first changes: it may find the caches warmer.
+        # The order alternates, because the second one may find warmer caches.
         for which in (0, 1) if number % 2 else (1, 0):
             began = time.perf_counter()
             (reference, candidate)[which](frame)

@@ -1,6 +1,6 @@
-"""An autoencoder's weights rounded to 8 bits, and what that costs: files of a quarter of the size.
+"""Rounds an autoencoder's weights to 8 bits, for files of a quarter of the size, and measures the loss.
 
-Autoencoders of small pictures are nearly all weights and little arithmetic, so nothing but the weights is rounded; the
+Autoencoders of small pictures consist mostly of weights and compute little. So only the weights are rounded, and the
 graph still computes in float32.
 """
 
@@ -24,8 +24,8 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class RoundedWeights:
-    """checkpoint: with weights that int8 values and their scales hold. evaluation: of it, for the card. report: the
-    card's ``quantization``."""
+    """checkpoint: with weights that int8 values and scales can represent. evaluation: its rows for the card. report:
+    the card's ``quantization``."""
 
     checkpoint: Checkpoint
     evaluation: Rows
@@ -59,8 +59,8 @@ def round_weights(checkpoint: Checkpoint, measure: Callable[[Checkpoint], Rows])
 
 
 def compared(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> Rows:
-    """Rows {set, condition, metric, value, reference, loss} of two evaluations of the same kind. loss: what the second
-    lost, as a share of the first; below 0 where it gained."""
+    """Rows {set, condition, metric, value, reference, loss} of two evaluations of the same kind. loss: relative to the
+    first; below 0 if the second is better."""
     return [
         {
             "set": row["set"],
@@ -75,14 +75,14 @@ def compared(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) 
 
 
 def _rounded(checkpoint: Checkpoint) -> Checkpoint:
-    """The averaged weights on the values that the graph will hold, so that all that is proven and measured of the
-    network is true of the file."""
+    """A checkpoint whose averaged weights have the values that the graph will store, so that proofs and measurements of
+    the network are valid for the file."""
     return replace(checkpoint, ema={**checkpoint.ema, **rounded_layers(checkpoint.averaged_net())})
 
 
 def rounded_layers(net: nn.Module) -> dict[str, torch.Tensor]:
-    """The weights of a network's layers, by name, on the values that the graph will hold; those that stay as they are
-    are left out."""
+    """The rounded weights of a network's layers, by name, with the values that the graph will store. Layers that are
+    not rounded are left out."""
     weights: dict[str, torch.Tensor] = {}
     for name, layer in net.named_modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)) and layer.weight.numel() >= LEAST:

@@ -1,4 +1,4 @@
-"""Checking picture files against a threshold, one after the other."""
+"""Checks picture files against a threshold, one after the other."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from nitido.video import formats as video
 
 
 def find_sources(inputs: Sequence[Path]) -> list[Path]:
-    """The picture and video files that inputs are or hold, each once. A missing file stays in the list, to be reported
-    with the others. Raises ``SourceUnavailable`` for a folder without any."""
+    """The picture and video files in the inputs, each once. A missing file stays in the list and is reported with the
+    others. Raises ``SourceUnavailable`` for a folder without such files."""
     return find_files(inputs, SUFFIXES)
 
 
 def plan_heatmaps(inputs: Sequence[Path], output: Path) -> list[Job]:
-    """Which file's heat map goes where: into a file or below a folder. Raises as :func:`nitido.batch.plan.plan_jobs`
-    does."""
+    """The path of each file's heat map: a file or a path below a folder. Raises the same as
+    :func:`nitido.batch.plan.plan_jobs`."""
     jobs = plan_jobs(inputs, output)
     if is_file_name(output):
         return jobs
-    # The suffix is added: a.jpg and a.tif of one folder are two heat maps.
+    # The suffix is appended, because a.jpg and a.tif in one folder have two heat maps.
     return [Job(job.source, job.target.with_name(f"{job.target.name}.png"), job.problem) for job in jobs]
 
 
@@ -50,11 +50,11 @@ def check_files(
 ) -> Iterator[dict[str, Any]]:
     """Inspects files and yields a row for each, as :mod:`nitido.anomaly.report` shows it.
 
-    heatmaps: by source, where its heat map goes. anomalies_only: no heat maps of pictures that are all right.
-    stopping: asked before each file.
+    heatmaps: the path of the heat map of each source. anomalies_only: do not write heat maps of good pictures.
+    stopping: called before each file.
 
-    A row has ``file``, ``verdict`` (``ok``, ``anomaly``, ``failed``) and, unless it failed, ``score``, ``threshold``,
-    ``regions``, ``heatmap``, ``size`` (rows, columns); else ``error``.
+    A row has ``file`` and ``verdict`` (``ok``, ``anomaly``, ``failed``). If it failed, it also has ``error``; otherwise
+    it has ``score``, ``threshold``, ``regions``, ``heatmap`` and ``size`` (rows, columns).
     """
     for source in sources:
         if stopping():

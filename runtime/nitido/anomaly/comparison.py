@@ -1,4 +1,4 @@
-"""Scores of whole sets of pictures by one model: its own kind, other kinds, good and bad ones."""
+"""Compares the scores of sets of pictures by one model: its own kind, other kinds, good and bad ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 class Shown:
     """One picture of a set.
 
-    given, returned: uint8 h×w×3 BGR, as the model got it and as it came back.
+    given, returned: input and result of the model, uint8 h×w×3 BGR.
     heat: float32 h×w, in 8-bit levels.
     """
 
@@ -40,7 +40,7 @@ class ScoredSet:
     """The scores of a set of pictures.
 
     role: ``good``, ``bad`` or ``other``.
-    scores: of the pictures that could be read, in their order.
+    scores: of the pictures that could be read, in order.
     failed: (file, reason) of the others.
     shown: the pictures with the lowest, the median and the highest score.
     """
@@ -53,17 +53,17 @@ class ScoredSet:
 
 
 def auroc(higher: Sequence[float] | NDArray[np.float64], lower: Sequence[float] | NDArray[np.float64]) -> float:
-    """The chance that one of ``higher`` exceeds one of ``lower``, 0..1; a tie counts half. By the sum of ranks (Mann
-    and Whitney, 1947). Both hold at least one number."""
+    """The probability that a value of ``higher`` exceeds one of ``lower``, 0..1; a tie counts half. It is computed from
+    the sum of ranks (Mann and Whitney, 1947). Both have at least one number."""
     values = np.concatenate([np.asarray(higher, np.float64), np.asarray(lower, np.float64)])
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places.reshape(-1)]  # of equal ones the mean
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places.reshape(-1)]  # equal values share their mean rank
     n, m = len(higher), len(lower)
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def measure_of(reconstruction: Reconstruction) -> tuple[Measure, Threshold | None]:
-    """How a model's scores are taken, and its threshold if one was fitted."""
+    """How a model's scores are computed, and its threshold if one was fitted."""
     text = read_properties(reconstruction.path.read_bytes()).get(PROPERTY)
     if text is None:
         return Measure.usual(reconstruction), None
@@ -94,14 +94,14 @@ def score_set(
     chosen = dict.fromkeys(int(order[i]) for i in (0, len(order) // 2, len(order) - 1)) if len(order) else {}
     shown: list[Shown] = []
     for number in chosen:
-        # Computed again: the pictures of thousands of files would not fit into memory.
+        # Computed again, because the pictures of thousands of files would not fit into memory.
         pair = reconstruction(read_source(read[number]))
         shown.append(Shown(read[number], scores[number], pair.given, pair.returned, measure.heat(pair)))
     return ScoredSet(name, role, np.asarray(scores), failed, shown)
 
 
 def reference(sets: Sequence[ScoredSet]) -> tuple[str, NDArray[np.float64]]:
-    """What the others are compared with: all good sets, or without any the first set. Name and scores."""
+    """Name and scores of the reference: all good sets, or the first set if there are no good ones."""
     good = [s for s in sets if s.role == "good"] or [s for s in sets if s.role != "bad"][:1]
     if not good:
         return "", np.empty(0)
@@ -109,8 +109,8 @@ def reference(sets: Sequence[ScoredSet]) -> tuple[str, NDArray[np.float64]]:
 
 
 def as_json(sets: Sequence[ScoredSet], measure: Measure, threshold: Threshold | None) -> dict[str, Any]:
-    """The comparison as plain values: ``auroc`` of all bad pictures against all good ones (``null`` without both), and
-    for each set its quantiles and its own ``auroc`` against the reference."""
+    """The comparison as plain values: ``auroc`` of all bad pictures against all good ones (``null`` if one of them is
+    missing), and for each set its quantiles and its ``auroc`` against the reference."""
     against, lower = reference(sets)
     bad = [s.scores for s in sets if s.role == "bad"]
     higher = np.concatenate(bad) if bad else np.empty(0)
@@ -138,7 +138,7 @@ def as_json(sets: Sequence[ScoredSet], measure: Measure, threshold: Threshold | 
 
 
 def as_lines(found: dict[str, Any]) -> list[str]:
-    """The same as a table for people."""
+    """The comparison as a table for people."""
     wide = max(len(row["name"]) for row in found["sets"])
     above = found["threshold"] is not None
     head = f"{'set':{wide}}  {'':5}  pictures     5 %  median    95 %" + ("   above" if above else "") + "   AUROC"

@@ -1,15 +1,16 @@
-"""A drift alarm: whether the scores of now still come from where those at fitting came from.
+"""A drift alarm: tests whether current scores have the same distribution as those at fitting.
 
-The last scores are compared with those at fitting by the two-sample Kolmogorov-Smirnov test, again at every new score.
-Why this test: it assumes nothing about how scores are distributed, it sees a change of their spread as well as of their
-mean, its reference never moves (so a slow change cannot take it along), and its limit follows from a chance of false
-alarms. Page-Hinkley and CUSUM (Page, Continuous inspection schemes, Biometrika 41, 1954) need fewer scores for a small
-steady shift, but see the mean only and need a size of shift and a limit in levels, which differ from model to model.
+At every new score, the last scores are compared with those at fitting by the two-sample Kolmogorov-Smirnov test. It
+makes no assumption about the distribution of scores, notices changes of the spread as well as of the mean, and has a
+fixed reference, so slow changes are noticed, too. Its limit follows from a probability of false alarms. Page-Hinkley
+and CUSUM (Page, Continuous inspection schemes, Biometrika 41, 1954) need fewer scores for a small steady shift, but
+they only notice changes of the mean, and they need the size of the shift and a limit in levels, which differ between
+models.
 
-The limit is exact for the two sample sizes, by counting paths on a lattice (Hodges, The significance probability of the
-Smirnov two-sample test, Arkiv för Matematik 3, 1958). Equal scores make the test more cautious.
+The limit is exact for the two sample sizes. It is computed by counting paths on a lattice (Hodges, The significance
+probability of the Smirnov two-sample test, Arkiv för Matematik 3, 1958). Equal scores make the test more cautious.
 
-The test assumes independent scores. Frames of one part that lies still are one score, not many: see ``every``.
+The test assumes independent scores. Many frames of one part that does not move count as one score: see ``every``.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ from nitido.wording import count
 
 WINDOW = 50
 CHANCE = 1e-5
-WINDOWS = (10, 200)  # scores that a window may have
-FEWEST = 20  # scores at fitting
-KEPT = 1000  # scores at fitting that a file holds
+WINDOWS = (10, 200)  # allowed number of scores in a window
+FEWEST = 20  # smallest number of scores at fitting
+KEPT = 1000  # largest number of scores at fitting in a file
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What the test says after a score.
+    """The result of the test after a score.
 
     distance: between the two distributions, 0..1: the largest difference of the shares of scores below any level.
-    limit: the alarm is on from here on.
+    limit: the alarm is on from this distance on.
     median, fitted: of the last scores and of those at fitting, in levels.
     """
 
@@ -63,7 +64,7 @@ class Drift:
         }
 
     def line(self) -> str:
-        """The figures for people."""
+        """The figures as a line for people."""
         return (
             f"distance {self.distance:.2f}, limit {self.limit:.2f}; "
             f"median score {self.median:.1f}, at fitting {self.fitted:.1f}"
@@ -71,12 +72,12 @@ class Drift:
 
 
 class DriftTest:
-    """Takes scores one by one and says whether they have drifted.
+    """Takes scores one by one and tests whether they have drifted.
 
     fitted: scores at fitting, at least ``FEWEST``.
-    window: how many of the last scores are compared, 10..200.
-    chance: of an alarm at any one score while nothing has changed, 0..1; the limit keeps to it.
-    every: one score of so many counts; the others are not looked at.
+    window: number of last scores that are compared, 10..200.
+    chance: largest probability, 0..1, of a false alarm at any one score.
+    every: only every so many scores count; the others are ignored.
     Raises ``CardMismatch`` naming ``origin`` when there are too few scores at fitting.
     """
 
@@ -92,7 +93,7 @@ class DriftTest:
         if not WINDOWS[0] <= window <= WINDOWS[1] or every < 1 or not 0 < chance < 1:
             raise ValueError(f"expected a window of 10 to 200 scores, found {window}, {every}, {chance}")
         if len(fitted) < FEWEST:
-            found = f"holds {len(fitted)}" if fitted else "was fitted before they were kept and holds none"
+            found = f"holds {len(fitted)}" if fitted else "was fitted by an older version, which did not keep them"
             raise CardMismatch(
                 f"the drift alarm needs at least {FEWEST} scores from the fitting, better a hundred; {origin} {found}; "
                 "fit it again on more good pictures: nitido anomaly fit"
@@ -104,11 +105,11 @@ class DriftTest:
         self.window = window
         self.limit = limit_of(len(self._fitted), window, chance)
         self.drift: Drift | None = None
-        self.alarms = 0  # times that the alarm went on
+        self.alarms = 0  # number of times that the alarm went on
 
     @property
     def held(self) -> int:
-        """How many of the last scores there are; the test begins when they fill the window."""
+        """The number of scores in the window; the test begins when it is full."""
         return len(self._last)
 
     @property
@@ -117,7 +118,7 @@ class DriftTest:
         return self.drift is not None and self.drift.alarm
 
     def add(self, score: float) -> Drift | None:
-        """Takes the next score, in levels. Returns what the test says, ``None`` before the window is full."""
+        """Takes the next score, in levels. Returns the result of the test, or ``None`` before the window is full."""
         self._given += 1
         if (self._given - 1) % self._every:
             return self.drift
@@ -130,15 +131,15 @@ class DriftTest:
         return self.drift
 
     def summary(self) -> str:
-        """One line on the run so far, for people."""
+        """One line about the run so far, for people."""
         if self.drift is None:
-            return f"drift: not judged, {self.held} of the {self.window} scores that it takes"
+            return f"drift: not tested, only {self.held} of the necessary {self.window} scores"
         times = f"the alarm went on {count(self.alarms, 'time')}; " if self.alarms else ""
         return f"drift: {'ALARM' if self.alarm else 'none' if not self.alarms else 'over'}; {times}{self.drift.line()}"
 
 
 def thin(scores: Sequence[float]) -> tuple[float, ...]:
-    """The scores that a file holds, ascending: all, or of more than ``KEPT`` as many evenly spread quantiles."""
+    """The scores for a file, ascending: all of them, or ``KEPT`` evenly spaced quantiles if there are more."""
     values = np.sort(np.asarray(scores, np.float64))
     if len(values) > KEPT:
         values = values[((np.arange(KEPT) + 0.5) / KEPT * len(values)).astype(int)]
@@ -156,22 +157,23 @@ def distance_of(first: NDArray[np.float64], second: NDArray[np.float64]) -> floa
 
 @lru_cache(maxsize=8)
 def limit_of(n: int, m: int, chance: float) -> float:
-    """The smallest distance that samples of n and m scores of one distribution reach with at most that chance.
+    """The smallest distance that samples of n and m scores of one distribution reach with at most that probability.
 
-    Above 1 where even the greatest distance is likelier.
+    Above 1 if even the greatest distance is more probable.
     """
-    low, high = 0, n * m + 1  # in steps of 1/(n·m): low is too likely, high is not
+    low, high = 0, n * m + 1  # in steps of 1/(n·m): low is too probable, high is not
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if chance_of(n, m, middle) <= chance else (middle, high)
-    return (high - 0.5) / (n * m)  # half a step less, so that rounding cannot miss it
+    return (high - 0.5) / (n * m)  # half a step less, to be safe from rounding
 
 
 def chance_of(n: int, m: int, steps: int) -> float:
-    """How likely two samples of n and m scores of one distribution are ``steps``/(n·m) apart or more."""
+    """The probability that two samples of n and m scores of one distribution have a distance of ``steps``/(n·m) or
+    more."""
     if steps <= 0:
         return 1.0
-    # Each order of the n + m scores is a path over the lattice; those that stay within the band are counted row by row.
+    # Each order of the n + m scores is a path over the lattice. Paths that stay within the band are counted row by row.
     row = np.zeros(m + 1)
     row[: min(m, (steps - 1) // n) + 1] = 1.0
     columns = np.arange(m + 1)

@@ -1,12 +1,13 @@
-"""Anomalies: what a model of good pictures cannot reproduce.
+"""Finds anomalies: the parts of a picture that a model of good pictures cannot reproduce.
 
     inspect = open_inspector("part.onnx")    # a model with a threshold, see `nitido anomaly fit`
     found = inspect(picture)                 # uint8 H×W×3 BGR
     found.anomalous, found.score, found.regions
 
-The heat of a pixel is the root mean square difference, in 8-bit levels, between the picture and what the model returns,
-over a small box around it and the three colours. A picture's score is its greatest heat (``peak``) or that of the whole
-(``mean``); it is an anomaly above the threshold that was fitted on good pictures.
+The heat of a pixel is the root mean square difference, in 8-bit levels, between the picture and the model's result,
+over a small box around the pixel and the three colours. A picture's score is its greatest heat (``peak``) or that of
+the whole picture (``mean``). A picture with a score above the threshold, which was fitted on good pictures, is an
+anomaly.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from nitido.errors import CardMismatch
 from nitido.frames import Frame
 from nitido.model_file.properties import read_properties
 
-REGIONS = 10  # reported for one picture, the hottest first
+REGIONS = 10  # largest number of regions for one picture, the hottest first
 
 
 class Region(NamedTuple):
-    """A place that is hot: its box in pixels of the picture, and its greatest heat."""
+    """A hot place: its box in pixels of the picture, and its greatest heat."""
 
     x: int
     y: int
@@ -39,11 +40,11 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a picture.
+    """The result for a picture.
 
     Attributes:
-        score: what is compared with the threshold, in 8-bit levels.
-        threshold: what the score is compared with.
+        score: compared with the threshold, in 8-bit levels.
+        threshold: of the model.
         heat: float32 H×W, as large as the picture.
         regions: the hottest places; empty for a good picture.
     """
@@ -104,11 +105,11 @@ def open_inspector(name_or_path: str | Path, device: str = "auto", *, threads: i
 
 
 def find_regions(heat: Heat, limit: float) -> list[Region]:
-    """Boxes around the places of ``heat`` above ``limit``, each as far as it is above half of that; at most
-    ``REGIONS``, the hottest first. When none is above the limit, the hottest."""
+    """Boxes around the places of ``heat`` above ``limit``, each as far as the heat is above half of it; at most
+    ``REGIONS``, the hottest first. If no place is above the limit, the box of the hottest place."""
     limit = min(limit, 0.99 * float(heat.max()))
     mask = (heat > limit / 2).astype(np.uint8)
-    # What lies close together is one fault.
+    # Places that are close together are one fault.
     joined = cv2.dilate(mask, np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     found: list[Region] = []
@@ -133,7 +134,7 @@ def find_regions(heat: Heat, limit: float) -> list[Region]:
 
 
 def _spread(heat: Heat, pair: Pair, size: tuple[int, int]) -> Heat:
-    """The heat in the size of the picture: where the model saw it, and 0 outside."""
+    """The heat in the size of the picture; 0 where the model did not see it."""
     rows, columns = pair.window
     tall, wide = rows.stop - rows.start, columns.stop - columns.start
     if heat.shape == size == (tall, wide):

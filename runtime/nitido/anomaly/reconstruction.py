@@ -1,4 +1,4 @@
-"""Models that return a picture as they know it: one file from frame to image, or the two halves of an autoencoder."""
+"""Models that reconstruct a picture: one file from frame to image, or the two parts of an autoencoder."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PARTS = (".encoder", ".decoder")
 
 
 class Pair(NamedTuple):
-    """A picture as the model was given it, and what the model returned; both uint8 h×w×3 BGR of one size. window: rows
-    and columns of the picture that it shows."""
+    """Input and result of the model, both uint8 h×w×3 BGR of the same size. window: rows and columns of the picture
+    that they show."""
 
     given: Frame
     returned: Frame
@@ -28,15 +28,15 @@ class Pair(NamedTuple):
 
 
 class Reconstruction:
-    """A picture through a model of task ``reconstruct``, or through an encoder and its decoder.
+    """Runs pictures through a model of task ``reconstruct``, or through an encoder and its decoder.
 
     Attributes:
         card: of the model, or of the encoder.
         files: the model, or encoder and decoder; the first has the threshold.
         device: where it runs.
-        latent: whether the picture passes through a latent of a few values.
-        size: (height, width) that the centre of each picture is cropped and resized to; ``None``: pictures are taken as
-            they are.
+        latent: whether the picture is reduced to a latent of a few values.
+        size: (height, width) to which the centre of each picture is cropped and resized; ``None``: pictures are used
+        unchanged.
     """
 
     def __init__(self, name_or_path: str | Path, device: str = "auto", *, threads: int | None = None) -> None:
@@ -79,12 +79,12 @@ class Reconstruction:
 
     @property
     def path(self) -> Path:
-        """The file that carries the threshold."""
+        """The file with the threshold."""
         return self.files[0]
 
     def __call__(self, picture: Frame) -> Pair:
-        """The picture uint8 H×W×3 BGR as the model was given it and as it came back. Raises ``FrameMismatch`` for
-        another array, ``NitidoError`` when the run fails."""
+        """Input and result of the model for a picture uint8 H×W×3 BGR. Raises ``FrameMismatch`` for another array,
+        ``NitidoError`` when the run fails."""
         require_frame(picture, "one picture")
         window = slice(0, picture.shape[0]), slice(0, picture.shape[1])
         if self.size is not None:
@@ -98,13 +98,14 @@ class Reconstruction:
         if returned.shape != picture.shape:
             raise FrameMismatch(
                 f"{self.path} returned {returned.shape[1]}×{returned.shape[0]} pixels for "
-                f"{picture.shape[1]}×{picture.shape[0]}, expected as many as it was given; export it again"
+                f"{picture.shape[1]}×{picture.shape[0]}, expected the same size; export it again"
             )
         return Pair(picture, returned, window)
 
 
 def _whole_file(name: str) -> Path | None:
-    """The file of a model that is not in two halves; ``None``: it is. Raises ``ModelNotFound`` for neither."""
+    """The file of a model in one file; ``None`` for a pair of encoder and decoder. Raises ``ModelNotFound`` for
+    neither."""
     try:
         path = zoo.find(name)
     except ModelNotFound:

@@ -1,4 +1,4 @@
-"""What was found, for people and for programs: lines, JSON rows, a table."""
+"""Results for people and for programs: lines, JSON rows, a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nitido.anomaly.inspector import Inspection
 
 
 def as_row(inspection: Inspection) -> dict[str, Any]:
-    """What a program wants to know of an inspection, as plain values for JSON."""
+    """An inspection as plain values for JSON."""
     return {
         "verdict": inspection.verdict,
         "score": round(inspection.score, 3),
@@ -22,7 +22,7 @@ def as_row(inspection: Inspection) -> dict[str, Any]:
 
 
 def line(row: Mapping[str, Any]) -> str:
-    """One picture for people."""
+    """The result of one picture as a line for people."""
     if row["verdict"] == "failed":
         return f"failed: {row['error'] if row['file'] in row['error'] else row['file'] + ': ' + row['error']}"
     places = "  ".join(f"{r['x']},{r['y']} {r['width']}×{r['height']}" for r in row["regions"])
@@ -31,7 +31,7 @@ def line(row: Mapping[str, Any]) -> str:
 
 
 def drift_line(drift: Drift, where: str) -> str:
-    """The drift alarm going on or off at a picture, for people."""
+    """A line for people that says that the drift alarm goes on or off at a picture."""
     return f"{'DRIFT' if drift.alarm else 'no drift':8}  at {where}: {drift.line()}"
 
 

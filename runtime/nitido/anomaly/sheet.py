@@ -1,4 +1,4 @@
-"""A sheet of scored sets: where their scores lie, and three pictures of each, with low, median and high score."""
+"""A sheet of scored sets: a chart of their scores, and three pictures of each, with low, median and high score."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _COLOURS = {"good": (115, 158, 0), "bad": (0, 94, 213), "other": (178, 114, 0)}
 
 
 def draw_sheet(sets: Sequence[ScoredSet], threshold: float | None = None) -> Frame:
-    """uint8 H×W×3 BGR. threshold: a score that is marked."""
+    """The sheet, uint8 H×W×3 BGR. threshold: a score to mark."""
     plot = _plot(sets, threshold)
     rows = [plot, *(_examples(scored) for scored in sets if scored.shown)]
     return np.vstack(rows)
 
 
 def _plot(sets: Sequence[ScoredSet], threshold: float | None) -> Frame:
-    """A dot for each score, a row for each set. The axis is logarithmic, because other kinds score many times more."""
+    """A dot for each score, a row for each set. The axis is logarithmic, because scores of other kinds are many times
+    higher."""
     canvas = np.full((_ROW * len(sets) + 90, _WIDTH, 3), _PAPER, np.uint8)
     values = np.concatenate([s.scores for s in sets] + ([np.array([threshold])] if threshold else []))
     values = np.maximum(values, 1e-3)
@@ -61,10 +62,10 @@ def _plot(sets: Sequence[ScoredSet], threshold: float | None) -> Frame:
 
 
 def _examples(scored: ScoredSet) -> Frame:
-    """The shown pictures in a row, each as given, as returned, and its heat."""
+    """The shown pictures in a row, each with input, result and heat."""
     canvas = np.full((_TILE + 34, _WIDTH, 3), _PAPER, np.uint8)
     _text(canvas, scored.name[:26], (14, 40), 0.5)
-    _text(canvas, "given | returned | heat", (14, 60), 0.42)
+    _text(canvas, "input | result | heat", (14, 60), 0.42)
     for number, shown in enumerate(scored.shown):
         left = _LEFT + number * (3 * _TILE - 40)
         for place, tile in enumerate(_tiles(shown)):
@@ -77,7 +78,7 @@ def _examples(scored: ScoredSet) -> Frame:
 def _tiles(shown: Shown) -> list[Frame]:
     size = (_TILE - 20, _TILE - 20)
     hottest = max(float(shown.heat.max()), 1.0)
-    # The hottest pixel of each cell, or small places would vanish when a large picture is shrunk.
+    # The hottest pixel of each cell, because small places would vanish if a large picture were simply shrunk.
     step = max(1, min(shown.heat.shape) // size[0])
     heat = cv2.dilate(shown.heat, np.ones((step, step), np.uint8)) if step > 1 else shown.heat
     levels = np.clip(255 * heat / hottest, 0, 255).astype(np.uint8)
@@ -87,5 +88,5 @@ def _tiles(shown: Shown) -> list[Frame]:
 
 
 def _text(canvas: Frame, text: str, at: tuple[int, int], scale: float, colour: tuple[int, int, int] = _INK) -> None:
-    shown = text.encode("ascii", "replace").decode()  # OpenCV's fonts have no more
+    shown = text.encode("ascii", "replace").decode()  # OpenCV's fonts only have ASCII
     cv2.putText(canvas, shown, at, FONT, scale, colour, 1, cv2.LINE_AA)

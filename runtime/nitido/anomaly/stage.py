@@ -1,4 +1,4 @@
-"""An inspector in the live loop: every frame is shown with its heat on it, and what was found is reported."""
+"""An inspector in the live loop: it draws heat on every frame and reports the results."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nitido.live.state import Captured, Controls
 class Sighting:
     """One inspected frame.
 
-    index: its place in the source, from 0.
-    inspection: what was found in it.
-    anomalous: the verdict after ``steady`` frames that agree.
-    changed: the verdict is another one than before.
-    drift: what the drift test says; ``None`` without one, or before its window is full.
-    drift_changed: the drift alarm went on or off.
+    index: its number in the source, from 0.
+    inspection: its result.
+    anomalous: the verdict after ``steady`` frames with the same result.
+    changed: whether the verdict differs from the one before.
+    drift: result of the drift test; ``None`` without one, or before its window is full.
+    drift_changed: whether the drift alarm went on or off.
     """
 
     index: int
@@ -36,7 +36,7 @@ class Sighting:
 
 
 class InspectionStage:
-    """Inspects frames and returns them with their heat on them, as large as they came.
+    """Inspects frames and returns them in the same size with their heat drawn on them.
 
     steady: frames in a row that must agree before the verdict changes.
     report: called with every sighting, in the thread that inspects.
@@ -56,15 +56,15 @@ class InspectionStage:
         self.name = inspector.reconstruction.path.stem
         self.device = inspector.reconstruction.device
         self.seen = self.anomalies = 0
-        self._anomalous: bool | None = None  # nothing is known yet
+        self._anomalous: bool | None = None  # no verdict yet
         self._last_found, self._agreeing = False, 0
 
     def warm_up(self, height: int, width: int, controls: Controls) -> None:
-        """Inspects a black frame, which nobody hears of."""
+        """Inspects a black frame without reporting it."""
         self._inspector(np.zeros((height, width, 3), np.uint8))
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored:
-        """The frame with what was found in it; under bypass the frame as it came, which is not inspected."""
+        """The frame with its result drawn on it. With bypass, the unchanged frame, which is not inspected."""
         if controls.bypass:
             return Restored(captured.frame, BYPASS)
         inspection = self._inspector(captured.frame)
@@ -74,7 +74,7 @@ class InspectionStage:
         return Restored(draw_heatmap(captured.frame, inspection), self.name)
 
     def observe(self, busy: float, now: float) -> Change | None:
-        """Does nothing: a threshold holds for the full size, so lighter work is not possible."""
+        """Does nothing: a threshold is only valid for the full size, so lighter work is not possible."""
 
     def _sighting(self, index: int, inspection: Inspection) -> Sighting:
         found = inspection.anomalous
@@ -86,7 +86,7 @@ class InspectionStage:
         return Sighting(index, inspection, bool(self._anomalous), changed, *self._drifted(inspection.score))
 
     def _drifted(self, score: float) -> tuple[Drift | None, bool]:
-        """What the drift test says after a score, and whether its alarm went on or off."""
+        """The result of the drift test after a score, and whether its alarm went on or off."""
         if self._drift is None:
             return None, False
         before = self._drift.alarm

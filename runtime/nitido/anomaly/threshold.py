@@ -1,4 +1,4 @@
-"""How far a picture may be from its reconstruction: the measure, and the threshold that good pictures suggest."""
+"""The largest allowed difference of a picture from its reconstruction: how it is measured, and how it is fitted."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from nitido.system.files import write_whole
 
 PROPERTY = PREFIX + "anomaly"
 POOLS = ("peak", "mean")
-HIGHEST = 255.0  # heat that a pixel can have, in 8-bit levels
-FEWEST = 2  # good pictures to fit a threshold on
+HIGHEST = 255.0  # largest possible heat of a pixel, in 8-bit levels
+FEWEST = 2  # smallest number of good pictures for fitting a threshold
 
 Heat: TypeAlias = NDArray[np.float32]
-"""float32 H×W, 0..255: how far each place is from what the model expects, in 8-bit levels."""
+"""float32 H×W, 0..255: the difference of each place from the model's result, in 8-bit levels."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How heat and score are taken. blur: side of the box in pixels, odd. pool: ``peak`` or ``mean``."""
+    """How heat and score are computed. blur: side of the box in pixels, odd. pool: ``peak`` or ``mean``."""
 
     blur: int = 3
     pool: str = "peak"
@@ -43,8 +43,8 @@ class Measure:
 
     @classmethod
     def usual(cls, reconstruction: Reconstruction) -> Measure:
-        """What suits a model: small faults stand out of what a restoring one returns, while an autoencoder is a little
-        off everywhere and much on what it does not know."""
+        """The best measure for a model. In the results of a restoring model, small faults stand out; an autoencoder
+        differs a little everywhere, and much from pictures that it does not know."""
         return cls(pool="mean") if reconstruction.latent else cls()
 
     def heat(self, pair: Pair) -> Heat:
@@ -60,12 +60,13 @@ class Measure:
 
 @dataclass(frozen=True)
 class Threshold:
-    """What was fitted on good pictures and is the model file's property ``nitido.anomaly``.
+    """A threshold that was fitted on good pictures, stored in the model file's property ``nitido.anomaly``.
 
-    score: a picture above it is an anomaly: the ``quantile`` of the good scores, times 1 + ``margin``. heat: a place
-    above it is shown as a region: likewise of the good pictures' greatest heats. pictures: how many good ones; mean and
-    std: of their scores; size: (height, width) of the first. measure: how scores are taken. scores: those of the good
-    pictures, ascending, at most a thousand, for the drift alarm; files that were fitted before it existed have none.
+    score: pictures above it are anomalies. It is the ``quantile`` of the good scores, times 1 + ``margin``. heat:
+    places above it are shown as regions; computed in the same way from the good pictures' greatest heats. pictures:
+    number of good pictures; mean and std: of their scores; size: (height, width) of the first. measure: how scores are
+    computed. scores: those of the good pictures, ascending, at most a thousand, for the drift alarm; files of older
+    versions have none.
     """
 
     score: float
@@ -80,13 +81,13 @@ class Threshold:
     scores: tuple[float, ...] = field(default=(), repr=False)
 
     def fits(self, reconstruction: Reconstruction, size: tuple[int, ...]) -> bool:
-        """Whether pictures of that size (height, width) are such as this was fitted on; for a model with a size of its
-        own all are."""
+        """Whether the threshold was fitted on pictures of that size (height, width); always true for a model of fixed
+        size."""
         return reconstruction.size is not None or size == self.size
 
     @property
     def enough(self) -> int:
-        """How many good pictures it takes for the quantile to be anything but the largest score."""
+        """The number of good pictures from which on the quantile is not simply the largest score."""
         return math.ceil(1 / (1 - self.quantile)) if self.quantile < 1 else 2
 
     def to_text(self) -> str:
@@ -120,7 +121,7 @@ def fit_threshold(
     Args:
         reconstruction: the model.
         pictures: uint8 BGR, H×W×3.
-        measure: how pictures are scored. Default: what suits the model.
+        measure: how pictures are scored. Default: the best measure for the model.
         quantile: 0 to 1, of the scores of the good pictures; the larger of two neighbours is taken.
         margin: added to the quantile, as a share of it, at most half the way to the highest possible score.
 
@@ -144,7 +145,7 @@ def fit_threshold(
         _with_margin(float(np.quantile(values, quantile, method="higher")), margin) for values in (scores, peaks)
     )
     return Threshold(
-        # A model that returns all of them to the bit would otherwise call any difference an anomaly.
+        # Otherwise, if a model returns all of them exactly, any difference would be an anomaly.
         score=round(max(score, 1.0), 3),
         heat=round(max(heat, 1.0), 3),
         quantile=quantile,
@@ -159,8 +160,8 @@ def fit_threshold(
 
 
 def _with_margin(score: float, margin: float) -> float:
-    """The score and its margin. Good pictures may come close to the highest score there is. Without the limit the
-    threshold would then be above all scores, and nothing could be an anomaly."""
+    """The score plus its margin. Scores of good pictures may be close to the highest possible one. Without the limit,
+    the threshold would then be above all scores, and nothing could be an anomaly."""
     return min(score * (1 + margin), (score + HIGHEST) / 2)
 
 

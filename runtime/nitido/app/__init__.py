@@ -1,1 +1,1 @@
-"""``nitido app``: one page on this machine for pictures and the camera."""
+"""``nitido app``: web pages on this machine for pictures, the camera and latent spaces."""

@@ -1,4 +1,4 @@
-"""What the page of pictures needs where no program is behind it: models that the browser runs."""
+"""Files for the page of pictures on a static site: models that run in the browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nitido.web.onnxruntime_web import engine_facts
 
 
 def picture_models() -> tuple[list[BrowserModel], dict[str, Any]]:
-    """The models, and by task and quality or scale the file that does it. Raises ``ModelNotFound``."""
+    """The models, and the file for each task and quality or scale. Raises ``ModelNotFound``."""
     names = {
         "denoise": QUALITIES,
         "upscale": {str(scale): entry.name for scale, entry in sorted(zoo.family("upscale").items())},

@@ -1,4 +1,4 @@
-"""What the camera page needs: models, and what it must know of them."""
+"""Files for the camera page: models, and facts about them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from nitido.web.files import Made, Served
 from nitido.web.onnxruntime_web import engine_facts
 
 MODELS = ("denoise-live-n.int8", "denoise-camera-n.int8", "denoise-n.int8", "upscale-x2-n.int8")
-"""Models for the camera unless others are chosen; the first is selected at the beginning."""
+"""Default models for the camera; the first one is selected at the start."""
 
 
 @dataclass(frozen=True)
 class BrowserModel:
-    """A model file that the browser runs, with its card."""
+    """A model file for the browser, with its card."""
 
     path: Path
     card: Card
 
     @property
     def name(self) -> str:
-        """Its file name, where the page looks for it."""
+        """Its file name on the page."""
         return self.path.name
 
     def read_bytes(self) -> bytes:
-        """The file for the browser, which must give the settings."""
+        """The file with plain inputs, because the browser must set all of them."""
         return with_plain_settings(self.path.read_bytes())[0]
 
     def facts(self) -> dict[str, Any]:
-        """What the page gets. ``settings``: the numbers that the page gives to the model."""
+        """Facts for the page. ``settings``: the numbers that the page passes to the model."""
         card = self.card
         settings = with_plain_settings(self.path.read_bytes())[1]
         states = [{key: state[key] for key in ("name", "channels", "grid")} for state in card.states]
@@ -59,7 +59,7 @@ def open_models(names: Sequence[str]) -> list[BrowserModel]:
 
 
 def camera_files(models: Sequence[BrowserModel], problem: str = "") -> dict[str, Served]:
-    """The models and ``camera.json``, by address. problem: why there is no engine."""
+    """The models and ``camera.json``, by address. problem: why the engine is missing."""
     engine = None if problem else engine_facts()
     facts = {"models": [model.facts() for model in models], "engine": engine, "problem": problem}
     return {**{f"models/{model.name}": model for model in models}, "camera.json": Made.json("camera.json", facts)}

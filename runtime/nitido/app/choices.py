@@ -1,4 +1,4 @@
-"""What a visitor can choose for a picture, and the models and batch settings that this means."""
+"""The choices of a visitor for a picture, and the models and batch settings for them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nitido.model_file.zoo import DEJPEG_MODEL
 
 TASKS = ("denoise", "upscale", "jpeg")
 QUALITIES = {"fast": "denoise-camera-n", "better": "denoise-camera-s", "best": "denoise-camera-m"}
-"""Denoisers of stills by what they cost."""
+"""Denoisers of pictures, from the fastest to the slowest."""
 SCALES = (1.5, 2.0, 3.0, 4.0)
 FORMATS = ("same", "png", "jpeg", "webp", "tiff")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is done with a picture.
+    """The processing of a picture.
 
     task: of ``TASKS``. quality: of ``QUALITIES``, for denoising. strength: 0..1.
     noise: noise level in 8-bit levels, 0..255; ``None``: the model estimates it.
@@ -75,7 +75,7 @@ class Batches:
         self._models: dict[str, Model] = {}
 
     def batch(self, choice: Choice) -> Batch:
-        """What runs a job of that choice. Raises ``NitidoError``."""
+        """The batch that runs a job of that choice. Raises ``NitidoError``."""
         if choice.task == "upscale":
             family = zoo.family("upscale")
             digests = {scale: entry.sha256 for scale, entry in family.items()}
@@ -94,7 +94,7 @@ class Batches:
 
     def _model(self, name: str) -> Model:
         if name not in self._models:
-            # Waiting threads that do not spin leave the cores to decoding and encoding.
+            # Threads that wait without spinning leave the cores to decoding and encoding.
             self._models[name] = Model(zoo.find(name), self._device, threads=self._threads, spinning=False)
         return self._models[name]
 
@@ -104,7 +104,7 @@ def _encoding(model: Model) -> Encoding:
 
 
 def offered() -> dict[str, Any]:
-    """What the page offers, as plain values."""
+    """The choices on the page, as plain values."""
     return {
         "tasks": TASKS,
         "qualities": list(QUALITIES),

@@ -1,4 +1,4 @@
-"""What is sent back: pictures as a browser can show them, and results in one archive."""
+"""Prepares downloads: pictures that a browser can show, and results in one archive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nitido.app.shelf import Item
 from nitido.errors import SourceUnavailable
 from nitido.images.io import on_white, read_picture
 
-_MOST_PIXELS = 40e6  # of a preview; a larger one is reduced
+_MOST_PIXELS = 40e6  # pixels of a preview; larger pictures are reduced
 _PART = 1 << 20  # bytes read at a time
 
 
@@ -33,8 +33,8 @@ def preview(path: Path) -> bytes:
 
 
 def archive(items: Iterable[Item]) -> Iterator[bytes]:
-    """A zip file of the results as it grows; a name that is taken gets a number. What is removed meanwhile is left
-    out."""
+    """A zip file of the results, sent while it is written. Names that occur twice get a number. Items that are removed
+    meanwhile are left out."""
     pipe, taken = _Pipe(), set[str]()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as packed:
         for item in items:
@@ -58,7 +58,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 class _Pipe(io.RawIOBase):
-    """Holds what was written until it is taken. Cannot be sought, so that the archive is written front to back."""
+    """Keeps written bytes until they are fetched. It is not seekable, so that the archive is written front to back."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -30,10 +30,10 @@ https://www.apache.org/licenses/LICENSE-2.0. The models have the licences that t
 def export_site(
     folder: Path, models: Sequence[BrowserModel], decoders: Sequence[DecoderFile], engine: Traversable
 ) -> list[str]:
-    """Writes the folder, which must not be there, and returns the names of its files.
+    """Writes the folder, which must not exist, and returns the names of its files.
 
     models: for the camera page. decoders: for the page of latents. engine: the folder that
-    ``nitido.web.onnxruntime_web`` found. Everything runs in the browser of whoever opens the site. Raises
+    ``nitido.web.onnxruntime_web`` found. Everything runs in the visitor's browser. Raises
     ``SinkUnavailable``.
     """
     refuse_existing([folder], overwrite=False, choose="another folder")

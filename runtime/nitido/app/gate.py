@@ -1,4 +1,4 @@
-"""What stands before every route of the app: whose requests are answered, and what every answer says."""
+"""The middleware in front of all routes of the app: it checks requests and adds headers to answers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ALWAYS = {
     **HEADERS,
     **ISOLATION,
     "Content-Security-Policy": f"{COMPUTING_POLICY}; worker-src 'self' blob:; object-src 'none'",
-    "Referrer-Policy": "no-referrer",  # the address holds the token
+    "Referrer-Policy": "no-referrer",  # the address contains the token
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 
 
 class Gate:
-    """Middleware. Passes on what is for this server, comes from its own page or a program, and whose path begins with
-    the token; takes the token off. Everything else gets 403 or 404.
+    """Middleware. It passes on requests for this server that come from its own page or from a program and whose path
+    begins with the token, and removes the token from the path. All other requests get 403 or 404.
 
     bound: the address that the server listens on. token: the first part of every path.
     """

@@ -11,7 +11,7 @@ _PROGRAM_ONLY = "remote-shelf.js"
 
 
 def page_files(*, static: bool = False) -> dict[str, Served]:
-    """What the app serves apart from models, engine and facts. static: for a site without a program behind it."""
+    """The files of the app except models, engine and facts. static: for a static site."""
     shown = pages()
     app = "static" if static else "served"
     scripts = [file for file in (shown / "app").iterdir() if not file.name.endswith(".html")]

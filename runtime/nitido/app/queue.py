@@ -1,4 +1,4 @@
-"""Pictures one after the other through their models, in a thread of its own."""
+"""Processes pictures one after the other, in a separate thread."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nitido.errors import NitidoError
 
 
 class Queue:
-    """Does what was asked for in the order in which it was asked. A context: leaving it ends after the picture in work.
+    """Processes items in the order of their requests. A context manager: at its end, the current picture is finished.
 
-    What it runs is the batch of the command line, one job at a time.
+    It uses the batch code of the command line, one job at a time.
     """
 
     def __init__(self, shelf: Shelf, batches: Batches) -> None:
@@ -35,7 +35,7 @@ class Queue:
         self._thread.join()
 
     def ask(self, item: Item, choice: Choice) -> bool:
-        """Queues an item; ``False`` when it is in the queue or in work already."""
+        """Queues an item; returns ``False`` if it is already in the queue or in progress."""
         with self._changed:
             if item.state in ("queued", "working"):
                 return False
@@ -45,7 +45,7 @@ class Queue:
         return True
 
     def stop(self) -> None:
-        """Takes back what has not begun."""
+        """Removes all items from the queue that have not started."""
         with self._changed:
             for item, _ in self._waiting:
                 item.state = "done" if item.result else "waiting"
@@ -63,7 +63,7 @@ class Queue:
                 item.state = "working"
             try:
                 self._do(item, choice)
-            except Exception as error:  # one picture's surprise must not end the others
+            except Exception as error:  # an unexpected error of one picture must not end the others
                 text = str(error) if isinstance(error, NitidoError) else f"{type(error).__name__}: {error}"
                 item.reason, item.state = _without_places(text, item), "failed"
             if self._shelf.find(item.id) is None:  # removed meanwhile
@@ -86,6 +86,6 @@ class Queue:
 
 
 def _without_places(text: str, item: Item) -> str:
-    """A message with the name that the visitor knows in place of those of the files here."""
+    """The message with the visitor's name of the picture instead of the names of local files."""
     line = (text.splitlines() or [""])[0]
     return line.replace(str(item.source), item.name).replace(f"{item.source.parent}/", "")

@@ -25,13 +25,13 @@ _MOST_JSON = 1 << 20  # bytes
 
 
 class Routes:
-    """Handlers. shelf, queue: the pictures. files: what is served as it is, by address; nothing else is."""
+    """Handlers. shelf, queue: the pictures. files: the only static files, by address."""
 
     def __init__(self, shelf: Shelf, queue: Queue, files: Mapping[str, Served]) -> None:
         self._shelf, self._queue, self._files = shelf, queue, files
 
     def app(self) -> Starlette:
-        """The application behind the gate."""
+        """The application, to be put behind the gate."""
         one = "/api/pictures/{id}"
         return Starlette(
             routes=[
@@ -57,7 +57,7 @@ class Routes:
         return JSONResponse([item.facts() for item in self._shelf.items()])
 
     async def _upload(self, request: Request) -> Response:
-        """The body is the file, ``name`` in the query what it is called."""
+        """The body is the file; ``name`` in the query is its name."""
         room = self._shelf.room()
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > room:
@@ -110,7 +110,7 @@ class Routes:
             return _missing()
         try:
             return Response(await run_in_threadpool(preview, path), media_type="image/jpeg")
-        except SourceUnavailable:  # the list says why; a browser would report an error code as one of the page
+        except SourceUnavailable:  # the list gives the reason; a browser would blame the page for an error code
             return Response(status_code=204)
 
     async def _result(self, request: Request) -> Response:

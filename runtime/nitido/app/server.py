@@ -25,20 +25,20 @@ from nitido.latent.explorer_files import DecoderFile, decoder_files
 from nitido.web.files import Served
 from nitido.web.onnxruntime_web import engine_files
 
-_PATIENCE = 3  # seconds for answers in work when the server ends
+_PATIENCE = 3  # seconds for answers in progress when the server ends
 _CONNECTIONS = 64
 
 
 class App:
-    """Serves the app until it is left; ``url`` is where it is, with a new random token. A context.
+    """Serves the app, as a context manager; ``url`` is its address, with a new random token.
 
     Pictures are kept in a temporary folder, which is removed at the end.
 
     models: for the camera page. decoders: for the page of latents. engine: the folder that
-    ``nitido.web.onnxruntime_web`` found; ``None``: ``problem`` says why there is none.
+    ``nitido.web.onnxruntime_web`` found; ``None``: ``problem`` says why it is missing.
     host: an address of this machine. port: 0 takes a free one. device, threads: for pictures.
 
-    Raises ``SinkUnavailable`` for an address that cannot be had.
+    Raises ``SinkUnavailable`` for an address that cannot be used.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ def _bind(host: str, port: int) -> socket.socket:
     opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         opened.bind((host, port))
-        opened.listen(128)  # connections that come before the server has started wait
+        opened.listen(128)  # early connections wait until the server has started
     except OSError as error:
         opened.close()
         raise SinkUnavailable(

@@ -1,4 +1,4 @@
-"""The pictures of a visit: their files in a temporary folder under names of our own, and what is known of them."""
+"""The pictures of a visit: facts about them, and their files in a temporary folder, under generated names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_PICTURES = 10_000
 MOST_BYTES = 512 << 20
 """Of one upload."""
 MOST_BYTES_TOGETHER = 16 << 30
-"""Of all uploads at a time."""
+"""Largest total size of all uploads, in bytes."""
 _FORBIDDEN = frozenset('<>:"|?*')
 
 
@@ -24,12 +24,12 @@ _FORBIDDEN = frozenset('<>:"|?*')
 class Item:
     """A picture.
 
-    name: for people and for the names of results: parts with ``/`` between them. Never a path of this machine.
-    source: its file. result: that of its result, once there is one.
+    name: for people and for the names of results, with ``/`` between its parts. Never a path of this machine.
+    source: its file. result: the file of its result, if it exists.
     state: ``waiting`` for a choice, ``queued``, ``working``, ``done`` or ``failed``.
-    reason: why it failed. notes: what of the source is not in the result, a line each.
-    noise: the noise level that was removed, in 8-bit levels; ``None`` where none is known.
-    version: grows with each result.
+    reason: why it failed. notes: what the result lacks of the source, a line each.
+    noise: the noise level that was removed, in 8-bit levels; ``None`` if not known.
+    version: increases with each result.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Item:
         return str(PurePosixPath(self.name).with_suffix(suffix))
 
     def facts(self) -> dict[str, object]:
-        """What the page gets."""
+        """Facts for the page."""
         shown = ("id", "name", "bytes", "state", "reason", "notes", "noise", "version")
         return {**{key: getattr(self, key) for key in shown}, "result": self.result_name if self.result else None}
 
@@ -58,7 +58,7 @@ class Item:
 class Shelf:
     """Keeps items until they are removed. Safe to use from several threads.
 
-    folder: of its own; whoever made it removes it.
+    folder: for this shelf only; the caller removes it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,17 +66,17 @@ class Shelf:
         self._items, self._drafts = dict[str, Item](), dict[str, Item]()
 
     def items(self) -> list[Item]:
-        """In the order in which they came."""
+        """The items in the order of their arrival."""
         with self._lock:
             return list(self._items.values())
 
     def find(self, id_: str) -> Item | None:
-        """The item; ``None`` when there is none any more."""
+        """The item; ``None`` if it was removed."""
         with self._lock:
             return self._items.get(id_)
 
     def draft(self, name: str) -> Item:
-        """A new item whose ``source`` is to be written; :meth:`add` puts it up. Raises ``SourceUnavailable`` for a
+        """A new item. The caller writes its ``source`` and then calls :meth:`add`. Raises ``SourceUnavailable`` for a
         name without the suffix of a picture, or when the shelf is full."""
         if len(self.items()) >= MOST_PICTURES:
             raise SourceUnavailable(f"there are {MOST_PICTURES} pictures already; remove some first")
@@ -92,13 +92,13 @@ class Shelf:
         return item
 
     def add(self, item: Item) -> None:
-        """Puts up an item whose file is complete."""
+        """Adds an item whose file is complete."""
         with self._lock:
             self._drafts.pop(item.id, None)
             self._items[item.id] = item
 
     def room(self) -> int:
-        """Bytes that one more upload may have."""
+        """Largest size of one more upload, in bytes."""
         with self._lock:
             taken = sum(item.bytes for item in (*self._items.values(), *self._drafts.values()))
         return max(0, min(MOST_BYTES, MOST_BYTES_TOGETHER - taken))
@@ -112,7 +112,7 @@ class Shelf:
 
 
 def target_of(item: Item, kind: str | None) -> Path:
-    """Where the next result of an item goes. kind: its format; ``None``: that of the source. Raises
+    """The path for the next result of an item. kind: its format; ``None``: that of the source. Raises
     ``SinkUnavailable`` for a source whose format cannot be written."""
     target = named(item.source.with_name(f"result-{item.version + 1}{item.source.suffix}"), kind)
     if target.suffix not in WRITTEN or target.suffix not in FORMAT_OF:
@@ -121,8 +121,8 @@ def target_of(item: Item, kind: str | None) -> Path:
 
 
 def safe_name(given: str) -> str:
-    """A name that a client gave, as one that can stand in an archive: relative, without ``..``, control characters and
-    what some systems forbid. At most four folders and 120 characters a part."""
+    """A client's name made safe for an archive: relative, without ``..``, control characters and characters that some
+    systems forbid, with at most four folders and 120 characters per part."""
     text = "".join("_" if c in _FORBIDDEN or not c.isprintable() else c for c in given.replace("\\", "/"))
     parts = [part.strip(" .") if set(part) <= {".", " "} else part.strip() for part in text.split("/")]
     kept = [_shortened(part) for part in parts if part][-5:]

@@ -1,1 +1,1 @@
-"""Many files through one model."""
+"""Processing many files with a model."""

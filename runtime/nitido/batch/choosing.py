@@ -1,7 +1,7 @@
-"""What a picture needs, chosen from the picture: nothing, JPEG artefacts removed, noise removed, or both.
+"""Chooses for each picture what it needs: nothing, JPEG artefacts removed, noise removed, or both.
 
-The limits were fitted on pictures with noise of known levels and JPEG of known qualities; ``benchmarks/choosing.py``
-measures what the choice gains on others.
+The limits were fitted on pictures with known noise levels and JPEG qualities. ``benchmarks/choosing.py`` measures the
+gain on other pictures.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nitido.images.picture import Picture
 from nitido.images.restore import restore_picture
 from nitido.inference.model import WHOLE_PIXELS, Model
 
-GRAIN = 1.8  # from here on a picture is noisy: less is grain of film, or hardly seen
-GRAIN_OF_JPEG = 1.5  # the same for JPEG files, which lose some of their noise when they are saved
-STRONG = 5.8  # noise level from which a model against noise does better alone: it knows JPEG after noise
-UNHURT = level_of_quality(93)  # JPEG of less than this is left alone: what was clean before is not known
+GRAIN = 1.8  # noise level from which on a picture is noisy; less is film grain, or hardly visible
+GRAIN_OF_JPEG = 1.5  # the same for JPEG files, which lose some noise when they are saved
+STRONG = 5.8  # noise level from which on the denoiser alone is better: it was trained with JPEG after noise
+UNHURT = level_of_quality(93)  # error in levels below which JPEG artefacts stay, because removing them could do harm
 
 
 class Need(Enum):
-    """What is done to a picture."""
+    """The processing of a picture."""
 
     NOTHING = "left as it is"
     ARTEFACTS = "JPEG artefacts removed"
@@ -43,24 +43,24 @@ class _Choice:
 
 
 class Chooser:
-    """The two models of one run, each opened when it is first needed, from any thread."""
+    """The two models of one run. Each is opened when it is first needed, in any thread."""
 
     def __init__(self, digests: Mapping[Need, str], open_model: Callable[[Need], Model]) -> None:
         """digests: SHA-256 of the models for ``Need.ARTEFACTS`` and ``Need.NOISE``. open_model: opens one."""
         self._digests, self._models = digests, OpenedOnce(open_model)
 
     def model(self, need: Need) -> Model:
-        """need: ``Need.ARTEFACTS`` or ``Need.NOISE``. Raises what opening a model raises."""
+        """need: ``Need.ARTEFACTS`` or ``Need.NOISE``. Raises the same as opening a model."""
         return self._models[need]
 
     def need_of(self, picture: Picture) -> tuple[Need, str]:
-        """(what the picture needs, why: for people)."""
+        """(what the picture needs, the reason for people)."""
         choice = self._choose(picture)
         return choice.need, choice.why
 
     def restore(self, picture: Picture) -> tuple[Picture, list[Model]]:
-        """(the picture with what it needs done to it, the models that it went through), with a note that says what was
-        chosen and why. A picture that needs nothing keeps the very array it had."""
+        """(the processed picture, the models that were used), with a note about the choice and its reason. A picture
+        that needs nothing keeps its array."""
         choice = self._choose(picture)
         need = choice.need
         models, result = [], picture
@@ -77,7 +77,7 @@ class Chooser:
         level, grain = picture.compression, grain_of(picture.pixels)
         compressed = level is not None and level >= UNHURT
         limit = GRAIN if level is None else GRAIN_OF_JPEG
-        found = f"grain of {grain:.1f} in smooth parts, which is noise from {limit} on"
+        found = f"grain of {grain:.1f} in smooth parts, {limit} or more is noise"
         if level is not None:
             found = f"JPEG with an error of about {level:.1f} levels, {found}"
         if grain < limit:
@@ -95,7 +95,7 @@ class Chooser:
         return _Choice(Need.NOISE, found, denoised) if strong else _Choice(Need.BOTH, found)
 
     def asked(self) -> dict[str, Any]:
-        """What distinguishes the results of one run from those of another: the models, and the limits of the choice."""
+        """Everything that results depend on: the models, and the limits of the choice."""
         return {
             "models": [self._digests[need][:12] for need in (Need.ARTEFACTS, Need.NOISE)],
             "limits": [GRAIN, GRAIN_OF_JPEG, STRONG, round(UNHURT, 3)],

@@ -1,4 +1,4 @@
-"""The model that a batch runs videos through, where it is another one than for pictures."""
+"""The model of a batch for videos, if it differs from the one for pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nitido.inference.model import Model
 
 
 class ClipModel:
-    """Opened with the first video that comes; from any thread.
+    """Opened with the first video, in any thread.
 
     name, sha256: of its file, known before.
     """
@@ -20,5 +20,5 @@ class ClipModel:
         self._models = OpenedOnce(open_model)
 
     def __call__(self) -> Model:
-        """Raises what opening a model raises."""
+        """Raises the same as opening a model."""
         return self._models[self.name]

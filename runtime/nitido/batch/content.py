@@ -1,4 +1,4 @@
-"""One picture through a model from content to content, for whoever has no file: another process, a pipe."""
+"""Processes one picture from file content to file content, for callers without files: other processes, pipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nitido.inference.model import Model
 
 
 def restore_content(model: Model, content: bytes, name: str, kind: str, settings: Settings) -> tuple[bytes, Findings]:
-    """The content of the result in a format of ``FORMAT_OF``, and what is known of it.
+    """The content of the result in a format of ``FORMAT_OF``, and facts about it.
 
     name: of the source, for messages. Raises ``NitidoError``.
     """

@@ -1,4 +1,4 @@
-"""Where a batch computes its pictures: what every such place offers, and the one on this machine."""
+"""Engines that compute the pictures of a batch: their interface, and the one on this machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from nitido.system.cpus import usable_cpus
 from nitido.system.memory_budget import MemoryBudget
 from nitido.video.formats import Encoding as VideoEncoding
 
-_MEMORY = 1 << 30  # bytes that pictures in work may take together; a larger one is alone
-_LANES = 2  # files inside the model at once: while one is between two operators, the other keeps the cores busy
+_MEMORY = 1 << 30  # memory budget of all pictures in progress, in bytes; a larger picture is processed alone
+_LANES = 2  # files in the model at the same time: while one is between two operators, the other keeps the cores busy
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Settings:
 
     Attributes:
         strength: 0..1, for models that can vary it.
-        noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
-            estimates it.
+        noise: noise level in 8-bit levels, or an object that knows it, for models that take one; ``None``: the model
+        estimates it.
         encoding: of pictures; video: of videos.
         overwrite: replace results that exist.
-        workers: files in work at once; default the CPUs that may be used and two.
+        workers: files in progress at the same time; default: usable CPUs + 2.
         max_pixels: of one picture.
         deinterlace: interlaced videos become progressive.
         tone_map: HDR videos become SDR.
-        temporal: each frame of a video is restored with those before and after it.
-        preserve_times: results have the time of change and the permissions of their source.
-        enlarger: results of a size that was asked for, in place of what one model gives; ``None``: the model's own.
-        chooser: what is done to each picture is chosen from it, in place of one model for all.
+        temporal: each frame of a video is restored with the frames before and after it.
+        preserve_times: results get the modification time and the permissions of their source.
+        enlarger: gives results a requested size; ``None``: results have the size that the model gives.
+        chooser: chooses the processing for each picture; ``None``: one model for all.
     """
 
     strength: float = 1.0
@@ -61,8 +61,8 @@ class Settings:
     chooser: Chooser | None = None
 
     def restored(self, model: Model, picture: Picture) -> tuple[Picture, Encoding]:
-        """A picture through the model, or through those that the size or the choice asks for, and how the result is to
-        be encoded. Raises ``NitidoError``."""
+        """Runs a picture through the model, or through those for the size or the choice; returns the result and how to
+        encode it. Raises ``NitidoError``."""
         several = self.chooser or self.enlarger
         if several is None:
             return restore_picture(model, picture, strength=self.strength, noise=self.noise), self.encoding
@@ -71,20 +71,20 @@ class Settings:
         return result, replace(self.encoding, software=software_of(models)) if named else self.encoding
 
     def growth(self, model: Model, width: int, height: int) -> int:
-        """How many times as wide and high a picture becomes on the way. Raises ``CardMismatch``."""
+        """The largest factor by which a picture is enlarged during processing. Raises ``CardMismatch``."""
         return model.card.scale if self.enlarger is None else prod(self.enlarger.passes(width, height))
 
 
 class Abandoned(Exception):
-    """The run ends and the video in work is given up; nothing is left of it."""
+    """The run ends and the current video is abandoned; nothing of it is kept."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a result besides its file.
+    """Facts about a result besides its file.
 
-    notes: a line for whatever of the source is not in it.
-    noise: the noise level that was removed, in 8-bit levels; ``None`` where none is known.
+    notes: a line for everything of the source that it lacks.
+    noise: the noise level that was removed, in 8-bit levels; ``None`` if not known.
     """
 
     notes: Sequence[str] = ()
@@ -92,27 +92,27 @@ class Findings:
 
 
 Rendering: TypeAlias = AbstractContextManager[Callable[[BinaryIO], Findings]]
-"""A block in which a result is ready; the function writes its file into a binary stream."""
+"""A block in which a result is ready; its function writes the file to a binary stream."""
 
 
 class Engine(Protocol):
-    """Turns picture jobs into results; called from several threads at once. Raises ``NitidoError``."""
+    """Computes the results of picture jobs; called from several threads at the same time. Raises ``NitidoError``."""
 
     @property
     def place(self) -> str:
-        """Where it computes, for people."""
+        """The place of the computation, for people."""
         ...
 
     @property
     def workers(self) -> int:
-        """Files worth having in work at once."""
+        """The best number of files in progress at the same time."""
         ...
 
     def __call__(self, job: Job) -> Rendering: ...
 
 
 class LocalEngine:
-    """Pictures through a model on this machine, in bounded memory."""
+    """Processes pictures on this machine, in bounded memory."""
 
     def __init__(self, model: Model, settings: Settings) -> None:
         self._model, self._settings = model, settings
@@ -124,7 +124,7 @@ class LocalEngine:
     def __call__(self, job: Job) -> Iterator[Callable[[BinaryIO], Findings]]:
         kind, settings = format_of(job.target), self._settings
         with PictureFile(job.source, max_pixels=settings.max_pixels) as file:
-            # Of Pillow's copy (4 bytes a pixel) and ours (3, and 6 more of 16 bits), before the model and after it.
+            # Pillow's copy (4 bytes per pixel) and ours (3, and 6 more with 16 bits), before and after the model.
             each = (7 + 6 * file.deep) * file.width * file.height
             with self._budget.reserve(each * (1 + settings.growth(self._model, file.width, file.height) ** 2)):
                 decoded = file.decode()
@@ -133,7 +133,7 @@ class LocalEngine:
                 unchanged = picture.pixels is decoded.pixels and _writes(encoding, kind, job)
 
                 def write(stream: BinaryIO) -> Findings:
-                    if unchanged:  # no generation of JPEG is lost
+                    if unchanged:  # avoids a further loss by JPEG
                         with job.source.open("rb") as source:
                             shutil.copyfileobj(source, stream)
                         return Findings(picture.notes)
@@ -144,5 +144,5 @@ class LocalEngine:
 
 
 def _writes(encoding: Encoding, kind: str, job: Job) -> bool:
-    """Whether the source's own bytes are what was asked for, as long as its pixels stay."""
+    """Whether the source's bytes are a valid result if its pixels do not change."""
     return replace(encoding, software=None) == Encoding() and FORMAT_OF.get(job.source.suffix.lower()) == kind

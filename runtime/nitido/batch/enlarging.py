@@ -1,4 +1,4 @@
-"""Results of any size: enlarged by the next larger models, then reduced."""
+"""Gives results any size: enlarges with the models of the next larger scale, then reduces."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nitido.images.resize import OutputSize, reduce_frame, reduce_picture
 from nitido.images.restore import restore_picture
 from nitido.inference.model import Model
 
-MOST = 8  # the largest enlargement by two models, one after the other
+MOST = 8  # the largest enlargement with two models in sequence
 
 
 def passes_for(factor: float, scales: Collection[int], *, twice: bool) -> tuple[int, ...] | None:
-    """Scales whose product is the smallest that is at least ``factor``, the smaller one first, which is less work.
+    """Scales with the smallest product that is at least ``factor``; the smaller one first, which is less work.
 
-    Empty where nothing is to be enlarged, ``None`` where they do not reach. twice: two models may follow each other.
+    Empty if nothing has to be enlarged, ``None`` if the scales are too small. twice: allow two models in sequence.
     """
     if factor <= 1:
         return ()
@@ -32,26 +32,26 @@ def passes_for(factor: float, scales: Collection[int], *, twice: bool) -> tuple[
 
 
 def _ways(scales: Collection[int], *, twice: bool) -> list[tuple[int, ...]]:
-    """What models can follow each other, by their scales."""
+    """A sequence of models, by their scales."""
     pairs = [(a, b) for a in scales for b in scales if a <= b and a * b <= MOST]
     return [*((scale,) for scale in scales), *(pairs if twice else [])]
 
 
 def software_of(models: Iterable[Model]) -> str:
-    """What a result says that it was made by."""
+    """The text about the producer in a result."""
     return ", ".join([f"nitido {__version__}", *(f"{m.card.name}, sha256 {m.sha256[:12]}" for m in models)])
 
 
 class Enlarger:
-    """The models of one run by scale, each opened when it is first needed, from any thread.
+    """The models of one run by scale. Each is opened when it is first needed, in any thread.
 
-    size: what was asked for.
+    size: the requested size.
     """
 
     def __init__(
         self, size: OutputSize, digests: Mapping[int, str], open_model: Callable[[int], Model], *, twice: bool = True
     ) -> None:
-        """digests: SHA-256 of the models that there are, by scale. twice: whether two may follow each other."""
+        """digests: SHA-256 of the available models, by scale. twice: allow two models in sequence."""
         self.size, self._models, self._twice = size, OpenedOnce(open_model), twice
         self._scales = sorted(digests)
         self._digests = [f"×{scale} {digests[scale][:12]}" for scale in self._scales]
@@ -61,14 +61,14 @@ class Enlarger:
         return max(prod(way) for way in _ways(self._scales, twice=self._twice))
 
     def passes(self, width: int, height: int) -> tuple[int, ...]:
-        """Scales of the models that a picture of that size goes through. Raises ``CardMismatch``."""
+        """Scales of the models for a picture of that size. Raises ``CardMismatch``."""
         wanted = self.size.of(width, height)
         factor = max(wanted[0] / width, wanted[1] / height)
         passes = passes_for(factor, self._scales, twice=self._twice)
         if passes is None:
             raise CardMismatch(
-                f"{width}×{height} to {wanted[0]}×{wanted[1]} is ×{factor:.4g}, more than the ×{self.most()} that the "
-                "models give; ask for a smaller size, or enlarge the result again"
+                f"{width}×{height} to {wanted[0]}×{wanted[1]} is ×{factor:.4g}, more than the ×{self.most()} of the "
+                "models; choose a smaller size, or enlarge the result again"
             )
         return passes
 
@@ -77,8 +77,8 @@ class Enlarger:
         return self._models[scale]
 
     def restore(self, picture: Picture) -> tuple[Picture, list[Model]]:
-        """(the picture in the size that was asked for, the models that it went through). A picture that is as large
-        already is reduced, with a note. Raises ``CardMismatch``."""
+        """(the picture in the requested size, the models that were used). A picture that is already larger is reduced,
+        with a note. Raises ``CardMismatch``."""
         height, width = picture.pixels.shape[:2]
         wanted = self.size.of(width, height)
         models = [self.model(scale) for scale in self.passes(width, height)]
@@ -93,7 +93,7 @@ class Enlarger:
         return result, models
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Frames of one size H×W×3, each in the size that was asked for. Raises ``CardMismatch``."""
+        """Enlarges frames of one size H×W×3 to the requested size. Raises ``CardMismatch``."""
         waiting = iter(frames)
         first = next(waiting, None)
         if first is None:
@@ -107,5 +107,5 @@ class Enlarger:
             yield reduce_frame(image, *wanted)
 
     def asked(self) -> dict[str, Any]:
-        """What distinguishes results: the size, and the models that it may take."""
+        """Everything that results depend on: the size, and the available models."""
         return {**self.size.asked(), "models": self._digests}

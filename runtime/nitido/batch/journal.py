@@ -1,9 +1,9 @@
-"""What a batch has done, line by line, so that a run that was killed goes on where it stopped.
+"""The journal of a batch: a line for each result, so that a killed run can continue where it stopped.
 
-The journal is ``.nitido-journal.jsonl`` in the output folder, one JSON object a line, only ever added to. The line of a
-result is on the disk before the result takes its name, and holds size and time of the file that will. So a line counts
-only while exactly that file is there: a kill between the two leaves neither a result that is done twice nor one that is
-taken for done and is not. A last line that was cut off does not count.
+The journal is ``.nitido-journal.jsonl`` in the output folder. It has one JSON object per line and only grows. The line
+of a result is on the disk before the result gets its name, and contains size and time of that file. A line counts only
+as long as exactly this file is there. So after a kill between the two, no result is missed and none is taken for done
+by mistake. An incomplete last line does not count.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ NAME = ".nitido-journal.jsonl"
 
 
 class State(Enum):
-    """What is to be done with a job: do it; leave a result that an earlier run made just so; leave a file that is
-    there for another reason."""
+    """What to do with a job: process it; keep the same result of an earlier run; keep a file that exists for another
+    reason."""
 
     OPEN = "open"
     DONE = "done"
@@ -36,7 +36,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class FileVersion:
-    """size in bytes and mtime_ns: which content of a file is meant, without reading it."""
+    """Identifies the content of a file without reading it: size in bytes and mtime_ns."""
 
     size: int
     mtime_ns: int
@@ -44,7 +44,8 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class Producer:
-    """What decides a result besides its source: the model's name and the SHA-256 of its file, and options by name."""
+    """What a result depends on besides its source: the model's name and the SHA-256 of its file, and options by
+    name."""
 
     model: str
     sha256: str
@@ -61,7 +62,7 @@ class _Entry:
 
 
 def version_of(path: Path) -> FileVersion | None:
-    """Which content a file has now; ``None`` when it is not there."""
+    """The current version of a file; ``None`` if it does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -70,7 +71,7 @@ def version_of(path: Path) -> FileVersion | None:
 
 
 class Journal:
-    """The journal of one output folder, for a ``with`` block. Several threads may add to it at once.
+    """The journal of one output folder, for a ``with`` block. Several threads may add to it at the same time.
 
     Args:
         folder: the output folder.
@@ -84,7 +85,7 @@ class Journal:
         self.path = folder / NAME
         self._folder, self._readonly = folder.absolute(), readonly
         self._entries: dict[str, list[_Entry]] = {}
-        self._unfinished: tuple[str, Producer] | None = None  # a run with overwrite that did not come to its end
+        self._unfinished: tuple[str, Producer] | None = None  # a run with overwrite that was not finished
         self._run = ""
         self._descriptor = -1
         self._writing, self._syncing = threading.Lock(), threading.Lock()
@@ -111,13 +112,13 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Lets the folder go for another run."""
+        """Releases the folder for other runs."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def begin(self, producer: Producer, *, overwrite: bool) -> None:
-        """A run begins. With ``overwrite``, one that was killed is taken up again: what it had done counts."""
+        """Call when a run begins. With ``overwrite``, a killed run is continued, and its results count as done."""
         if overwrite and self._unfinished and self._unfinished[1] == producer:
             self._run = self._unfinished[0]
             return
@@ -126,17 +127,17 @@ class Journal:
         self._add({"status": "begin", "run": self._run, "overwrite": overwrite, **asdict(producer)})
 
     def end(self) -> None:
-        """The run has tried all its jobs."""
+        """Call when the run has tried all its jobs."""
         self._unfinished = None
         self._add({"status": "end", "run": self._run})
 
     def state(self, source: Path, target: Path, producer: Producer, *, overwrite: bool) -> State:
-        """What is to be done with a job.
+        """What to do with a job.
 
-        Done is what is there exactly as an earlier run left it, by the same producer from the same content of the
-        source. A result of this source by another producer or from an earlier content is open, and so is replaced. Any
-        other file under the target's name is kept, unless ``overwrite``; then only what a killed run with
-        ``overwrite`` has done counts as done.
+        A job is done if its target is unchanged since an earlier run wrote it, with the same producer, from the same
+        content of the source. A result of this source from another producer or an earlier content is open, so it is
+        replaced. Any other file with the target's name is kept, unless ``overwrite`` is given; then only the results of
+        a killed run with ``overwrite`` count as done.
         """
         there = version_of(target)
         if there is None:
@@ -153,9 +154,11 @@ class Journal:
         return State.KEPT
 
     def done(self, source: Path, version: FileVersion, target: Path, result: Path, producer: Producer) -> None:
-        """``result`` is complete and about to take the name of ``target``, or has it. Returns when this is on the disk.
+        """Call when ``result`` is complete and about to get the name of ``target``, or has it. Returns when the line is
+        on the disk.
 
-        version: of the source before it was read. Raises ``OSError`` when the line cannot be written; then none is."""
+        version: of the source before it was read. Raises ``OSError`` if the line cannot be written; then the journal is
+        unchanged."""
         made = version_of(result)
         if made is None:
             return
@@ -165,7 +168,7 @@ class Journal:
         self._entries.setdefault(key, []).append(_Entry(name, version, made, producer, self._run))
 
     def failed(self, source: Path, target: Path, reason: str) -> None:
-        """A job failed; it is tried again by the next run."""
+        """Call when a job failed; the next run tries it again."""
         key = self._key(target)
         line = {"status": "failed", "source": str(source), "target": key, "reason": reason, "run": self._run}
         self._add(line, sync=False)  # nothing depends on it
@@ -186,7 +189,7 @@ class Journal:
         if not sync:
             return
         with self._syncing:
-            if self._synced < mine:  # else another thread has synced this line with its own
+            if self._synced < mine:  # otherwise another thread has synced this line together with its own
                 upto = self._written
                 sync_to_disk(self._descriptor, self.path)
                 self._synced = upto
@@ -200,7 +203,7 @@ class Journal:
             try:
                 self._take(json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # cut off by a kill, or not ours: it says nothing
+                continue  # cut off by a kill, or not from Nítido: ignored
         if text and not text.endswith(b"\n") and not self._readonly:
             os.write(self._descriptor, b"\n")
 

@@ -1,4 +1,4 @@
-"""Which files a batch reads and where each result goes."""
+"""Plans a batch: which files it reads, and the path of each result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ WRITTEN = pictures.WRITTEN | video.WRITTEN
 
 
 class PlanMismatch(SinkUnavailable):
-    """Inputs and output that do not fit together, whatever the files hold."""
+    """Inputs and output do not fit together, independently of the contents of the files."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read and where its result goes. ``problem``: why that cannot be, known before it is tried."""
+    """One file to read and the path of its result. ``problem``: why it cannot be processed, if that is known in
+    advance."""
 
     source: Path
     target: Path
@@ -37,10 +38,10 @@ class Job:
 
 
 def named(target: Path, kind: str | None) -> Path:
-    """The target with the suffix of a format of ``SUFFIX_OF``; ``None``: as it is.
+    """The target with the suffix of a format of ``SUFFIX_OF``; ``None``: unchanged.
 
-    A suffix that already says so stays (``.jpeg``). One that is read and not written becomes that of the nearest
-    format: ``.jpg`` of ``.mpo``. Videos keep theirs.
+    Other suffixes of the same format stay (``.jpeg``). A suffix that can be read but not written becomes that of the
+    closest format: ``.mpo`` becomes ``.jpg``. Videos keep their suffixes.
     """
     suffix = target.suffix.lower()
     if suffix in video.SUFFIXES - video.WRITTEN:
@@ -57,11 +58,11 @@ def is_file_name(output: Path) -> bool:
 
 
 def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING, kind: str | None = None) -> list[Job]:
-    """Decides which file goes where.
+    """Decides which files are processed and where their results go.
 
     Folders are searched recursively, and their files keep their relative paths below ``output``. A missing input stays
-    in the plan and is reported with the others. So does an input whose target another one has taken, and what cannot be
-    read in a folder; ``problem`` says why.
+    in the plan and is reported with the others. The same holds for an input whose target belongs to another input, and
+    for files that cannot be read; ``problem`` says why.
 
     Args:
         inputs: files and folders.
@@ -101,7 +102,7 @@ def plan_jobs(inputs: Sequence[Path], output: Path, chosen: Filter = EVERYTHING,
 
 
 def _unnamed(source: Path, target: Path) -> str:
-    """Why a file that was named gets no result: its name does not say as what."""
+    """Why a file that was named cannot get a result: its name does not show the format of the result."""
     if target.suffix.lower() in WRITTEN or not source.exists():
         return ""
     kind = f"with the suffix {target.suffix}" if target.suffix else "without a suffix"
@@ -109,7 +110,7 @@ def _unnamed(source: Path, target: Path) -> str:
 
 
 def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:
-    """The jobs, each file once, and those reported whose target an earlier one has."""
+    """The jobs, each file once. Jobs with the target of an earlier one get a ``problem``."""
     taken: dict[str, Job] = {}
     told: set[str] = set()
     for job in jobs:
@@ -128,5 +129,5 @@ def _without_clashes(jobs: Sequence[Job]) -> Iterator[Job]:
 
 
 def _place(path: Path) -> str:
-    """Where a path leads; ``Path.resolve`` raises for a link to itself."""
+    """The resolved path; ``Path.resolve`` raises for a link to itself."""
     return os.path.realpath(path)

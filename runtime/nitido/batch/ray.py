@@ -1,7 +1,7 @@
-"""Pictures of a batch on a Ray cluster: workers compute, this machine reads, writes and keeps the journal.
+"""Computes the pictures of a batch on a Ray cluster. This machine reads and writes files and keeps the journal.
 
-A worker gets the content of a file and gives back the content of the result, so it needs no folder in common with this
-machine, and one that dies leaves nothing behind: its file is computed again elsewhere and written once, here.
+A worker gets the content of a file and returns the content of the result, so it does not need a shared folder. If a
+worker dies, its file is computed again by another one, and written once, here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from nitido.images.io import format_of
 from nitido.inference.model import Model
 from nitido.wording import count
 
-_RETRIES = 3  # of one file whose worker died: more often, and it is the file that kills
-_AHEAD = 2  # files at a worker at once, so that it need not wait for the next
+_RETRIES = 3  # attempts for one file whose worker died; after more, the file is probably the reason
+_AHEAD = 2  # files per worker, so that it does not wait for the next one
 
 
 class RayEngine:
@@ -42,19 +42,19 @@ class RayEngine:
         self._model, self._settings, self._address = model, settings, address
         self._ray: Any = None
         self._ours = False
-        self._content: Any = None  # held, because a worker that starts again asks for it
+        self._content: Any = None  # kept, because a worker that restarts fetches it again
         self._workers: list[Any] = []
         self._load: list[int] = []
         self._choosing = threading.Lock()
 
     @property
     def place(self) -> str:
-        """Where it computes, for people."""
+        """The place of the computation, for people."""
         return f"{count(len(self._workers), 'Ray worker')} ({self._model.device})"
 
     @property
     def workers(self) -> int:
-        """Files worth having in work at once."""
+        """The best number of files in progress at the same time."""
         return _AHEAD * len(self._workers)
 
     def processes(self) -> list[int]:
@@ -145,7 +145,7 @@ class RayEngine:
         remote = ray.remote(
             num_cpus=0 if gpu else 1, num_gpus=1 if gpu else 0, max_restarts=-1, max_task_retries=_RETRIES
         )(RayWorker)
-        # What a worker does not need, or must not have twice.
+        # Things that a worker does not need or must not do again.
         settings = replace(self._settings, workers=None, overwrite=False)
         count = min(self._settings.workers or there, there)
         self._workers = [remote.remote(self._content, self._model.device, settings) for _ in range(count)]
@@ -154,7 +154,7 @@ class RayEngine:
 
 
 class RayWorker:
-    """What a worker runs: the model, and pictures through it from content to content."""
+    """The code of a worker: opens the model and processes pictures from content to content."""
 
     def __init__(self, model: bytes, device: str, settings: Settings) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -168,11 +168,11 @@ class RayWorker:
         return os.getpid()
 
     def restore(self, content: bytes, name: str, kind: str) -> tuple[bytes, Findings, str]:
-        """(content of the result, what is known of it, why there is none): errors as words, because a traceback is no
-        reason."""
+        """(content of the result, facts about it, the reason of a failure). Errors are returned as text without
+        traceback."""
         try:
             return *restore_content(self._model, content, name, kind, self._settings), ""
         except NitidoError as error:
             return b"", Findings(), str(error)
-        except Exception as error:  # one file's surprise must not end the others
+        except Exception as error:  # an unexpected error of one file must not end the others
             return b"", Findings(), f"{name}: unexpected {type(error).__name__}: {error}".splitlines()[0]

@@ -15,17 +15,17 @@ from nitido.system.files import write_whole
 
 @dataclass
 class BatchReport:
-    """What became of a run.
+    """The outcome of a run.
 
     done: results written.
-    skipped: sources whose result was there for another reason.
-    resumed: sources whose result an earlier run had made just so.
+    skipped: sources whose result exists for another reason.
+    resumed: sources with the same result from an earlier run.
     failed: (source, reason).
-    notes: (source, line) of sources of which something is not in the result, or changed.
-    levels: (source, noise level that was removed), where one is known.
-    stopped: why it ended early; empty when it did not.
+    notes: (source, line) about things that the result lacks or that changed.
+    levels: (source, noise level that was removed), if known.
+    stopped: why it ended early; empty if it did not.
     left_out, links: see :func:`nitido.system.search.left_out` and ``linked_folders``, for the run's inputs; filled by
-    whoever planned it.
+    the caller.
     """
 
     done: list[Path] = field(default_factory=list)
@@ -39,7 +39,7 @@ class BatchReport:
     links: list[Path] = field(default_factory=list)
 
     def add(self, part: BatchReport) -> None:
-        """Takes in what became of further jobs; the caller reports an interruption."""
+        """Adds the outcome of more jobs; the caller reports an interruption."""
         self.done += part.done
         self.failed += part.failed
         self.notes += part.notes
@@ -50,7 +50,7 @@ class BatchReport:
 
 
 def report_content(report: BatchReport, producer: Producer, *, device: str, seconds: float) -> dict[str, Any]:
-    """The report as plain values for JSON. device: where it ran. seconds: how long."""
+    """The report as plain values for JSON. device: of the run. seconds: its duration."""
     return {
         "nitido": __version__,
         "model": producer.model,
@@ -81,7 +81,7 @@ def failure_line(source: Path, reason: str) -> str:
 
 
 def note_line(source: Path, note: str) -> str:
-    """One line for something of a file that is not in its result, or changed."""
+    """One line about something that a result lacks or that changed."""
     return f"note: {source}: {note}"
 
 

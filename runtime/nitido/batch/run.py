@@ -1,4 +1,4 @@
-"""Many files through one model: a file that fails is reported, the rest go on, a stopped run goes on later."""
+"""Processes many files. Files that fail are reported and the others continue; a stopped run can be continued."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nitido.system.files import exists
 
 
 class Batch:
-    """A model with the settings of its batches: what distinguishes its results is computed once.
+    """A model with the settings of its batches.
 
-    producer: what decides a result besides its source.
+    producer: what a result depends on besides its source; computed once.
     """
 
     def __init__(
@@ -31,15 +31,15 @@ class Batch:
         engine: Engine | None = None,
         clips: ClipModel | None = None,
     ) -> None:
-        """journal: of the output folder, entered by the caller; what it knows as done is not done again.
-        engine: where pictures are computed; default here. clips: the model of videos; default the same."""
+        """journal: of the output folder, entered by the caller; jobs that it lists as done are skipped. engine:
+        computes pictures; default: on this machine. clips: the model of videos; default: the same."""
         self.model, self.settings, self.clips = model, settings or Settings(), clips
         self.journal, self.engine = journal, engine or LocalEngine(model, self.settings)
         self.producer = producer_of(model, self.settings, clips)
 
     def sort(self, jobs: Sequence[Job]) -> list[tuple[Job, State]]:
-        """What is to be done with each job. Without a journal every existing result is kept unless settings say to
-        overwrite it."""
+        """What to do with each job. Without a journal, existing results are kept, unless the settings say to overwrite
+        them."""
         return [(job, self._state(job)) for job in jobs]
 
     def run(
@@ -51,15 +51,16 @@ class Batch:
         finished: Callable[[Job, str], None] = lambda _job, _reason: None,
         noted: Callable[[Job, str], None] = lambda _job, _note: None,
     ) -> BatchReport:
-        """Does what is to be done with sorted jobs and returns what became of them.
+        """Processes sorted jobs and returns the outcome.
 
-        stopping: asked from any thread, between files and frames; once true, pictures in work are finished and a video
-        is dropped.
-        progress: called with units done: one for a file, for a video one for every frame.
-        finished: called with each job and the reason why it failed, empty when it did not.
-        noted: called before with each line about something of a source that is not in its result.
+        stopping: called in any thread, between files and frames. Once it returns ``True``, pictures in progress are
+        finished and a video is abandoned.
+        progress: called with units of work done: one for a file, or for each frame of a video.
+        finished: called with each job and the reason why it failed; the reason is empty if it did not.
+        noted: called before that with each line about something that a result lacks.
 
-        The last three are called in the caller's thread. A full disk ends the run, as ``BatchReport.stopped`` says.
+        The last three are called in the caller's thread. A full disk ends the run; ``BatchReport.stopped`` then says
+        so.
         """
         clips = self.clips or (lambda: self.model)
         workers = Workers(clips, self.settings, self.engine, self.journal, self.producer, stopping)
@@ -85,7 +86,7 @@ def run_jobs(
     progress: Callable[[int], None] = lambda _units: None,
     finished: Callable[[Job, str], None] = lambda _job, _reason: None,
 ) -> BatchReport:
-    """Runs all jobs and returns what became of them.
+    """Runs all jobs and returns the outcome.
 
     Args:
         model: restores the pictures and videos.
@@ -103,7 +104,7 @@ def run_jobs(
 
 
 def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None) -> Producer:
-    """What distinguishes the results of a run. clips: the model of its videos, where that is another one."""
+    """Everything that the results of a run depend on. clips: the model of its videos, if it is another one."""
     encoding, video = settings.encoding, settings.video
     asked = {
         "codec": video.codec,
@@ -122,7 +123,7 @@ def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None
             "quality": encoding.quality,
             "lossless": encoding.lossless,
             "provenance": encoding.software is not None,
-            # Only what was asked for, so that a journal of an earlier version still fits.
+            # Only options that were given, so that a journal of an earlier version still fits.
             **{name: value for name, value in asked.items() if value},
             **({} if settings.deinterlace else {"deinterlace": False}),
             **({} if settings.noise is None else {"noise": _named(settings.noise)}),
@@ -131,17 +132,17 @@ def producer_of(model: Model, settings: Settings, clips: ClipModel | None = None
 
 
 def _named(noise: Noise) -> float | str:
-    """A level as it is; of a calibration a digest, so that a run goes on with the same one only."""
+    """A level itself, or the digest of a calibration, so that a run is only continued with the same one."""
     return noise if isinstance(noise, int | float) else hashlib.sha256(repr(noise).encode()).hexdigest()[:12]
 
 
 def units(jobs: Sequence[Job]) -> int:
-    """How many progress units the jobs will take: pictures plus the frames that videos promise."""
+    """The number of progress units of the jobs: pictures plus the declared frames of videos."""
     total = 0
     for job in jobs:
         frames = 0
         if job.is_video and not job.problem and exists(job.source):
-            from nitido.batch.videos import count_frames  # not loaded for pictures alone
+            from nitido.batch.videos import count_frames  # only loaded for videos
 
             frames = count_frames(job.source)
         total += frames or 1

@@ -1,4 +1,4 @@
-"""A video file through a model, every frame at its own time, with its sound and whatever else it holds."""
+"""Processes a video file, with each frame at its own time, and keeps sound and other streams."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ from nitido.video.writer import VideoSink
 def restore_video(
     model: Model, source: Path, target: Path, settings: Settings, frame_done: Callable[[], bool]
 ) -> float | None:
-    """Runs every frame through the model into ``target``. Returns the noise level of the last frames, where one is
-    known.
+    """Processes every frame and writes ``target``. Returns the noise level of the last frames, if known.
 
-    frame_done: called after each frame; ``False`` gives up, which raises :class:`Abandoned`. Raises
-    ``SourceUnavailable`` for a file that is not a video or is cut short, ``SinkUnavailable``.
+    frame_done: called after each frame; if it returns ``False``, :class:`Abandoned` is raised. Raises
+    ``SourceUnavailable`` for a file that is not a video or is truncated, ``SinkUnavailable``.
     """
     with (
         VideoSource(source, deinterlace=settings.deinterlace, tone_map=settings.tone_map) as frames,
@@ -58,7 +57,7 @@ def restore_video(
             values = with_depth(timed.values, image) if sink.deep else image
             sink.write_timed(values, timed.pts, timed.duration)
 
-        # While the model has a frame, the one before is encoded and the next one decoded.
+        # While the model processes a frame, the previous one is encoded and the next one is decoded.
         written: Future[None] | None = None
         average, given = LevelAverage(), _ahead(images(), reading)
         if settings.enlarger is not None:
@@ -79,7 +78,7 @@ def restore_video(
 
 
 def _ahead(frames: Iterator[Frame], thread: ThreadPoolExecutor) -> Iterator[Frame]:
-    """The same frames; each is fetched in that thread while the one before is in use."""
+    """The same frames, each of them fetched in that thread while the one before is in use."""
     coming = thread.submit(next, frames, None)
     while (frame := coming.result()) is not None:
         coming = thread.submit(next, frames, None)
@@ -91,7 +90,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def count_frames(path: Path) -> int:
-    """How many frames a video promises; 0 when it cannot be opened or does not say."""
+    """The declared number of frames of a video; 0 if it cannot be opened or does not say."""
     try:
         with VideoSource(path) as source:
             return source.count

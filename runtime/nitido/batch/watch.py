@@ -1,4 +1,4 @@
-"""Files as they arrive in a folder."""
+"""Finds files as they arrive in a folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from nitido.errors import SourceUnavailable
 
 
 class Arrivals:
-    """Finds jobs that are ready: new or changed since they were last taken, and of the same size and time in two looks,
-    so that a file that is still being copied is not taken."""
+    """Finds jobs that are ready. Their sources are new or changed, and had the same size and time in two polls, so
+    files that are still being copied are not taken."""
 
     def __init__(self, plan: Callable[[], Sequence[Job]]) -> None:
-        """plan: lists all jobs there are now."""
+        """plan: lists all current jobs."""
         self._plan = plan
         self._seen: dict[Path, FileVersion] = {}
         self._taken: dict[Path, FileVersion] = {}
 
     def ready(self) -> list[Job]:
-        """Jobs to do now; each is returned once, and again when its source has changed."""
+        """Jobs that are ready; each is returned once, and again after its source has changed."""
         try:
             jobs = self._plan()
-        except SourceUnavailable:  # an empty folder, which is why one waits
+        except SourceUnavailable:  # an empty folder, which is normal while watching
             return []
         found: list[Job] = []
         now: dict[Path, FileVersion] = {}

@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Event:
-    """units of progress; job: one that has ended, well when there is no reason; findings: of its result; last: a
-    worker has ended."""
+    """units: of progress. job: a job that has ended, successfully if ``reason`` is empty. findings: of its result.
+    last: whether a worker has ended."""
 
     units: int = 0
     job: Job | None = None
@@ -39,10 +39,10 @@ class _Event:
 
 
 class Workers:
-    """The threads of one run, and what they report.
+    """The threads of one run, and their reports.
 
-    Every thread takes one file at a time from decoding to encoding, so that files are decoded and encoded while others
-    are inside the model, and no more files are in memory than there are threads.
+    Every thread processes one file at a time, from decoding to encoding. So files are decoded and encoded while others
+    are in the model, and there are never more files in memory than threads.
     """
 
     def __init__(
@@ -119,14 +119,14 @@ class Workers:
 
     @contextmanager
     def _warning(self) -> Iterator[None]:
-        """For lines of the journal that no result depends on."""
+        """Logs errors of journal lines that no result depends on."""
         try:
             yield
         except OSError as error:
             _log.warning("cannot write the journal: %s", error)
 
     def _work(self, jobs: Iterator[Job]) -> None:
-        """What one worker does."""
+        """The work of one thread."""
         while not self._halt.is_set():
             if self._asked():
                 self._halt.set()
@@ -151,23 +151,23 @@ class Workers:
             self._full = f"the disk of {job.target.parent} is full ({full.strerror}); make room and start again"
             self._halt.set()
             return _Event()
-        except Exception as error:  # one file's surprise must not end the others
+        except Exception as error:  # an unexpected error of one file must not end the others
             _log.debug("unexpected", exc_info=True)
             return _Event(1, job, f"{job.source}: unexpected {type(error).__name__}: {error}".splitlines()[0])
         return _Event(0 if job.is_video else 1, job, findings=findings)
 
     def _frame_done(self) -> bool:
-        """A frame of a video is written; whether to go on."""
+        """Call after a frame of a video was written; returns whether to continue."""
         self._events.put(_Event(1))
         return not (self._halt.is_set() or self._asked())
 
     def _do(self, job: Job) -> Findings:
-        """Makes the result and returns what is known of it."""
+        """Makes the result and returns facts about it."""
         version = version_of(job.source)
         if version is None:
             raise SourceUnavailable(problem_of(job.source) or f"no such file: {job.source}")
         if job.is_video:
-            from nitido.batch.videos import restore_video  # not loaded for pictures alone
+            from nitido.batch.videos import restore_video  # only loaded for videos
 
             level = restore_video(self._clips(), job.source, job.target, self._settings, self._frame_done)
             findings = Findings(noise=level)
@@ -183,7 +183,7 @@ class Workers:
         return findings
 
     def _made(self, job: Job, version: FileVersion, result: Path) -> None:
-        """``result`` is complete; it has the target's name or is about to take it."""
+        """Call when ``result`` is complete and has the target's name or is about to get it."""
         if self._settings.preserve_times:
             os.utime(result, ns=(time.time_ns(), version.mtime_ns))
         if self._journal is not None:
@@ -199,7 +199,7 @@ def _as_sink_error(target: Path) -> Iterator[None]:
 
 
 def _disk_full(error: BaseException | None) -> OSError | None:
-    """The system's word that there is no room, among the causes of an error."""
+    """The error of the system that the disk is full, among the causes of an error."""
     for _ in range(8):
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return error

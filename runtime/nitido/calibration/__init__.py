@@ -1,1 +1,1 @@
-"""The noise of one camera, measured on frames of it."""
+"""Measuring the noise of a camera on its frames."""

@@ -1,4 +1,4 @@
-"""How alike the noise of neighbouring pixels is."""
+"""The correlation of the noise of neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 REACH = 8  # pixels
-_SIDE = 512  # of the part of a frame that is looked at
+_SIDE = 512  # size of the part of a frame that is used
 _ENOUGH = 24  # frames
 _TINY = 1e-6
 
 
 class Autocorrelation:
-    """Adds up products of noise with itself, shifted by up to 8 pixels, in those parts of frames that count."""
+    """Sums products of the noise with itself, shifted by up to 8 pixels, in the parts of frames that count."""
 
     def __init__(self) -> None:
         self._frames = 0
@@ -22,7 +22,7 @@ class Autocorrelation:
     def add(
         self, noise: NDArray[np.float32], variance: NDArray[np.float32], taken: NDArray[np.bool_], block: int
     ) -> None:
-        """noise: H×W×3. variance: that of each block, h×w×3. taken: the blocks that count, h×w."""
+        """noise: H×W×3. variance: of each block, h×w×3. taken: the blocks that count, h×w."""
         if self._frames >= _ENOUGH:
             return
         self._frames += 1
@@ -33,20 +33,20 @@ class Autocorrelation:
         mask = taken[part].repeat(block, 0).repeat(block, 1)
         self._pixels += _shifted_products(mask.astype(np.float32))
         for component in range(3):
-            # Bright and dark parts count alike.
+            # Bright and dark parts have equal weight.
             typical = np.maximum(np.sqrt(variance[..., component][part]), _TINY).repeat(block, 0).repeat(block, 1)
             self._products[component] += _shifted_products(noise[pixels][..., component] / typical * mask)
 
     def tables(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
-        """As :class:`nitido.calibration.calibration.Calibration` holds them."""
+        """The correlations, as in :class:`nitido.calibration.calibration.Calibration`."""
         mean = self._products / np.maximum(self._pixels, 1)
         mean /= np.maximum(mean[:, :1, REACH : REACH + 1], _TINY)
         return tuple(tuple(tuple(round(float(v), 4) for v in row) for row in table) for table in mean)
 
 
 def _shifted_products(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Sums of ``values`` H×W times the same shifted by 0..8 rows and -8..8 columns."""
-    size = tuple(side + REACH for side in values.shape)  # so that nothing meets what comes in again at the other side
+    """Sums of ``values`` H×W times the same values, shifted by 0..8 rows and -8..8 columns."""
+    size = tuple(side + REACH for side in values.shape)  # so that values do not wrap around to the other side
     spectrum = np.fft.rfft2(values, size)
     products = np.fft.irfft2(np.square(np.abs(spectrum)), size)
     return np.concatenate([products[: REACH + 1, -REACH:], products[: REACH + 1, : REACH + 1]], axis=1)

@@ -1,4 +1,4 @@
-"""What is known of a camera's noise, and the file that holds it."""
+"""A camera's noise, and the file for it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Calibration:
 
     source: what was measured.
     frames: how many frames were used.
-    size: their width and height in pixels.
-    level: standard deviation of luma noise over the whole scene, which is what ``--noise`` takes.
+    size: width and height of the frames in pixels.
+    level: standard deviation of luma noise over the whole scene, the value for ``--noise``.
     brightness, deviation: the curve: mean luma 0..255 and standard deviation of luma noise, of equal length, by
     brightness.
-    colour: standard deviations of the noise of Cb and Cr as shares of luma's.
+    colour: standard deviations of the noise of Cb and Cr, relative to that of luma.
     correlation: for luma, Cb and Cr the correlation of the noise of pixels that are dy rows and dx columns apart, with
     dy 0..R and dx -R..R, as R+1 rows of 2R+1 numbers; 1 at dy 0, dx 0.
-    steady: share of the variance that frames close in time have in common, as video codecs leave it.
-    pairs: name of a folder next to the file that holds frames NAME_real and their means NAME_mean, or empty.
+    steady: share of the variance that consecutive frames have in common, for example after a video codec.
+    pairs: name of a folder next to the file with frames NAME_real and their means NAME_mean, or empty.
     """
 
     source: str
@@ -49,17 +49,19 @@ class Calibration:
     pairs: str = ""
 
     def deviation_at(self, luma: NDArray[Any]) -> NDArray[np.float32]:
-        """The standard deviation of luma noise at each luma 0..255; beyond what was seen, that of the nearest."""
+        """The standard deviation of luma noise at each luma 0..255; outside the measured range, that of the nearest
+        luma."""
         return np.interp(luma, self.brightness, self.deviation).astype(np.float32)
 
     def level_of(self, frame: Frame) -> float:
-        """The noise level of a frame H×W×3, or N×H×W×3, uint8 BGR of this camera: by how bright its pixels are."""
+        """The noise level of a frame H×W×3, or N×H×W×3, uint8 BGR, of this camera, from the brightness of its
+        pixels."""
         grey = cv2.cvtColor(frame.reshape(-1, *frame.shape[-2:]), cv2.COLOR_BGR2GRAY)
         counts = np.bincount(np.asarray(grey).reshape(-1), minlength=256)
         return math.sqrt(float(counts @ self.deviation_at(np.arange(256)) ** 2) / counts.sum())
 
     def correlation_of(self, component: str, down: int, across: int) -> float:
-        """Of the noise of pixels that far apart. component: one of ``COMPONENTS``."""
+        """The correlation of the noise of pixels at that distance. component: one of ``COMPONENTS``."""
         table = self.correlation[COMPONENTS.index(component)]
         if down < 0:
             down, across = -down, -across
@@ -67,13 +69,13 @@ class Calibration:
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Writes a calibration as JSON, whole or not at all. Raises ``SinkUnavailable``."""
+    """Writes a calibration as JSON, atomically. Raises ``SinkUnavailable``."""
     content = {"nitido_calibration": VERSION, **asdict(calibration)}
     write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Reads what :func:`save_calibration` wrote. Raises ``NitidoError``."""
+    """Reads a file of :func:`save_calibration`. Raises ``NitidoError``."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:

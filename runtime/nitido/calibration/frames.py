@@ -1,4 +1,4 @@
-"""Frames of one scene, from a camera, a clip or a folder, to be compared with each other."""
+"""Measures noise on frames of one scene, from a camera, a clip or a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 from nitido.images.io import read_picture
 
-APART = 8  # frames between two that are compared: video codecs hand noise on from frame to frame
+APART = 8  # frames between two that are compared, because video codecs keep noise from frame to frame
 
 
 def measure_frames(
@@ -24,9 +24,10 @@ def measure_frames(
     seconds: float | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Calibration:
-    """The noise of frames that show the same, uint8 H×W×3 BGR, in the order in which they were taken.
+    """The noise of frames of the same scene, uint8 H×W×3 BGR, in the order in which they were taken.
 
-    seconds: how long frames are taken; ``None``: to their end. stopping: asked after each frame whether it is the last.
+    seconds: duration of the measurement; ``None``: until the frames end. stopping: called after each frame; ``True``
+    ends the measurement.
     Raises ``SourceUnavailable``.
     """
     meter, waiting, count = NoiseMeter(), list[Frame](), 0
@@ -37,7 +38,7 @@ def measure_frames(
                 f"{source}: expected frames of one size, found {_size(waiting[0])} and {_size(frame)}"
             )
         count += 1
-        if not waiting or not np.array_equal(frame, waiting[-1]):  # a frame that is shown twice has no noise of its own
+        if not waiting or not np.array_equal(frame, waiting[-1]):  # a repeated frame does not have new noise
             waiting.append(frame.copy())
         if len(waiting) > APART:
             meter.add(waiting[0], waiting[-1], waiting[1])
@@ -52,7 +53,7 @@ def measure_frames(
 
 
 def measure_pairs(pairs: Iterable[tuple[Frame, Frame]], source: str) -> Calibration:
-    """The noise of (noisy, clean) frames of any scenes. Raises ``SourceUnavailable``."""
+    """The noise of (noisy, clean) frames of one or several scenes. Raises ``SourceUnavailable``."""
     meter = NoiseMeter()
     for noisy, clean in pairs:
         if noisy.shape != clean.shape:

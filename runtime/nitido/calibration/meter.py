@@ -1,4 +1,4 @@
-"""Measuring noise on frames that differ by nothing else, as far as they do."""
+"""Measures noise on pairs of frames that should only differ by their noise."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nitido.frames import Frame
 
 BLOCK = 8  # pixels
 _BINS = 32  # of brightness
-_FEWEST = 40  # blocks that a point of the curve takes
-_ALL_MOVED = 0.75  # of a block's deviation, in the means of blocks: no noise is that coarse
-_MOVED = 5.0  # mean of a block's difference, in robust standard deviations of all of them: it has moved
-_OUTLIER = 4.0  # times the median variance of blocks as bright: it has moved, too
-_FLAT = 0.2  # share of the still blocks of one brightness that count for the curve, the flattest
+_FEWEST = 40  # smallest number of blocks for a point of the curve
+_ALL_MOVED = 0.75  # of a block's deviation, as difference of the means of blocks: more cannot be noise
+_MOVED = 5.0  # mean of a block's difference, in robust standard deviations of all blocks, from which on it has moved
+_OUTLIER = 4.0  # times the median variance of equally bright blocks, from which on it has moved, too
+_FLAT = 0.2  # share of the still blocks of one brightness, the flattest, that count for the curve
 _SHAKEN = 1.7  # times the variance of flat parts
-_LEAST = 0.02  # share of the blocks that must be still
+_LEAST = 0.02  # smallest share of the blocks that must be still
 
 # Blue, green, red to luma, Cb, Cr: BT.601, full range.
 _COMPONENTS = np.array([[0.114, 0.587, 0.299], [0.5, -0.331264, -0.168736], [-0.081312, -0.418688, 0.5]], np.float32)
@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Of each block: mean of the luma difference, variances of luma, Cb and Cr (h w 3), brightness, and how steep the
-    scene is (mean square of its slope)."""
+    """For each block: mean of the luma difference, variances of luma, Cb and Cr (h w 3), brightness, and mean square of
+    the scene's slope."""
 
     mean: NDArray[np.float32]
     variance: NDArray[np.float32]
@@ -43,10 +43,10 @@ class _Blocks:
 
 
 class NoiseMeter:
-    """Adds up the noise of pairs of frames and makes a :class:`Calibration` of it.
+    """Sums the noise of pairs of frames and makes a :class:`Calibration` from it.
 
-    Only blocks of 8 pixels in which nothing moves count, and of those of one brightness the flattest fifth: where a
-    camera shakes, edges differ by more than noise.
+    Only blocks of 8 pixels in which nothing moves count, and among those of equal brightness only the flattest fifth,
+    because edges differ by more than noise if a camera shakes.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class NoiseMeter:
 
     def add(self, one: Frame, other: Frame, near: Frame | None = None) -> None:
         """Two noisy frames H×W×3, uint8 BGR, of one scene. near: the frame right after the first, which shows how much
-        of the noise stays from frame to frame."""
+        of the noise is the same in consecutive frames."""
         first, second = (frame.astype(np.float32) for frame in (one, other))
         variance, kept = self._add(
             (first - second) / np.float32(math.sqrt(2)), np.asarray((first + second) / 2, np.float32), _FLAT
@@ -74,11 +74,11 @@ class NoiseMeter:
             self._far += float(variance[kept].mean())
 
     def add_pair(self, noisy: Frame, clean: Frame) -> None:
-        """A noisy frame and the same without noise, such as the mean of many. Edges count like flat parts."""
+        """A noisy frame and the same frame without noise, such as the mean of many. Edges count like flat parts."""
         self._add(noisy.astype(np.float32) - clean.astype(np.float32), clean.astype(np.float32), 1.0)
 
     def result(self, source: str, frames: int) -> Calibration:
-        """Raises ``SourceUnavailable`` where there was no noise, or nothing that stood still."""
+        """Raises ``SourceUnavailable`` if there was no noise, or if nothing stood still."""
         if self._blocks == 0 or self._still < _LEAST * self._blocks:
             share = 100 * self._still / max(1, self._blocks)
             raise SourceUnavailable(
@@ -124,14 +124,14 @@ class NoiseMeter:
     def _add(
         self, difference: NDArray[np.float32], scene: NDArray[np.float32], share: float
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """difference: H×W×3 with the variance of one frame's noise. share: of the still blocks of one brightness, the
-        flattest, which count. Returns the variance of luma in each block, h×w, and which blocks count."""
+        """difference: H×W×3 with the variance of one frame's noise. share: share of the still blocks of one brightness,
+        the flattest, that count. Returns the variance of luma in each block, h×w, and which blocks count."""
         height, width = (side - side % BLOCK for side in difference.shape[:2])
         if not height or not width:
             raise SourceUnavailable(f"expected frames of at least {BLOCK}×{BLOCK} pixels")
         self._size = (difference.shape[1], difference.shape[0])
         parts = np.asarray(cv2.transform(difference[:height, :width], _COMPONENTS), np.float32)
-        # What all blocks have in common is the light, not noise.
+        # A difference that all blocks have in common is a change of the light, not noise.
         parts -= np.median(_in_blocks(parts), axis=(0, 1)).astype(np.float32)
         luma = np.asarray(cv2.transform(scene[:height, :width], _COMPONENTS[:1]), np.float32).reshape(height, width)
         blocks = _measured(parts, luma)
@@ -167,7 +167,7 @@ def _measured(parts: NDArray[np.float32], luma: NDArray[np.float32]) -> _Blocks:
 
 
 def _chosen(blocks: _Blocks, bins: NDArray[np.int_], share: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(blocks in which nothing moves, those of them that count for the curve)."""
+    """(blocks in which nothing moves, the ones of them that count for the curve)."""
     spread = 1.4826 * float(np.median(np.abs(blocks.mean))) + 0.05
     if spread > _ALL_MOVED * math.sqrt(float(np.median(blocks.variance[..., 0]))) + 0.1:
         return np.zeros_like(bins, bool), np.zeros_like(bins, bool)
@@ -184,7 +184,7 @@ def _chosen(blocks: _Blocks, bins: NDArray[np.int_], share: float) -> tuple[NDAr
 
 
 def _first_of_groups(count: NDArray[np.float64]) -> NDArray[np.int_]:
-    """The first of the bins that are taken together, so that each group has blocks enough."""
+    """The first bin of each group of bins; groups are large enough to have sufficient blocks."""
     first, have = [0], 0.0
     for place in range(len(count)):
         if have >= _FEWEST and count[place:].sum() >= _FEWEST:

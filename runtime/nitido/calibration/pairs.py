@@ -1,4 +1,4 @@
-"""Frames with noise and the same without it: a camera's own, to train on."""
+"""Pairs of noisy and clean frames of a camera, for training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from nitido.frames import Frame
 from nitido.images.io import Picture, write_picture
 
-NOISY, CLEAN = "_real", "_mean"  # ends of the names of a noisy picture and of the mean of many
+NOISY, CLEAN = "_real", "_mean"  # suffixes of the names of a noisy picture and of the mean of many
 MEAN_OF = 16  # frames
 MOST = 24  # pairs
 _BLOCK = 8  # pixels
-_MOVED = 4.0  # standard deviations of a block's mean that noise does not reach
+_MOVED = 4.0  # difference of a block's mean, in standard deviations, that cannot be noise
 
 
 def find_pairs(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
@@ -32,10 +32,10 @@ def find_pairs(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
 
 
 def keep_pairs(frames: Iterable[Frame], folder: Path) -> Iterator[Frame]:
-    """The same frames; of each 17 in turn the first and the mean of the others are written to the folder, up to 24
-    pairs, as PNG. The noise of a mean has nothing to do with that of the frame, so a network cannot learn it.
+    """The same frames. From each 17 consecutive frames, the first and the mean of the others are written to the folder
+    as PNG, up to 24 pairs. The noise of the mean is independent of that of the frame, so a network cannot learn it.
 
-    Where something moves both pictures of a pair are the mean. Raises ``SinkUnavailable``.
+    Where something moves, both pictures of a pair are the mean. Raises ``SinkUnavailable``.
     """
     first: Frame | None = None
     halves: list[NDArray[np.floating]] = []

@@ -14,7 +14,7 @@ _INK, _FAINT = "#444444", "#dddddd"
 
 
 def plot_svg(calibration: Calibration) -> str:
-    """The noise curve over brightness, and how alike the noise of neighbouring pixels is."""
+    """The noise curve over brightness, and the correlation of the noise of neighbouring pixels."""
     title = f"{calibration.source}: noise level {calibration.level:.1f}, {calibration.frames} frames"
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" '
@@ -51,7 +51,7 @@ def _correlation(calibration: Calibration) -> list[str]:
 
 
 def _step(highest: float) -> float:
-    """A round distance between lines of a grid, about four of which reach that high."""
+    """A round distance between lines of a grid, for about four lines up to that height."""
     unit = 10.0 ** math.floor(math.log10(max(highest, 1e-3) / 4))
     return next(unit * factor for factor in (1, 2, 5, 10) if 4 * unit * factor >= highest)
 

@@ -1,4 +1,4 @@
-"""What the commands of ``nitido anomaly`` share: their model, their exit codes, the drift alarm."""
+"""Shared by the commands of ``nitido anomaly``: the model option, exit codes, the drift alarm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ model_option = click.option("--model", type=RECONSTRUCTING_MODEL, required=True,
 
 
 def drift_options(every: int, what: str) -> Callable[[Command], Command]:
-    """``--drift`` and what belongs to it. every: default of ``--drift-every``; what: is counted, such as pictures."""
+    """``--drift`` and its options. every: default of ``--drift-every``. what: the things that are counted, such as
+    pictures."""
     return together(
         click.option(
             "--drift", is_flag=True, help="Raise an alarm when scores differ from those of the fitting; exit code 4."
@@ -45,7 +46,7 @@ def drift_options(every: int, what: str) -> Callable[[Command], Command]:
 
 
 def open_drift(inspector: Inspector, wanted: bool, window: int, every: int) -> DriftTest | None:
-    """The drift test of a model, when one is wanted. Raises ``CardMismatch`` when the model's scores at fitting are
+    """The drift test of a model, if it was requested. Raises ``CardMismatch`` when the model's scores at fitting are
     missing or too few."""
     from nitido.anomaly.drift import DriftTest
 

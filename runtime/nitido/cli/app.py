@@ -83,5 +83,5 @@ def app(
             click.echo("others can reach this address; whoever has the token can use the page", err=True)
         if open_:
             click.launch(served.url)
-        while not stop.wait(0.5):  # a signal ends no endless wait on every system
+        while not stop.wait(0.5):  # on some systems, a signal does not end an endless wait
             pass

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nitido.inference.model import Model
     from nitido.system.search import Filter
 
-CLIP_MODEL = "denoise-live-n.int8"  # what videos go through unless a model is chosen
+CLIP_MODEL = "denoise-live-n.int8"  # the default model for videos
 
 
 @click.command("denoise", help=f"Remove noise from pictures, folders and videos.\n\n{HELP}")
@@ -90,8 +90,8 @@ def carry_out(
     *,
     chooser: Chooser | None = None,
 ) -> None:
-    """Runs the batch, for models of ``task`` where it is given. chooser: chooses for each picture what is done to it.
-    Exits unless all is well."""
+    """Runs the batch, for models of ``task`` if it is given. chooser: chooses the processing for each picture. Exits if
+    something failed."""
     with importing():
         from nitido.batch.engine import LocalEngine
         from nitido.batch.journal import Journal
@@ -143,11 +143,11 @@ def carry_out(
             from nitido.batch.ray import RayEngine
 
             engine = stack.enter_context(RayEngine(model, settings, address=options.ray_address))
-        stop = stack.enter_context(stop_on_signal())  # after Ray, which has a handler of its own
+        stop = stack.enter_context(stop_on_signal())  # after Ray, which sets its own handler
         began = time.perf_counter()
         batch = Batch(model, settings, journal=journal, engine=engine, clips=clips)
         report = _watch(batch, options, stop, shown) if options.watch else _run(batch, jobs, stop, shown)
-        if options.watch or not report.stopped:  # else the run that goes on reports it
+        if options.watch or not report.stopped:  # otherwise the running batch reports it
             report.left_out, report.links = _left_out(options), _links(options)
         _conclude(report, options, batch, time.perf_counter() - began, stop, shown)
 
@@ -180,8 +180,7 @@ def _settings(options: BatchOptions, model: Model, enlarger: Enlarger | None) ->
 
 
 def _clip_model(options: BatchOptions, model: Model) -> ClipModel | None:
-    """The model for videos where none was chosen: one that remembers the frames before. ``None``: the same as for
-    pictures."""
+    """The model for videos if none was chosen: a recurrent one. ``None``: the same as for pictures."""
     from nitido.batch.clip_model import ClipModel
     from nitido.model_file import zoo
 
@@ -234,7 +233,7 @@ def _title(batch: Batch, jobs: Sequence[Job] = ()) -> str:
 
 
 def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> BatchReport:
-    """All jobs under a progress bar."""
+    """Runs all jobs with a progress bar."""
     from nitido.batch.journal import State
     from nitido.batch.run import units
 
@@ -246,7 +245,7 @@ def _run(batch: Batch, jobs: list[Job], stop: Stop, shown: BatchOutput) -> Batch
 
 
 def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) -> BatchReport:
-    """Jobs as they come, a line for each."""
+    """Runs jobs as they arrive, with a line for each."""
     from functools import partial
 
     from nitido.batch.report import BatchReport
@@ -268,7 +267,7 @@ def _watch(batch: Batch, options: BatchOptions, stop: Stop, shown: BatchOutput) 
 def _conclude(
     report: BatchReport, options: BatchOptions, batch: Batch, seconds: float, stop: Stop, shown: BatchOutput
 ) -> None:
-    """Shows what became of the run and exits as it deserves."""
+    """Shows the outcome of the run and exits with its exit code."""
     from nitido.batch.report import report_content, write_batch_report
 
     content = report_content(report, batch.producer, device=batch.model.device, seconds=seconds)

@@ -14,7 +14,7 @@ STANDARD_STREAM = Path("-")
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What the command line asked for; fields are named as its options."""
+    """The values of the command line; fields have the names of its options."""
 
     inputs: tuple[Path, ...]
     output: Path

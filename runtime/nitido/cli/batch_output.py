@@ -1,4 +1,4 @@
-"""What a batch shows while it works and when it has ended: text for people, JSON lines for programs."""
+"""The output of a batch, during the run and at its end: text for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _KNOWN = {State.DONE: "resumed", State.KEPT: "skipped"}
 
 @dataclass
 class BatchOutput:
-    """quiet: failures and errors only. verbose: a line for each file as it is done, in place of the progress bar.
-    as_json: on stdout one object for each file and one for the run, and nothing else."""
+    """quiet: only failures and errors. verbose: a line for each file as it is done, instead of the progress bar.
+    as_json: only JSON on stdout, one object for each file and one for the run."""
 
     quiet: bool = False
     verbose: bool = False
     as_json: bool = False
     _below: list[str] = field(default_factory=list)  # the bar
-    _notes: dict[Path, list[str]] = field(default_factory=dict)  # of jobs that are about to end, for JSON
+    _notes: dict[Path, list[str]] = field(default_factory=dict)  # notes of jobs that are about to end, for JSON
 
     def plan(self, jobs: Sequence[tuple[Job, State]], left_out: dict[str, int], links: Sequence[Path]) -> None:
-        """What a run would do, a line for each file."""
+        """Shows what a run would do, a line for each file."""
         counts: Counter[str] = Counter()
         for job, state in jobs:
             word = _PLANNED[state]
@@ -55,7 +55,7 @@ class BatchOutput:
         self._left_out(left_out, links)
 
     def begin(self, jobs: Sequence[tuple[Job, State]]) -> None:
-        """Takes in the jobs of a run that are not to be done."""
+        """Takes the jobs of a run that will not be processed."""
         for job, state in jobs:
             if state in _KNOWN and self.as_json:
                 self._object(_row(job, _KNOWN[state]))
@@ -64,8 +64,7 @@ class BatchOutput:
 
     @contextmanager
     def progress(self, title: str, units: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar for the block, unless files have lines of their own; notes and failures are listed below
-        it."""
+        """A progress bar for the block, unless each file has a line; notes and failures are listed below it."""
         if self.quiet or self.verbose:
             yield lambda _units: None
             return
@@ -75,7 +74,7 @@ class BatchOutput:
             click.echo(line, err=True)
 
     def noted(self, job: Job, note: str, *, lines: bool = False) -> None:
-        """Takes in something of a source that is not in its result, before the job is finished."""
+        """Takes a note about something that a result lacks, before the job is finished."""
         if self.as_json:
             self._notes.setdefault(job.source, []).append(note)
         elif self.verbose or lines:
@@ -84,7 +83,7 @@ class BatchOutput:
             self._below.append(note_line(job.source, note))
 
     def finished(self, job: Job, reason: str, *, lines: bool = False) -> None:
-        """Takes in a job that has ended. lines: it has a line of its own, since there is no bar."""
+        """Takes a job that has ended. lines: show a line for it, because there is no bar."""
         if self.as_json:
             notes = self._notes.pop(job.source, [])
             self._object(_row(job, "failed" if reason else "done", reason) | ({"notes": notes} if notes else {}))
@@ -98,12 +97,12 @@ class BatchOutput:
             click.echo(f"done {job.target}")
 
     def note(self, line: str) -> None:
-        """A line on stderr that a quiet run leaves out."""
+        """Prints a line on stderr, unless the run is quiet."""
         if not self.quiet:
             click.echo(line, err=True)
 
     def summary(self, report: BatchReport, output: Path, seconds: float, facts: dict[str, Any]) -> None:
-        """What became of the run. facts: what the JSON report holds; its lists are counted here."""
+        """Shows the outcome of the run. facts: the JSON report; its lists are counted here."""
         if self.as_json:
             self._object({"summary": {k: len(v) if isinstance(v, list) else v for k, v in facts.items()}})
         elif not self.quiet:

@@ -1,4 +1,4 @@
-"""``-`` in place of a file: one picture from standard input or to standard output."""
+"""``-`` instead of a file: one picture from standard input or to standard output."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_piped(options: BatchOptions) -> bool:
 
 
 def check_piped(options: BatchOptions) -> None:
-    """Raises ``UsageError`` for options that do not go with ``-``."""
+    """Raises ``UsageError`` for options that cannot be combined with ``-``."""
     from nitido.images.io import FORMAT_OF
     from nitido.system.files import is_folder
 
@@ -52,7 +52,7 @@ def check_piped(options: BatchOptions) -> None:
 
 
 def run_piped(options: BatchOptions, model: Model, settings: Settings, shown: BatchOutput) -> None:
-    """Does it. What is said goes to stderr. Exits with 1 when it fails."""
+    """Processes the picture. Messages go to stderr. Exits with 1 if it fails."""
     from nitido.batch.report import BatchReport, failure_line, note_line, report_content, write_batch_report
     from nitido.batch.run import producer_of
 
@@ -80,7 +80,7 @@ def run_piped(options: BatchOptions, model: Model, settings: Settings, shown: Ba
 
 
 def _restore(options: BatchOptions, model: Model, settings: Settings, name: str) -> Findings:
-    """Writes the result and returns what is known of it."""
+    """Writes the result and returns facts about it."""
     from nitido.batch.content import restore_content
     from nitido.system.files import refuse_existing, write_whole
 
@@ -94,7 +94,7 @@ def _restore(options: BatchOptions, model: Model, settings: Settings, name: str)
         sys.stdout.buffer.write(result)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # Python flushes once more at its end, which must not fail again.
+        # Python flushes again at its end, which must not fail a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SinkUnavailable(f"cannot write to standard output: {error.strerror or error}") from error
     return findings

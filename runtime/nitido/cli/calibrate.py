@@ -1,4 +1,4 @@
-"""``nitido calibrate``: what the noise of one camera is like."""
+"""``nitido calibrate``: measure the noise of a camera."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _measured(
     pixel_format: str | None,
     kept: Path | None = None,
 ) -> Calibration:
-    """kept: a folder for pairs of frames and means."""
+    """kept: folder for pairs of frames and means."""
     from nitido.calibration.frames import measure_frames, measure_pairs, read_frames
     from nitido.calibration.pairs import find_pairs, keep_pairs
     from nitido.errors import SourceUnavailable

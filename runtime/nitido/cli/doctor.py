@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _GOOD, _NOTE, _BAD, _PLAIN = "✓", "!", "✗", " "
 _COLOURS = {_GOOD: "green", _NOTE: "yellow", _BAD: "red"}
-# For terminals that cannot show the first.
+# For terminals that cannot show the symbols on the left.
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "×": "x", "í": "i", "→": ">"})
 
 
@@ -90,7 +90,7 @@ def doctor(as_json: bool, seconds: float, save: bool, forget: bool, share: str |
 
 
 def _save(comparisons: Sequence[Comparison]) -> list[str]:
-    """Saves what was found, and says what."""
+    """Saves the results, and prints them."""
     from nitido.doctor.devices import WORTH, to_save
     from nitido.inference.saved_devices import forget_devices, save_devices
 
@@ -220,7 +220,7 @@ def _purpose(choice: Recommendation | Comparison) -> str:
 
 
 def _showable(line: str, encoding: str) -> str:
-    """The line in characters that the terminal has."""
+    """The line with only characters that the terminal has."""
     try:
         line.encode(encoding)
     except (UnicodeEncodeError, LookupError):

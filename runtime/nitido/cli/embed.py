@@ -1,4 +1,4 @@
-"""``nitido embed``: folders of pictures as latents, a map of them, and what is alike."""
+"""``nitido embed``: folders of pictures as latents, a map of them, and similar pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _EmbedOptions:
-    """What the command line asked for; fields are named as its options."""
+    """The values of the command line; fields have the names of its options."""
 
     source: Path
     output: Path | None
@@ -112,7 +112,7 @@ def embed(**given: object) -> None:
     query = _latents_of(options.like, encoder, options.class_) if options.like and encoder else None
     embedding, failed = (table, 0) if table or not encoder else _embed(options, encoder, familiarity)
     if not embedding or not embedding.paths:
-        raise SystemExit(1)  # every file has had its line
+        raise SystemExit(1)  # every file already has its line
     if familiarity and (warning := familiarity.warning()) and not options.quiet:
         click.echo(f"warning: {warning}", err=True)
     if options.output:
@@ -130,7 +130,7 @@ def embed(**given: object) -> None:
 
 
 def _check_targets(options: _EmbedOptions) -> None:
-    """Everything that can be known to be wrong before the work is done."""
+    """Raises errors that can be found before the work starts."""
     from nitido.images.io import format_of
     from nitido.latent.tables import require_table
     from nitido.system.files import refuse_existing
@@ -143,7 +143,7 @@ def _check_targets(options: _EmbedOptions) -> None:
 
 
 def _load(options: _EmbedOptions, table: Embedding | None) -> Encoder | None:
-    """The encoder that the work needs; none to write a table or a map of a table."""
+    """The encoder; ``None`` for a table or a map of a table, which do not need one."""
     from nitido.errors import SinkUnavailable
     from nitido.latent.autoencoder import load_encoder
     from nitido.model_file.zoo import default_latent_model
@@ -171,7 +171,7 @@ def _note(options: _EmbedOptions, line: str) -> None:
 
 
 def _open_familiarity(options: _EmbedOptions, encoder: Encoder) -> Familiarity | None:
-    """What judges the pictures; ``None`` for an encoder without its decoder."""
+    """The test of the pictures' similarity to the training data; ``None`` for an encoder without its decoder."""
     from nitido.errors import NitidoError
     from nitido.latent.autoencoder import load_decoder
     from nitido.latent.familiarity import Familiarity
@@ -183,14 +183,14 @@ def _open_familiarity(options: _EmbedOptions, encoder: Encoder) -> Familiarity |
 
 
 def _embed(options: _EmbedOptions, encoder: Encoder, familiarity: Familiarity | None) -> tuple[Embedding, int]:
-    """The latents of the source's pictures under a progress bar, and how many pictures failed."""
+    """The latents of the source's pictures, computed with a progress bar, and the number of failed pictures."""
     from nitido.batch.report import failure_line
     from nitido.errors import SourceUnavailable
     from nitido.latent.embedding import embed_files, pictures_below
     from nitido.system.process import quiet_stderr
     from nitido.system.search import Filter
 
-    plot = options.plot.resolve() if options.plot else None  # one of an earlier run may lie among the pictures
+    plot = options.plot.resolve() if options.plot else None  # a map of an earlier run may be among the pictures
     paths = [p for p in pictures_below(options.source, Filter(options.include, options.exclude)) if p.resolve() != plot]
     if not paths:
         raise SourceUnavailable(f"no pictures in {options.source}")

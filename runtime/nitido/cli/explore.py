@@ -54,5 +54,5 @@ def explore(model: str | None, port: int, open_: bool, install: bool, archive: P
         click.echo(f"{decoder.space.name}: open {explorer.url} in a browser; Ctrl-C ends", err=True)
         if open_:
             click.launch(explorer.url)
-        while not stop.wait(0.5):  # a signal ends no endless wait on every system
+        while not stop.wait(0.5):  # on some systems, a signal does not end an endless wait
             pass

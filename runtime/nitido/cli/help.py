@@ -1,4 +1,4 @@
-"""``nitido help``: the help of a command, for those who type it in that order."""
+"""``nitido help``: the help of a command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nitido.wording import did_you_mean
 
 
 class SuggestingGroup(click.Group):
-    """A group that suggests the nearest command for one that it does not have."""
+    """A group that suggests the closest command for an unknown one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -49,6 +49,6 @@ def help_(ctx: click.Context, names: tuple[str, ...]) -> None:
         if not isinstance(command, click.Group):
             raise click.UsageError(f"'{context.command_path}' has no commands of its own; found '{name}'", ctx)
         _, found, _ = command.resolve_command(context, [name])
-        assert found is not None  # else resolve_command has raised
+        assert found is not None  # otherwise resolve_command has raised
         context = click.Context(found, context, name)
     click.echo(context.get_help())

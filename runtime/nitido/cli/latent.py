@@ -1,4 +1,4 @@
-"""``nitido sample`` and ``nitido interpolate``: pictures and melodies out of a latent space."""
+"""``nitido sample`` and ``nitido interpolate``: pictures and melodies from a latent space."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def interpolate(
 
 
 def _check_output(output: Path, overwrite: bool) -> None:
-    """What is known to be wrong before the work is done."""
+    """Raises errors that can be found before the work starts."""
     from nitido.latent.sheets import check_target
 
     if not _is_tune(output):
@@ -225,7 +225,7 @@ def _is_tune(output: Path) -> bool:
 
 
 def _read(source: Path, encoder: Encoder) -> NDArray[np.uint8]:
-    """What a file holds, as the encoder takes it."""
+    """The content of a file in the form that the encoder takes."""
     space = encoder.space
     if space.medium == "melody":
         from nitido.latent.melody import read_midi
@@ -283,14 +283,14 @@ def _tune_names(output: Path, count: int, overwrite: bool) -> list[Path]:
 def _write_tunes(
     paths: list[Path], tunes: Iterable[NDArray[np.uint8]], space: LatentSpace, tempo: float, program: int
 ) -> None:
-    """A tune into each file, or all into a single one."""
+    """Writes one file for each tune, or a single one for all."""
     import numpy as np
 
     from nitido.latent.melody import HOLD, REST, write_midi
 
     if len(paths) == 1:
         rows = np.stack(list(tunes))
-        rows[rows[:, 0] == HOLD, 0] = REST  # nothing goes on from the tune before
+        rows[rows[:, 0] == HOLD, 0] = REST  # no note continues from the tune before
         tunes = [rows.reshape(-1)]
     for path, notes in zip(paths, tunes, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ from nitido.system.process import stop_on_signal
 from nitido.system.service import Service
 from nitido.video.formats import QUALITY, Encoding
 
-MODEL = "denoise-live-n.int8"  # where --model does not say
+MODEL = "denoise-live-n.int8"  # default of --model
 
 
 @click.command(short_help="Restore a camera, stream, clip or pipe as it runs.")

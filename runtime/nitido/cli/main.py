@@ -39,13 +39,14 @@ _OWN = {
     "app": "nitido.cli.app:app",
     "help": "nitido.cli.help:help_",
 }
-# Further commands are entry points of packages that an extra makes complete.
+# Further commands are entry points of packages whose requirements come with an extra.
 _EXTRA_OF = {"nitido_train": "train", "nitido_export": "export"}
 _DEBUG = "NITIDO_DEBUG"
 
 
 class _Commands(SuggestingGroup):
-    """The runtime's commands, and those of extras, which are found by entry point. All are imported when used."""
+    """The runtime's commands, and those of extras, which are found by entry point. They are imported when they are
+    used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from importlib.metadata import entry_points
@@ -78,7 +79,7 @@ class _Commands(SuggestingGroup):
 
 def _show_tracebacks(_ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
-        os.environ[_DEBUG] = "1"  # for processes that a command starts, too
+        os.environ[_DEBUG] = "1"  # also for processes that a command starts
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -106,7 +107,8 @@ def main() -> None:
 
 
 def _write_any_text() -> None:
-    """Signs that an output cannot show, such as → in a Windows code page, become question marks instead of an error."""
+    """Characters that an output cannot show, such as → in a Windows code page, become question marks instead of an
+    error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
@@ -124,10 +126,11 @@ def _run() -> None:
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None
-    except BrokenPipeError as error:  # who reads the output has enough
+    except BrokenPipeError as error:  # the reader of the output has closed it
         _abandon_output()
         raise SystemExit(1) from error
-    except OSError as error:  # such as a full disk under standard output; whatever reads or writes files says more
+    # such as a full disk for standard output; code that reads or writes files raises better errors
+    except OSError as error:
         if error.filename is None:
             _abandon_output()
         _fail(error, f"{error.filename or 'standard output'}: {error.strerror or error}")
@@ -137,7 +140,7 @@ def _run() -> None:
 
 
 def _abandon_output() -> None:
-    """Python would try to write once more at its end what could not be written, and complain."""
+    """Prevents Python from trying to write the rest at its end, which would print an error."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
 

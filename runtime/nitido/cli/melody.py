@@ -117,7 +117,7 @@ def _write(
     pitches: int,
     soundfont: Path | None,
 ) -> str:
-    """Writes one file and returns what there is to say about it."""
+    """Writes one file and returns a note about it."""
     from nitido.latent.melody import piano_roll_of_phrases, write_midi
     from nitido.latent.synthesizer import write_wav
 

@@ -1,4 +1,4 @@
-"""``nitido models``, ``nitido info`` and ``nitido verify``: the models at hand and what they say of themselves."""
+"""``nitido models``, ``nitido info`` and ``nitido verify``: the installed models and their cards."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def verify(model: str, device: str, threads: int | None, as_json: bool) -> None:
 
 
 def card_text(card: Card) -> str:
-    """The facts that choose a model, in lines of at most 120 characters or so; the rest is in the card itself."""
+    """The facts that help to choose a model, one a line. ``--json`` shows the whole card."""
     lines = [f"{card.name}: {card.summary}", *(f"  {name:14} {value}" for name, value in _facts(card) if value)]
     lines += [f"  {'measured' if not i else '':14} {row}" for i, row in enumerate(map(_row, card.evaluation))]
     return "\n".join([*lines, "  nitido info --json shows the whole card"])
@@ -101,7 +101,7 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
         yield "classes", ", ".join(latent.get("labels") or [])
     else:
         context = f"on a grid of {card.multiple} px, with {card.halo} px of context"
-        yield "tiles", context if card.halo >= 0 else "none: it looks at the whole frame"
+        yield "tiles", context if card.halo >= 0 else "none: the model needs the whole frame"
     yield "needs", f"onnxruntime {card.min_onnxruntime} or later (opset {card.opset}, IR {card.ir_version})"
     yield "licence", card.licence
     training = card.training
@@ -116,11 +116,11 @@ def _facts(card: Card) -> Iterable[tuple[str, str]]:
         yield "quantized", f"weights in 8 bits, which cost at most {max(0.0, quantization['loss']):.2%} of a score"
     certificate = card.certificate
     if certificate:
-        allowed = f"another machine may be off by {certificate['tolerance']:g}"
+        allowed = f"results of other machines may differ by up to {certificate['tolerance']:g}"
         yield "certificate", f"{count(certificate['vectors'], 'vector')}, {allowed} (nitido verify {card.name})"
 
 
 def _row(row: dict[str, Any]) -> str:
-    baseline = f" (without: {row['baseline']})" if row.get("baseline") is not None else ""
+    baseline = f" (without the model: {row['baseline']})" if row.get("baseline") is not None else ""
     pictures = f", {count(row['pictures'], 'picture')}" if row.get("pictures") else ""
     return f"{row['set']}, {row['condition']}: {row['metric']} {row['value']}{baseline}{pictures}"

@@ -1,4 +1,4 @@
-"""The options that say how noisy the input is."""
+"""Options for the noise level of the input."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ dejpeg_option = click.option(
 
 
 def told_quality(quality: int, model: Model) -> float | None:
-    """What ``--dejpeg`` says. Raises ``click.UsageError`` for a model against something else."""
+    """The value of ``--dejpeg``. Raises ``click.UsageError`` for a model that does not remove JPEG artefacts."""
     if not model.card.removes_compression:
         raise click.UsageError(f"{model.card.name} does not remove JPEG artefacts; leave out --dejpeg, or --model")
     from nitido.images.compression import level_of_quality
@@ -84,8 +84,8 @@ def told_quality(quality: int, model: Model) -> float | None:
 
 
 def told_noise(level: float | None, calibration: Path | None, model: Model) -> Noise | None:
-    """What the options say. Raises ``click.UsageError`` for both at once, or a model that does not take a level, and
-    ``NitidoError`` for a file that is not a calibration."""
+    """The level or calibration from the options. Raises ``click.UsageError`` for both at once, or for a model that does
+    not take a level, and ``NitidoError`` for a file that is not a calibration."""
     if level is not None and calibration is not None:
         raise click.UsageError("--noise and --calibration both say how noisy the input is; leave one out")
     if level is None and calibration is None:

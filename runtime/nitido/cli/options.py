@@ -49,9 +49,9 @@ class DeviceType(click.ParamType):
 
 
 class ModelType(click.ParamType):
-    """A model's name or file, as given; completed with the names of the models at hand and the files in this folder.
+    """A model's name or file, unchanged. Completion offers the installed models and the files in this folder.
 
-    choose: (all indexed models) -> the names to offer.
+    choose: selects the names to offer from all indexed models.
     """
 
     name = "text"
@@ -66,13 +66,13 @@ class ModelType(click.ParamType):
             names = []
         names += sorted(path.name for path in Path().glob("*.onnx"))
         found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return found or [CompletionItem(incomplete, type="file")]  # bash takes names or files, not both
+        return found or [CompletionItem(incomplete, type="file")]  # bash completes names or files, not both
 
 
 FRAME_MODEL = ModelType(lambda known: zoo.model_names(e for e in known if e.takes_frames))
 """A model from frame to image."""
 LATENT_MODEL = ModelType(zoo.latent_names)
-"""The two halves of an autoencoder."""
+"""The two parts of an autoencoder."""
 ANY_MODEL = ModelType(zoo.model_names)
 RECONSTRUCTING_MODEL = ModelType(lambda known: zoo.model_names(known, ["reconstruct"]) + zoo.latent_names(known))
 """A model that anomalies can be found with."""

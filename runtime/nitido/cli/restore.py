@@ -1,4 +1,4 @@
-"""``nitido restore``: chooses what each picture needs."""
+"""``nitido restore``: choose what each picture needs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def restore(**given: Any) -> None:
 
 
 def chooser_for(options: BatchOptions) -> Chooser:
-    """Raises ``NitidoError`` where one of the models is missing."""
+    """Raises ``NitidoError`` if one of the models is missing."""
     from nitido.batch.choosing import Chooser, Need
     from nitido.model_file import zoo
 

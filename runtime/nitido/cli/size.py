@@ -1,4 +1,4 @@
-"""The options that say how large results are, and the models that such sizes take."""
+"""Options for the size of results, and the models for such sizes."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ size_options = together(
 
 
 def size_from(given: dict[str, Any]) -> OutputSize | None:
-    """Takes the values of ``size_options`` out of those of a command; ``None`` where no size was asked for. Raises
-    ``UsageError`` for values that contradict each other."""
+    """Removes the values of ``size_options`` from those of a command and returns the size; ``None`` if no size was
+    given. Raises ``UsageError`` for values that contradict each other."""
     scale, fit = given.pop("scale"), given.pop("fit")
     sides = {name: given.pop(name) for name in _SIDES}
     asked = [_SIDES[name] for name, value in sides.items() if value] + (["--scale"] if scale else [])
@@ -49,7 +49,7 @@ def size_from(given: dict[str, Any]) -> OutputSize | None:
 
 
 def open_for_size(options: BatchOptions, size: OutputSize) -> tuple[Model, Enlarger | None]:
-    """(the model that comes first, what brings pictures to that size; ``None`` where this model alone does it).
+    """(the first model, the enlarger for that size; ``None`` if this model alone is enough).
 
     Raises ``UsageError`` for a scale that the models do not reach, ``NitidoError``.
     """
@@ -85,5 +85,5 @@ def open_for_size(options: BatchOptions, size: OutputSize) -> tuple[Model, Enlar
 def opened(options: BatchOptions, path: Path) -> Model:
     from nitido.inference.model import Model
 
-    # Waiting threads that do not spin leave the cores to decoding and encoding.
+    # Threads that wait without spinning leave the cores to decoding and encoding.
     return Model(path, options.device, threads=options.threads, spinning=False)

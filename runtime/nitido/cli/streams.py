@@ -1,4 +1,4 @@
-"""What ``nitido live`` and ``nitido anomaly live`` share: options, and what cannot run live."""
+"""Shared by ``nitido live`` and ``nitido anomaly live``: options and their checks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def open_frames(
     pixel_format: str | None,
     controls: Controls,
 ) -> Source:
-    """The source of a command, opened without what ffmpeg and OpenCV have to say when they cannot: the error says it.
+    """Opens the source of a command, without messages of ffmpeg and OpenCV, because the error contains the reason.
     Raises ``SourceUnavailable``.
 
     A network stream may take ten seconds to answer; the command ends with exit code 0 as soon as the
@@ -95,13 +95,13 @@ def open_frames(
 
 
 def _opened_unless(controls: Controls, open_it: Callable[[], Source]) -> Source:
-    """Opens in another thread, so that signals are heard in this one meanwhile."""
+    """Opens in another thread, so that this thread can handle signals meanwhile."""
     result: SimpleQueue[Source | BaseException] = SimpleQueue()
 
     def work() -> None:
         try:
             result.put(open_it())
-        except BaseException as error:  # raised again in the thread that waits
+        except BaseException as error:  # raised in the waiting thread
             result.put(error)
 
     thread = threading.Thread(target=work, name="open", daemon=True)
@@ -121,7 +121,7 @@ def _opened_unless(controls: Controls, open_it: Callable[[], Source]) -> Source:
 
 
 def telling(service: Service, show: Callable[[Status], None]) -> Callable[[Status], None]:
-    """What shows the status and also reports it to systemd."""
+    """Shows the status and also reports it to systemd."""
 
     def tell(status: Status) -> None:
         show(status)
@@ -131,13 +131,13 @@ def telling(service: Service, show: Callable[[Status], None]) -> Callable[[Statu
 
 
 def refuse_live(frames: Source, source: str) -> None:
-    """Raises ``click.UsageError`` where dropping no frame is impossible."""
+    """Raises ``click.UsageError`` for sources for which ``--every-frame`` is impossible."""
     if frames.live and source != "-":
         raise click.UsageError("--every-frame is for files and pipes: a camera does not wait")
 
 
 def expect_frames(report: LiveReport, source: str, controls: Controls) -> None:
-    """Raises ``SourceUnavailable`` when a run that nobody stopped saw nothing."""
+    """Raises ``SourceUnavailable`` if a run ended without a frame and was not stopped."""
     from nitido.errors import SourceUnavailable
 
     if report.captured == 0 and not controls.stopping:

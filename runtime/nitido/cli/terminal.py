@@ -1,4 +1,4 @@
-"""What a command shows on a terminal while it works: progress with its rate, a status line, log lines above it."""
+"""Output of a command on a terminal during its work: a progress bar, a status line, log lines above it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ _PRIORITIES = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, 
 
 @contextmanager
 def progress_bar(title: str, length: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with the number done, the rate and the time left; yields what takes in that so many units were
-    done."""
+    """A bar on stderr with the number done, the rate and the remaining time; yields a function that adds units."""
     began, done = time.perf_counter(), 0
 
     def rate(_item: object) -> str:
@@ -41,7 +40,7 @@ def progress_bar(title: str, length: int) -> Iterator[Callable[[int], None]]:
 
 
 class _Lines(logging.Handler):
-    """Puts what the library has to say on stderr, above a status line that may stand there."""
+    """Writes log messages of the library to stderr, above the status line, if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         clear()
@@ -50,8 +49,8 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def messages(level: str = "INFO") -> Iterator[None]:
-    """While it lasts, what the library has to say goes to stderr, above the status line. level: the least that is
-    shown, such as ``DEBUG``."""
+    """During the block, log messages of the library go to stderr, above the status line. level: the lowest level that
+    is shown, such as ``DEBUG``."""
     logger, handler = logging.getLogger("nitido"), _Lines()
     before = logger.level
     logger.addHandler(handler)
@@ -86,8 +85,8 @@ def status_line(*, quiet: bool = False, verbose: bool = False) -> Callable[[Stat
 
 
 def journal_prefix(level: int, environment: Mapping[str, str] = os.environ) -> str:
-    """What a line on stderr begins with so that systemd's journal knows its priority, such as ``<4>`` for a warning;
-    empty where stderr is not the journal. level: of the logging module."""
+    """The prefix of a line on stderr that gives systemd's journal its priority, such as ``<4>`` for a warning; empty if
+    stderr is not the journal. level: of the logging module."""
     try:
         found = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError, AttributeError):
@@ -98,6 +97,6 @@ def journal_prefix(level: int, environment: Mapping[str, str] = os.environ) -> s
 
 
 def clear() -> None:
-    """Takes the status line away."""
+    """Clears the status line."""
     if sys.stderr is not None and sys.stderr.isatty():
         click.echo("\r\x1b[K", nl=False, err=True)

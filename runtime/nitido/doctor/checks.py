@@ -1,4 +1,4 @@
-"""Trying models out on the machine at hand: which providers compute, whether certificates hold, how fast it goes."""
+"""Tests models on this machine: which providers work, whether certificates pass, and the speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nitido.inference.providers import known_provider
 from nitido.model_file.card import Card
 from nitido.model_file.zoo import Entry
 
-# Offered by every wheel, but it calls a service on the network and takes no part of models like these.
+# Every wheel offers it, but it calls a service on the network and cannot compute models like these.
 _NO_DEVICES = {"AzureExecutionProvider"}
 _SIZES = {"denoise": (480, 640)}  # height, width
 _OTHER_SIZE = (360, 640)
@@ -26,8 +26,8 @@ _CHILD = "from nitido.doctor.checks import report_trial; report_trial()"
 
 @dataclass(frozen=True)
 class ProviderTrial:
-    """usable: a session was opened on it and a frame went through. detail: why not. nodes: (taken by the provider,
-    all) where onnxruntime reports it. seconds: to open and run, in a fresh process but without its start."""
+    """usable: a session was opened on it and computed a frame. detail: why not. nodes: (computed by the provider, all),
+    if onnxruntime reports it. seconds: for opening and running, in a fresh process but without its start."""
 
     device: str
     provider: str
@@ -39,7 +39,7 @@ class ProviderTrial:
 
 @dataclass(frozen=True)
 class CertificateCheck:
-    """A model's certificate on this machine. detail: how far it is off, or what is wrong."""
+    """Result of a model's certificate on this machine. detail: the difference, or what is wrong."""
 
     model: str
     path: str
@@ -50,9 +50,10 @@ class CertificateCheck:
 
 @dataclass(frozen=True)
 class Speed:
-    """ms: median for one frame of width×height. fps: what that allows. measured_on: the first test set of the model's
-    evaluation; denoisers for cameras have another than those for white noise. quality: mean of the evaluation rows that
-    all models of the same task, scale and test set have, in their metric. Both ``None`` without."""
+    """ms: median for one frame of width×height. fps: the rate that this allows. measured_on: the first test set of the
+    model's evaluation, which differs between denoisers for cameras and for white noise. quality: mean of the evaluation
+    rows that all models of the same task, scale and test set have, in their metric. Both are ``None`` without an
+    evaluation."""
 
     model: str
     task: str
@@ -69,7 +70,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The model to take for a task here, and why. measured_on: see :class:`Speed`."""
+    """The best model for a task on this machine, and the reason. measured_on: see :class:`Speed`."""
 
     task: str
     scale: int
@@ -94,8 +95,8 @@ def try_provider(path: Path, name: str) -> ProviderTrial:
 
 
 def try_providers(path: Path, *, seconds: float = 60.0) -> list[ProviderTrial]:
-    """Every provider that this onnxruntime offers, each in a process of its own: a driver that crashes or hangs, for
-    longer than ``seconds``, is a result like another."""
+    """Tries every provider of this onnxruntime in a separate process, so that a driver that crashes, or hangs for
+    longer than ``seconds``, is just another result."""
     import onnxruntime as ort
 
     names = [name for name in ort.get_available_providers() if name not in _NO_DEVICES]
@@ -123,8 +124,8 @@ def check_certificates(entries: Sequence[Entry]) -> list[CertificateCheck]:
 
 
 def measure_speeds(entries: Sequence[Entry], *, seconds: float = 3.0, device: str = "auto") -> list[Speed]:
-    """Times the models in turn for about ``seconds`` in all, three frames each at least. Denoisers get 640×480, others
-    640×360. Models that cannot be opened are left out."""
+    """Measures the speed of the models in turn, for about ``seconds`` in total and at least three frames each.
+    Denoisers get 640×480, others 640×360. Models that cannot be opened are left out."""
     import numpy as np
 
     from nitido.inference.model import Model
@@ -134,7 +135,7 @@ def measure_speeds(entries: Sequence[Entry], *, seconds: float = 3.0, device: st
         try:
             models.append(Model(entry.path, device))
         except (NitidoError, OSError):
-            continue  # its certificate says why
+            continue  # the row of its certificate gives the reason
     sizes = [frame_size(model.card.task) for model in models]
     frames = [np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8) for size in sizes]
     times: list[list[float]] = [[] for _ in models]
@@ -157,13 +158,13 @@ def measure_speeds(entries: Sequence[Entry], *, seconds: float = 3.0, device: st
 
 
 def frame_size(task: str) -> tuple[int, int]:
-    """Height and width of the frames that models for a task are timed with."""
+    """Height and width of the frames for measuring models of a task."""
     return _SIZES.get(task, _OTHER_SIZE)
 
 
 def compare_quality(cards: Sequence[Card]) -> dict[str, float | None]:
     """For each model by name: the mean over the evaluation rows that all models of its task, scale and test set share;
-    ``None`` for a model without."""
+    ``None`` without an evaluation."""
     tables = {
         card.name: {(r["set"], r["condition"], r["metric"]): r["value"] for r in card.evaluation} for card in cards
     }
@@ -177,8 +178,8 @@ def compare_quality(cards: Sequence[Card]) -> dict[str, float | None]:
 
 
 def recommend(speeds: Sequence[Speed], *, fps: float = 30.0) -> list[Recommendation]:
-    """For each task, scale and test set: the best of the models that hold ``fps``, by quality, else the fastest. Models
-    that were never measured are for when there are no others."""
+    """For each task, scale and test set: the best model, by quality, of those that reach ``fps``, or else the fastest.
+    Models without an evaluation are only chosen if there are no others."""
     measured = {(s.task, s.scale) for s in speeds if s.measured_on}
     groups: dict[tuple[str, int, str | None], list[Speed]] = {}
     for speed in speeds:
@@ -189,8 +190,8 @@ def recommend(speeds: Sequence[Speed], *, fps: float = 30.0) -> list[Recommendat
         fast = [speed for speed in rivals if speed.fps >= fps]
         if fast:
             best = max(fast, key=lambda s: (float("-inf") if s.quality is None else s.quality, s.fps))
-            reason = f"holds {fps:g} fps at {best.width}×{best.height}"
-            reason += ", the best that does" if len(rivals) > 1 and best.quality is not None else ""
+            reason = f"reaches {fps:g} fps at {best.width}×{best.height}"
+            reason += ", the best one that does" if len(rivals) > 1 and best.quality is not None else ""
         else:
             best = min(rivals, key=lambda s: s.ms)
             reason = f"{best.fps:.0f} fps at {best.width}×{best.height}, below {fps:g}"
@@ -200,7 +201,7 @@ def recommend(speeds: Sequence[Speed], *, fps: float = 30.0) -> list[Recommendat
 
 
 def report_trial() -> None:
-    """The process of one trial: a model file and a provider's name in, a line of JSON out."""
+    """The process of one trial. Input: a model file and a provider's name. Output: a line of JSON."""
     sys.stdout.write(json.dumps(asdict(try_provider(Path(sys.argv[1]), sys.argv[2]))) + "\n")
 
 
@@ -220,7 +221,7 @@ def _try_apart(path: Path, name: str, seconds: float) -> ProviderTrial:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return ProviderTrial(device, name, False, f"gave no frame within {seconds:g} s")
-    lines = done.stdout.strip().splitlines()  # a provider may print before
+    lines = done.stdout.strip().splitlines()  # a provider may print something before it
     try:
         found = json.loads(lines[-1])
         nodes = found.pop("nodes")

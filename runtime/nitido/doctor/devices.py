@@ -1,4 +1,4 @@
-"""How fast models run on other devices than the CPU: each device in a process of its own, in turns with the CPU."""
+"""Compares the speed of other devices with the CPU: each device in a separate process, in turn with the CPU."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from nitido.inference.saved_devices import SavedDevice
 
 WORTH = 0.9
-"""A device is worth naming from this share of the CPU's time on: below it, chance and other work decide."""
-_TURNS = 3  # at least
-_EACH = 20.0  # seconds that a device may take to open a model and warm up, besides those of the measurement
+"""A device is better if it takes at most this share of the CPU's time; smaller differences could be chance."""
+_TURNS = 3  # smallest number of turns
+_EACH = 20.0  # seconds that a device may take to open a model and warm up, in addition to the measurement
 _CHILD = "from nitido.doctor.devices import report_comparisons; report_comparisons()"
 
 
@@ -34,7 +34,7 @@ class Comparison:
     sha256: of the file.
     measured_on: see :class:`nitido.doctor.checks.Speed`.
     ratio: median over the turns of the device's time for a frame, divided by the CPU's.
-    turns: how many frames each of them got.
+    turns: number of frames for each of them.
     passed: whether the file's certificate holds on the device.
     """
 
@@ -55,16 +55,16 @@ class Comparison:
 
 
 def people_use(entries: Sequence[Entry]) -> list[Entry]:
-    """Of the models for frames those that a task's name stands for, and their 8-bit files."""
+    """The default models for frames of each task, and their 8-bit files."""
     chosen = {entry.name.removesuffix(".int8") for entry in entries if entry.default and entry.takes_frames}
     return [entry for entry in entries if entry.name.removesuffix(".int8") in chosen]
 
 
 def compare_devices(trials: Sequence[ProviderTrial], entries: Sequence[Entry], *, seconds: float) -> list[Comparison]:
-    """Every usable device other than the CPU with every model that it can run.
+    """Compares every usable device other than the CPU, with every model that it can run.
 
-    seconds: for all measurements together; each model gets three frames at least. A device that crashes or hangs has
-    what was measured until then.
+    seconds: for all measurements together; each model gets at least three frames. If a device crashes or hangs, the
+    measurements until then count.
     """
     devices = [trial for trial in trials if trial.usable and trial.device != "cpu"]
     if not devices or not entries:
@@ -74,14 +74,14 @@ def compare_devices(trials: Sequence[ProviderTrial], entries: Sequence[Entry], *
 
 
 def compare(path: Path, device: str, *, seconds: float) -> Comparison:
-    """One model on a device and on the CPU, in turns for about ``seconds``, and its certificate there. Raises
-    ``NitidoError`` where the device cannot run it."""
+    """Compares a device with the CPU for one model, in turn, for about ``seconds``, and checks the certificate on the
+    device. Raises ``NitidoError`` if the device cannot run the model."""
     import numpy as np
 
     from nitido.inference.model import Model
     from nitido.inference.verify import verify
 
-    # As batches and live streams run: threads that wait busily would take the cores from the other one.
+    # As in batches and live streams: busy waiting threads of one session would take the cores from the other one.
     models = [Model(path, name, spinning=False) for name in ("cpu", device)]
     size = frame_size(models[0].card.task)
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
@@ -108,7 +108,7 @@ def compare(path: Path, device: str, *, seconds: float) -> Comparison:
 
 
 def best_devices(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """For each model the device that is worth taking, if there is one."""
+    """For each model the better device, if there is one."""
     best: dict[str, Comparison] = {}
     for found in comparisons:
         if found.worth and (found.sha256 not in best or found.ratio < best[found.sha256].ratio):
@@ -117,21 +117,21 @@ def best_devices(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def to_save(comparisons: Sequence[Comparison]) -> list[SavedDevice]:
-    """What ``--device auto`` may take."""
+    """The choices for ``--device auto``."""
     from nitido.inference.saved_devices import SavedDevice
 
     return [SavedDevice(c.sha256, c.model, c.device, round(c.ratio, 3)) for c in best_devices(comparisons)]
 
 
 def report_comparisons() -> None:
-    """The process of one device. In: a provider's name, seconds, model files. Out: a line of JSON
-    for each model, as soon as it is there."""
+    """The process of one device. Input: a provider's name, seconds, model files. Output: a line of JSON for each model,
+    as soon as it is measured."""
     provider, seconds, *paths = sys.argv[1:]
     for path in paths:
         try:
             found = compare(Path(path), provider, seconds=float(seconds) / len(paths))
         except (NitidoError, OSError):
-            continue  # it cannot run this one
+            continue  # the device cannot run this model
         sys.stdout.write("\n" + json.dumps(asdict(found)) + "\n")  # a provider may have printed half a line
         sys.stdout.flush()
 
@@ -147,5 +147,5 @@ def _compare_apart(provider: str, entries: Sequence[Entry], seconds: float) -> I
     for line in said.decode(errors="replace").splitlines():
         try:
             yield Comparison(**json.loads(line))
-        except (ValueError, TypeError):  # what a provider has printed
+        except (ValueError, TypeError):  # output of a provider
             continue

@@ -1,4 +1,4 @@
-"""A report on this installation: what is there, what works, what is broken and how to fix it."""
+"""A report on this installation: what is installed, what works, what is broken and how to fix it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nitido.system.machine import Camera, Display, Machine, describe_machine, fi
 from nitido.system.wheels import Clash, find_clashes
 from nitido.video.library import VideoLibraryMissing, load_av
 
-# What the runtime imports: (what people call it, its module, its wheel).
+# Imports of the runtime: (common name, module, wheel).
 _NEEDED = (
     ("onnxruntime", "onnxruntime", "onnxruntime"),
     ("OpenCV", "cv2", "opencv-python"),
@@ -38,9 +38,9 @@ _NEEDED = (
 
 @dataclass(frozen=True)
 class Version:
-    """version: of the module that is really imported; empty when it cannot be.
+    """version: of the module that is actually imported; empty if the import fails.
 
-    error: why not. note: of an optional module, what needs it.
+    error: why it fails. note: what an optional module is needed for.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something broken. fix: what to do about it, a command where one exists."""
+    """Something broken. fix: what to do about it; a command, if there is one."""
 
     text: str
     fix: str
@@ -60,9 +60,8 @@ class Problem:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """windows: the toolkit that OpenCV shows windows with, ``none`` for a headless build, empty where unknown.
-    cameras: ``None`` where unknown. comparisons: of other devices with the CPU. model_error: why the models could not
-    be listed."""
+    """windows: the toolkit of OpenCV's windows, ``none`` for a headless build, empty if unknown. cameras: ``None`` if
+    unknown. comparisons: of other devices with the CPU. model_error: why the models could not be listed."""
 
     versions: list[Version]
     clashes: list[Clash]
@@ -79,7 +78,7 @@ class DoctorReport:
 
     @property
     def problems(self) -> list[Problem]:
-        """What a user should fix; empty when all is well. No camera, no display and no GPU are not problems."""
+        """The problems that a user should fix. A missing camera, display or GPU is not a problem."""
         found = [Problem(f"{v.name} cannot be imported: {v.error}", v.fix) for v in self.versions if v.error]
         found += [Problem(f"{' and '.join(c.wheels)} overwrite each other in {c.module}/", c.fix) for c in self.clashes]
         if self.model_error:
@@ -109,11 +108,11 @@ class DoctorReport:
 
 
 def examine(*, seconds: float = 3.0, every_model: bool = False) -> DoctorReport:
-    """The whole examination. Never raises for what is broken: that is in the report.
+    """Does the whole examination. Broken things do not raise; they are in the report.
 
-    seconds: for the measurement of speed; 0 leaves it out. Where there are other devices than the CPU, the comparison
-    with them gets half.
-    every_model: compare devices on every model, not only on those that a task's name stands for.
+    seconds: for measuring the speed; 0 leaves it out. If there are other devices than the CPU, the comparison with them
+    gets half of the time.
+    every_model: compare devices with every model, not only with the default models of tasks.
     """
     versions = find_versions()
     basis = {
@@ -152,12 +151,13 @@ def examine(*, seconds: float = 3.0, every_model: bool = False) -> DoctorReport:
 
 
 def find_versions() -> list[Version]:
-    """Nítido's, Python's, and those of what the runtime imports, each really imported; the optional one last."""
+    """The versions of Nítido, Python and the runtime's imports, which are all actually imported; the optional one
+    last."""
     found = [Version("nitido", __version__), Version("Python", platform.python_version())]
     for name, module, wheel in _NEEDED:
         try:
             found.append(Version(name, str(import_module(module).__version__)))
-        except Exception as error:  # a broken wheel raises what it likes
+        except Exception as error:  # a broken wheel may raise any exception
             lines = str(error).strip().splitlines() or [type(error).__name__]
             fix = _pip(f"install --force-reinstall {wheel}")
             if "libGL" in lines[0]:
@@ -167,7 +167,7 @@ def find_versions() -> list[Version]:
 
 
 def _find_video_library() -> Version:
-    """PyAV reads and writes video files; pictures and cameras do without."""
+    """PyAV reads and writes video files; pictures and cameras do not need it."""
     install = "pip install 'nitido[video]'"
     try:
         return Version("PyAV", str(load_av().__version__))

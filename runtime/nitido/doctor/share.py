@@ -1,4 +1,4 @@
-"""How fast a model is on this machine, as a row of a table for others."""
+"""The speed of a model on this machine, as a row of a table to share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from nitido.system.machine import Machine
 
 WIDTH, HEIGHT = 640, 480
-_FRAMES = 4  # different ones: a recurrent model is to have something to move along
-_LEAST = 5  # frames that are timed, however slow
+_FRAMES = 4  # different frames, so that a recurrent model has some motion
+_LEAST = 5  # smallest number of measured frames
 
 
 @dataclass(frozen=True)
 class StreamSpeed:
-    """ms: median for a frame of 640×480 pixels, one after the other as in a stream. frames: that were timed."""
+    """ms: median for a frame of 640×480 pixels, one after the other as in a stream. frames: number of measured
+    frames."""
 
     model: str
     device: str
@@ -27,7 +28,8 @@ class StreamSpeed:
 def measure_stream(
     name_or_path: str, *, seconds: float = 3.0, device: str = "auto", threads: int | None = None
 ) -> StreamSpeed:
-    """Times a model from frame to image as ``nitido live`` runs it, for about ``seconds``. Raises ``NitidoError``."""
+    """Measures the speed of a model from frame to image as in ``nitido live``, for about ``seconds``. Raises
+    ``NitidoError``."""
     import numpy as np
     import onnxruntime as ort
 

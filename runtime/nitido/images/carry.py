@@ -1,4 +1,4 @@
-"""How a picture's colours are said in a format: as its file said them, by a profile, or in the pixels themselves."""
+"""Describes a picture's colours in a format: as in its file, with a profile, or by converting the pixels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nitido.images import icc
 from nitido.images.depth import grey_of
 from nitido.images.picture import Picture
 
-_NUMBERS = frozenset({"avif", "heic"})  # these hold numbers of ITU-T H.273; a PNG holds whatever there is
+_NUMBERS = frozenset({"avif", "heic"})  # these contain numbers of ITU-T H.273; a PNG can contain any description
 _NO_PROFILE = frozenset({"bmp", "ppm", "pgm", "pnm", "jxl"})
 _NO_GREY = frozenset({"webp", "ppm"})
 
 
 def carry_colours(picture: Picture, kind: str, notes: list[str]) -> Picture:
-    """The picture with its colours described as ``kind`` can; ``notes`` get a line when that changed or lost something.
-    Raises ``SinkUnavailable`` for HDR where the format has no word for it."""
+    """The picture with its colours described in a way that ``kind`` supports; ``notes`` get a line if something changed
+    or was lost. Raises ``SinkUnavailable`` for HDR if the format cannot describe it."""
     metadata = picture.metadata
     colour, profile = metadata.colour, metadata.icc
     if colour is None and profile is None:
@@ -43,7 +43,7 @@ def carry_colours(picture: Picture, kind: str, notes: list[str]) -> Picture:
 
 
 def _converted(picture: Picture, kind: str, notes: list[str]) -> Picture:
-    """In sRGB, which is what viewers assume of a file without a profile."""
+    """The picture in sRGB, which viewers assume for a file without a profile."""
     profile = picture.metadata.icc or b""
     bare = replace(picture, metadata=replace(picture.metadata, icc=None))
     grey = icc.space_of(profile) == b"GRAY"

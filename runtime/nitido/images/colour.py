@@ -1,4 +1,4 @@
-"""What a picture file says of its colours without a profile: chunks of a PNG, and the numbers of AVIF and HEIF."""
+"""Descriptions of colours without a profile: chunks of a PNG, and the numbers of AVIF and HEIF."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from nitido.images.icc import SRGB, gamma_curve, grey_profile, rgb_profile, srgb_curve
 
 CICP = b"cICP"
-# Of a PNG, by name, with the length that each must have; in the order in which they are written.
+# Chunks of a PNG by name, with their required length, in the order of writing.
 CHUNKS = {CICP: 4, b"mDCV": 24, b"cLLI": 8, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 _UNSPECIFIED = 2
 _HDR = {16: "PQ", 18: "HLG"}
-# Numbers of ITU-T H.273. Curves of television are shown as sRGB by what shows pictures.
+# Numbers of ITU-T H.273. Picture viewers show television curves as sRGB.
 _SRGB_LIKE = frozenset({1, _UNSPECIFIED, 6, 7, 13, 14, 15})
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 _D65 = SRGB[:2]
@@ -33,20 +33,20 @@ _PRIMARIES = {
 
 @dataclass(frozen=True)
 class Colour:
-    """chunks: those of :data:`CHUNKS` that there are, by name, as they stand in a PNG."""
+    """chunks: the existing ones of :data:`CHUNKS`, by name, with their content in a PNG."""
 
     chunks: Mapping[bytes, bytes] = field(default_factory=dict)
 
     @classmethod
     def of_numbers(cls, primaries: int, transfer: int) -> Colour | None:
-        """From numbers of ITU-T H.273, as AVIF and HEIF have them; ``None`` where these mean sRGB."""
+        """From numbers of ITU-T H.273, as in AVIF and HEIF; ``None`` if they mean sRGB."""
         if primaries in (1, _UNSPECIFIED) and transfer in _SRGB_LIKE:
             return None
         return cls({CICP: bytes([primaries & 255, transfer & 255, 0, 1])})
 
     @property
     def numbers(self) -> tuple[int, int] | None:
-        """Primaries and transfer, by ITU-T H.273; ``None`` when the file does not say so."""
+        """Primaries and transfer, by ITU-T H.273; ``None`` if the file does not contain them."""
         found = self.chunks.get(CICP)
         return (found[0], found[1]) if found else None
 
@@ -56,8 +56,8 @@ class Colour:
         return _HDR.get(self.numbers[1], "") if self.numbers else ""
 
     def profile(self, *, grey: bool) -> bytes | None:
-        """A profile that says the same, for colours or for ``grey``; ``None`` where the file means sRGB. Raises
-        ``ValueError`` when none can say it."""
+        """An equivalent profile, for colours or for ``grey``; ``None`` if the file means sRGB. Raises ``ValueError`` if
+        no profile can express it."""
         if self.numbers:
             primaries, transfer = self.numbers
             if not self.chunks[CICP][3]:

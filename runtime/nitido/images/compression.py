@@ -1,7 +1,7 @@
-"""How much a JPEG file has lost, from its own quantization table.
+"""Estimates the loss of a JPEG file from its quantization table.
 
-The level is what models against JPEG artefacts are given: about the standard deviation, in 8-bit levels, of the luma
-error that such a table causes in a photograph.
+The level is the input of models against JPEG artefacts: approximately the standard deviation, in 8-bit levels, of the
+luma error that such a table causes in a photograph.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ def table_of_quality(quality: int) -> list[int]:
 
 
 def quality_of_table(steps: Sequence[int]) -> int:
-    """The libjpeg quality, 1..100, whose table has the nearest mean step: for people."""
+    """The libjpeg quality, 1..100, whose table has the closest mean step; for people."""
     mean = float(np.mean(steps))
     return min(range(1, 101), key=lambda quality: abs(float(np.mean(table_of_quality(quality))) - mean))

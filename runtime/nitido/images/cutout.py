@@ -1,4 +1,4 @@
-"""The colours under full transparency, which nobody sees and a model would mix into their neighbours."""
+"""Replaces invisible colours, under full transparency, which a model would otherwise mix into their neighbours."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nitido.images.picture import Alpha
 
 Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.uint16])
 
-_STRIP = 4_000_000  # pixels that are filled at once
+_STRIP = 4_000_000  # pixels that are filled at a time
 
 
 def fill_hidden(values: Values, alpha: Alpha, reach: int) -> Values:
-    """Colours H×W×3 or H×W with those under alpha 0 replaced by the ones of the nearest pixel that is seen. Unchanged
-    and not copied where nothing or everything is hidden.
+    """Colours H×W×3 or H×W in which those under alpha 0 are replaced by the colour of the nearest visible pixel. If
+    nothing or everything is hidden, the same array is returned.
 
-    reach: how far a model sees, in pixels; what lies farther from everything visible may stay as it was.
+    reach: receptive field of the model in pixels; colours farther from all visible pixels may stay unchanged.
     """
     height, width = alpha.shape
     rows = max(_STRIP // max(1, width), 2 * reach, 1)
@@ -47,8 +47,8 @@ def put_back_hidden(result: Values, values: Values, alpha: Alpha) -> None:
 
 
 def _nearest_seen(hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each pixel H×W the index, in the order of reading, of the nearest one that is not hidden."""
-    import cv2  # only for cut-outs
+    """For each pixel H×W, the index of the nearest pixel that is not hidden, counted row by row."""
+    import cv2  # only loaded for cut-outs
 
     _, found = cv2.distanceTransformWithLabels(
         hidden.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL

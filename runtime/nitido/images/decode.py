@@ -1,4 +1,4 @@
-"""Picture files into arrays, whatever their format; 8 and 16 bits per channel."""
+"""Decodes picture files of all formats, with 8 and 16 bits per channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS = (
 
 
 class PictureFile:
-    """An opened picture file: its size is known, its pixels are not decoded yet. For a ``with`` block.
+    """An opened picture file with known size, whose pixels are not decoded yet. For a ``with`` block.
 
     width, height: in pixels, as stored. deep: 16 bits per channel. Raises ``SourceUnavailable`` for a missing, foreign
     or damaged file, more than ``max_pixels``, 32 bits per channel, or several pictures in one file.
@@ -50,10 +50,10 @@ class PictureFile:
                     "megapixels; if the file is not damaged, raise --max-megapixels"
                 )
             decoder.check()
-        except (SourceUnavailable, ImportError):  # the latter: a library that is broken, not the file
+        except (SourceUnavailable, ImportError):  # the latter means a broken library, not a broken file
             self._close()
             raise
-        except Exception as error:  # decoders raise whatever they stumble over in a damaged file
+        except Exception as error:  # decoders raise any kind of exception for damaged files
             self._close()
             raise _damaged(self.name, error) from error
 
@@ -64,7 +64,7 @@ class PictureFile:
         self._close()
 
     def decode(self) -> Picture:
-        """The picture, upright. Raises ``SourceUnavailable`` for a file that is damaged or cut short."""
+        """The picture, upright. Raises ``SourceUnavailable`` for a file that is damaged or truncated."""
         assert self._decoder is not None
         try:
             picture = self._decoder.decode()
@@ -77,8 +77,8 @@ class PictureFile:
         return replace(picture, notes=tuple(_line(note) for note in picture.notes)) if picture.notes else picture
 
     def _open(self) -> Decoder:
-        # By its content and by the plugin itself: Image.open would try formats nobody asked for, and compare the size
-        # with a limit that belongs to the whole process.
+        # Directly with the plugin for its content: Image.open would also try other formats, and compare the size with a
+        # global limit.
         head = self._file.read(32)
         self._file.seek(0)
         opener = _opener(head)
@@ -93,15 +93,15 @@ class PictureFile:
 
 
 def _open_file(path: Path) -> BinaryIO:
-    # A pipe without a writer would be waited for without end.
+    # Opening a pipe without a writer would wait forever.
     if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
         raise OSError(0, "not a file but a pipe, socket or device")
     return path.open("rb")
 
 
 def _opener(head: bytes) -> Callable[[BinaryIO, str], Decoder] | None:
-    """What opens a file that begins so. The modules of a format are loaded with its first file: a single JPEG should
-    not wait for all the others."""
+    """The decoder class for a file that begins with these bytes. The modules of a format are loaded with its first
+    file, so that a single JPEG does not have to wait for all others."""
     if head.startswith(signatures.JPEG):
         return _open_jpeg
     if head.startswith(signatures.PNG):

@@ -1,4 +1,4 @@
-"""8 and 16 bits per channel, and what changes in one when the other does."""
+"""Conversions between 8 and 16 bits per channel, and transfer of changes from one to the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nitido.frames import Frame
 
-_STRIP = 2_000_000  # values that are computed at once
+_STRIP = 2_000_000  # values that are computed at a time
 
 
 def to_8_bits(values: NDArray[np.uint16]) -> Frame:
@@ -32,8 +32,8 @@ def to_8_bit_channels(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray
 
 
 def add_correction(values: NDArray[np.uint16], wanted: Frame) -> None:
-    """Changes uint16 ``values`` (H×W×3 or H×W) in place so that they round to ``wanted`` (uint8 H×W×3), keeping what
-    lies below the rounding, and clipped to 0..65535."""
+    """Changes uint16 ``values`` (H×W×3 or H×W) in place so that they round to ``wanted`` (uint8 H×W×3), keeps their
+    lower bits, and clips them to 0..65535."""
     for part in _strips(values):
         strip = values[part]
         goal = wanted[part] if values.ndim == 3 else grey_of(wanted[part])
@@ -42,8 +42,8 @@ def add_correction(values: NDArray[np.uint16], wanted: Frame) -> None:
 
 
 def grey_of(pixels: Frame) -> NDArray[np.uint8]:
-    """uint8 H×W×3 BGR → H×W luma; three equal channels stay exactly what they are."""
-    import cv2  # not loaded for 8-bit colour pictures
+    """uint8 H×W×3 BGR → H×W luma; the value of three equal channels stays exactly the same."""
+    import cv2  # only loaded for other pictures than 8-bit colour
 
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 

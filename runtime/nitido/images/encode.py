@@ -1,4 +1,4 @@
-"""Arrays into picture files of every format that is written."""
+"""Encodes pictures in all formats that can be written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nitido.images.picture import Picture
 if TYPE_CHECKING:
     from PIL import PngImagePlugin
 
-# The name that a format goes by, and the suffix of a file that is asked for in that format.
+# The name of each format, and the suffix of a file in that format.
 SUFFIX_OF = {
     "jpeg": ".jpg",
     "png": ".png",
@@ -42,20 +42,20 @@ _OTHER_SUFFIXES = {
     **({".heif": "heic", ".hif": "heic"} if plugins.HAS_HEIF else {}),
 }
 FORMAT_OF = {suffix: name for name, suffix in SUFFIX_OF.items()} | _OTHER_SUFFIXES
-# What is read under these suffixes is written in another format.
+# Files with these suffixes can be read, and are written in another format.
 READ_AS = {".mpo": "jpeg", ".pbm": "pgm"}
 LOSSLESS = frozenset({"png", "tiff", "webp", "bmp", "ppm", "pgm", "pnm", "jxl"})
 _OPAQUE = frozenset({"jpeg", "bmp", "ppm", "pgm", "pnm"})
 _LARGEST_SIDE = {"jpeg": 65535, "webp": 16383, "avif": 65535, "heic": 16384}
 _QUALITY = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90, "jxl": 90}
-_PNG_HEADER = 33  # bytes up to the end of its first chunk
+_PNG_HEADER = 33  # bytes of a PNG up to the end of its first chunk
 
 
 @dataclass(frozen=True)
 class Encoding:
     """quality: 1..100 for formats with loss; default 95, AVIF, HEIC and JPEG XL 90. lossless: WebP and JPEG XL keep
-    every value; a format that cannot is an error. software: the program's name, left in the file; ``None``: it is
-    not."""
+    every value; a format that cannot is an error. software: name of the program, written into the file; ``None``: not
+    written."""
 
     quality: int | None = None
     lossless: bool = False
@@ -63,10 +63,10 @@ class Encoding:
 
 
 class _Stream:
-    """A binary file without a descriptor: given one, Pillow writes past Python and does not report a full disk.
+    """A binary file without a descriptor. With one, Pillow would write to it directly and not report a full disk.
 
-    suffix: of the format. Pillow then loads what writes this one, and not the plugins of four others before it.
-    inserted: what a PNG gets behind its first chunk.
+    suffix: of the format, so that Pillow only loads the plugin of this format.
+    inserted: bytes for a PNG after its first chunk.
     """
 
     def __init__(self, stream: BinaryIO, suffix: str, inserted: bytes = b"") -> None:
@@ -85,11 +85,11 @@ class _Stream:
 
 def encode_picture(picture: Picture, kind: str, stream: BinaryIO, encoding: Encoding = Encoding()) -> tuple[str, ...]:
     """Writes the picture into a seekable stream in a format of ``FORMAT_OF``, with the metadata that it can carry.
-    Returns a line for whatever was left out or changed because the format cannot hold it.
+    Returns a line for everything that was left out or changed because the format does not support it.
 
     PNG, TIFF, PPM and PGM keep 16 bits, AVIF 10 of an HDR picture, HEIC 10; the others get the 8-bit rounding. JPEG,
-    BMP, PPM and PGM have no transparency. Raises ``SinkUnavailable`` when the format cannot hold the picture,
-    ``OSError`` when the stream cannot.
+    BMP, PPM and PGM do not have transparency. Raises ``SinkUnavailable`` when the format does not support the picture,
+    ``OSError`` when writing fails.
     """
     height, width = picture.pixels.shape[:2]
     limit = _LARGEST_SIDE.get(kind)
@@ -146,7 +146,7 @@ def _write_png(stream: BinaryIO, picture: Picture, exif: bytes | None, encoding:
 def _write(
     stream: BinaryIO, picture: Picture, kind: str, exif: bytes | None, encoding: Encoding, notes: list[str]
 ) -> None:
-    """What Pillow and its plugins write as it is."""
+    """Formats that Pillow and its plugins write completely."""
     metadata, options = picture.metadata, {}
     if kind == "jpeg":
         from nitido.images.formats import jpeg
@@ -161,7 +161,7 @@ def _write(
     if kind == "jpeg":
         options["subsampling"] = 0 if options["quality"] >= 90 else 2
     if encoding.lossless and kind in ("webp", "jxl"):
-        # Of WebP, quality is effort then. More takes three times as long for files that are 2 % smaller.
+        # For lossless WebP, quality means effort. More takes three times as long for files that are 2 % smaller.
         effort = {} if kind == "jxl" else {"exact": True, "quality": 20, "method": 2}
         options |= {"lossless": True, **effort}
     if kind != "bmp":

@@ -1,4 +1,4 @@
-"""Bringing a picture to the one size that a network takes: its middle, in the network's proportions."""
+"""Crops and resizes a picture to the fixed size of a network."""
 
 from __future__ import annotations
 

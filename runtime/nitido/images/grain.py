@@ -1,4 +1,4 @@
-"""How grainy a picture is where it is smoothest: a sign of noise that texture does not set off."""
+"""Measures the grain of a picture in its smoothest parts, a sign of noise that does not depend on texture."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nitido.frames import Frame
 
 _BLOCK = 12  # pixels
 _SMOOTHEST = 5  # percentile of the blocks
-_EVEN = 2, 20, 2.5  # noise is much the same in all smooth blocks: percentiles, and how far they may lie apart
-_FEWEST = 50  # blocks to judge by
-_USABLE = 16, 239  # mean brightness of a block: beyond, clipping hides noise
-_BLUR = 1.5  # pixels: detail is what this blur takes away
+_EVEN = 2, 20, 2.5  # noise is similar in all smooth blocks: percentiles, and their largest ratio
+_FEWEST = 50  # smallest number of blocks for a measurement
+_USABLE = 16, 239  # range of the mean brightness of a block; outside it, clipping hides noise
+_BLUR = 1.5  # pixels: detail is what this blur removes
 
 
 def grain_of(frame: Frame) -> float:
     """The fine detail of luma in the smoothest blocks of a frame uint8 H×W×3, as standard deviation in 8-bit levels.
 
-    Noise is everywhere and much the same, texture is not. A picture whose smoothest blocks differ widely, or that is
-    too small to judge, has 0.
+    Noise is similar everywhere, texture is not. The result is 0 if the smoothest blocks differ widely or the picture is
+    too small.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""Colour profiles (ICC): made for colours that a file describes otherwise, and conversions from one to sRGB."""
+"""Colour profiles (ICC): makes them for colours that a file describes in another way, and converts to sRGB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _D50 = np.array([0.96420288, 1.0, 0.82490540])
-# Bradford's matrix, by which profiles adapt a white to that of the connection space.
+# Bradford's matrix, with which profiles adapt a white point to that of the connection space.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 """White, red, green and blue, each as x and y."""
@@ -31,8 +31,8 @@ def srgb_curve() -> bytes:
 
 
 def rgb_profile(name: str, chromaticities: Sequence[float], curve: bytes) -> bytes:
-    """A profile of a display with these primaries. chromaticities: as :data:`SRGB`. Raises ``ValueError`` where they
-    span no triangle."""
+    """A profile of a display with these primaries. chromaticities: as :data:`SRGB`. Raises ``ValueError`` if they do
+    not span a triangle."""
     try:
         white, *primaries = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in _pairs(chromaticities))
         columns = np.stack(primaries, axis=1)
@@ -54,13 +54,12 @@ def grey_profile(name: str, curve: bytes) -> bytes:
 
 
 def space_of(profile: bytes) -> bytes:
-    """The colours that a profile describes: ``b"RGB "``, ``b"GRAY"``, ``b"CMYK"``, …; empty when it is not a
-    profile."""
+    """The colours that a profile describes: ``b"RGB "``, ``b"GRAY"``, ``b"CMYK"``, …; empty if it is not a profile."""
     return profile[16:20] if profile[36:40] == b"acsp" else b""
 
 
 def as_rgb(profile: bytes) -> bytes | None:
-    """A profile of greys as one of colours whose greys look the same; ``None`` when its curve cannot be found."""
+    """A colour profile whose greys look the same as in a grey profile; ``None`` if its curve is not found."""
     (count,) = struct.unpack_from(">I", profile, 128)
     for at in range(132, min(132 + 12 * count, len(profile) - 11), 12):
         name, offset, size = struct.unpack_from(">4sII", profile, at)
@@ -70,14 +69,14 @@ def as_rgb(profile: bytes) -> bytes | None:
 
 
 def to_srgb(profile: bytes, mode: str) -> Callable[[Image.Image], Image.Image]:
-    """What makes sRGB images of Pillow images of ``mode``, ``RGB``, ``L``, ``CMYK`` or ``LAB``, with the profile's own
-    intent; an empty profile for LAB is the space itself. Raises ``ValueError`` for a profile that cannot be used."""
+    """The conversion of Pillow images of ``mode`` (``RGB``, ``L``, ``CMYK`` or ``LAB``) to sRGB, with the profile's own
+    intent; an empty profile for LAB means the space itself. Raises ``ValueError`` for an unusable profile."""
     try:
         from PIL import ImageCms
     except ImportError as error:
         raise ValueError("this Pillow has no littlecms") from error
     try:
-        # What littlecms lacks a name for, it leaves out of the types; they are those of its documentation.
+        # Pillow's types do not contain all of littlecms; these values are from its documentation.
         cms: Any = ImageCms
         source = cms.ImageCmsProfile(io.BytesIO(profile)) if profile else cms.createProfile("LAB")
         transform = cms.buildTransform(source, cms.createProfile("sRGB"), mode, "RGB")
@@ -87,7 +86,7 @@ def to_srgb(profile: bytes, mode: str) -> Callable[[Image.Image], Image.Image]:
 
 
 def looks_like_srgb(profile: bytes) -> bool:
-    """Whether colours of this RGB profile are those of sRGB, to a level or two."""
+    """Whether colours of this RGB profile equal those of sRGB to one or two levels."""
     patches = _patches()
     try:
         seen = np.asarray(to_srgb(profile, "RGB")(Image.fromarray(patches)), np.int16)

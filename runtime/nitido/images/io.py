@@ -1,4 +1,4 @@
-"""Picture files: read whole or not at all, written whole or not at all, with what travels in them kept."""
+"""Reads and writes picture files completely or not at all, with their metadata."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 WRITTEN = frozenset(FORMAT_OF)
-"""Suffixes of the pictures that are written."""
+"""Suffixes of pictures that can be written."""
 SUFFIXES = WRITTEN | READ_AS.keys()
-"""Suffixes of the pictures that are read."""
+"""Suffixes of pictures that can be read."""
 
 
 def read_picture(source: Path | bytes, name: str | None = None, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -64,7 +64,7 @@ def read_opaque(path: Path) -> Frame:
 
 
 def on_white(picture: Picture) -> Frame:
-    """The pixels of a picture on white, uint8 H×W×3 BGR; the picture's own are overwritten."""
+    """The pixels of a picture on white, uint8 H×W×3 BGR; overwrites the picture's pixels."""
     if picture.alpha is None:
         return picture.pixels
     full = 255 if picture.alpha.dtype == np.uint8 else 65535
@@ -75,7 +75,7 @@ def on_white(picture: Picture) -> Frame:
 
 
 def format_of(path: Path) -> str:
-    """The format that a name stands for: ``jpeg``, ``png``, … Raises ``SinkUnavailable`` for an unknown suffix."""
+    """The format for a file name: ``jpeg``, ``png``, … Raises ``SinkUnavailable`` for an unknown suffix."""
     kind = FORMAT_OF.get(path.suffix.lower())
     if kind is None:
         raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(WRITTEN))}")
@@ -83,11 +83,11 @@ def format_of(path: Path) -> str:
 
 
 def write_picture(path: Path, picture: Picture, encoding: Encoding = Encoding()) -> None:  # noqa: B008
-    """Encodes by the path's suffix into a file next to the target, then renames it. JPEG and WebP at quality 95 by
-    default.
+    """Encodes in the format of the path's suffix into a file next to the target, then renames it. The default quality
+    of JPEG and WebP is 95.
 
-    Raises ``SinkUnavailable`` when the suffix is unknown, the format cannot hold the picture, or the place cannot be
-    written; nothing is left behind. What the format cannot hold is said in the log.
+    Raises ``SinkUnavailable`` when the suffix is unknown, the format does not support the picture, or the file cannot
+    be written; no partial file remains. Losses because of the format are logged.
     """
     kind = format_of(path)
     with replacing(path) as partial, partial.open("wb") as stream:

@@ -1,4 +1,4 @@
-"""Text on a darkened strip, legible on anything."""
+"""Text on a darkened strip, legible on any picture."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ WHITE = (255, 255, 255)
 
 
 def label_scale(width: int) -> float:
-    """The size of text that suits a view of so many pixels across."""
+    """The text size for a view of this width in pixels."""
     return max(0.35, min(1.2, width / 1300))
 
 
 def label_height(text: str, scale: float) -> int:
-    """How many rows :func:`put_label` takes."""
+    """The height of :func:`put_label` in rows."""
     (_, height), under = cv2.getTextSize(text, FONT, scale, 1)
     return height + under + 2 * _room(scale)
 
@@ -36,11 +36,11 @@ def put_label(
     """Draws text into ``view`` (uint8 H×W×3 BGR) and returns the row where the strip ends.
 
     left: column where the strip begins.
-    edge: row where it begins; it goes down from there, or up with ``upward``.
-    across: the strip is as wide as the view, else as the text.
+    edge: row where it begins; it extends down, or up with ``upward``.
+    across: the strip is as wide as the view, instead of the text.
     colour: BGR, 0..255.
 
-    What does not fit into the view is cut off.
+    Text that does not fit into the view is cut off.
     """
     (width, height), under = cv2.getTextSize(text, FONT, scale, 1)
     room = _room(scale)

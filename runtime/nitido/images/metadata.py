@@ -1,4 +1,4 @@
-"""What a picture file holds besides the pixels: EXIF, colour profile, XMP, resolution, texts."""
+"""Metadata of a picture file: EXIF, colour profile, XMP, resolution, texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIXELS_ACROSS, _PIXELS_DOWN = 0xA002, 0xA003
 _XMP, _PHOTOSHOP, _ICC = 700, 34377, 34675
 _RESOLUTION_ACROSS, _RESOLUTION_DOWN, _RESOLUTION_UNIT = 282, 283, 296
 _INCHES_PER_UNIT = {2: 1.0, 3: 2.54}
-# A TIFF keeps these next to the tags that lay out its pixels, which must not be copied: names, texts, dates, rating.
+# These tags of a TIFF are copied: names, texts, dates, rating. The tags of its pixel layout must not be copied.
 DESCRIPTIVE = frozenset(
     {269, 270, 271, 272, 285, SOFTWARE, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), EXIF_IFD, GPS_IFD}
 )
@@ -31,16 +31,16 @@ _HEADER = b"Exif\x00\x00"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is written back with the pixels; each field ``None`` or empty when there is none.
+    """Metadata that is written with the pixels; a field is ``None`` or empty if the file does not have it.
 
     exif: a TIFF block after ``Exif\\0\\0``, without orientation and thumbnail.
     icc: colour profile.
     xmp: the packet.
-    dpi: across and down.
+    dpi: horizontal and vertical.
     texts: of a PNG.
     comment: of a JPEG.
     photoshop: image resources, where captions (IPTC) are.
-    colour: what a PNG, AVIF or HEIF says of its colours in addition to a profile or without one.
+    colour: the description of colours in a PNG, AVIF or HEIF, in addition to a profile or without one.
     """
 
     exif: bytes | None = None
@@ -53,8 +53,8 @@ class Metadata:
     colour: Colour | None = None
 
     def exif_for(self, width: int, height: int, software: str | None) -> bytes | None:
-        """The EXIF block for a result of that size in pixels, with ``software`` added to the names of programs that
-        wrote the picture; ``None`` when there is nothing to say."""
+        """The EXIF block for a result of that size in pixels, with ``software`` added to the names of the programs that
+        wrote the picture; ``None`` if it would be empty."""
         exif = _parsed(self.exif)
         if software:
             exif[SOFTWARE] = append_software(exif.get(SOFTWARE), software)
@@ -65,7 +65,7 @@ class Metadata:
             if _PIXELS_ACROSS in inner:
                 inner[_PIXELS_ACROSS], inner[_PIXELS_DOWN] = width, height
             return _block(exif)
-        except Exception as error:  # whatever is wrong in a tag shows as whatever exception
+        except Exception as error:  # a damaged tag may raise any exception
             _log.warning("EXIF data cannot be written back (%s); left out", error)
             return Metadata().exif_for(width, height, software)
 
@@ -87,13 +87,13 @@ def cut_exif(block: bytes, limit: int) -> tuple[bytes | None, list[str]]:
 
 
 def append_software(earlier: object, software: str) -> str:
-    """The program's name behind those that are there: who edited a picture before is not forgotten."""
+    """Appends the program's name, so that the names of earlier programs are kept."""
     known = str(earlier).strip("\0 ") if isinstance(earlier, str) else ""
     return f"{known}; {software}" if known and not known.endswith(software) else known or software
 
 
 def read_metadata(image: Image.Image, notes: list[str]) -> Metadata:
-    """What an opened and decoded Pillow image carries. What is damaged is left out, and ``notes`` get a line."""
+    """The metadata of an opened and decoded Pillow image. Damaged parts are left out, and ``notes`` get a line."""
     info: Mapping[Any, Any] = image.info
     icc = info.get("icc_profile") or info.get("icc")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
@@ -114,13 +114,13 @@ def read_metadata(image: Image.Image, notes: list[str]) -> Metadata:
 
 
 def read_tiff_metadata(tags: Mapping[int, Any], exif: Image.Exif, notes: list[str]) -> Metadata:
-    """The same from the tags of a TIFF; exif: of its first directory."""
+    """The metadata from the tags of a TIFF. exif: of its first directory."""
     try:
         kept = Image.Exif()
         for tag in DESCRIPTIVE & set(exif):
             kept[tag] = exif.get_ifd(tag) if tag in (EXIF_IFD, GPS_IFD) else exif[tag]
         block = _block(kept) if len(kept) else None
-    except Exception as error:  # a damaged directory shows as whatever exception
+    except Exception as error:  # a damaged directory may raise any exception
         notes.append(f"EXIF data cannot be read ({error}); left out")
         block = None
     unit = _INCHES_PER_UNIT.get(tags.get(_RESOLUTION_UNIT, 2))
@@ -136,7 +136,7 @@ def read_tiff_metadata(tags: Mapping[int, Any], exif: Image.Exif, notes: list[st
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation 1..8 of an image; 1 when there is none or it is damaged."""
+    """The EXIF orientation 1..8 of an image; 1 if it is missing or damaged."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception as error:  # a damaged block shows as whatever exception
@@ -181,7 +181,7 @@ def _size(value: object) -> int:
 
 
 def _upright(xmp: object) -> bytes | None:
-    """The packet without another opinion on which side is up."""
+    """The packet without its orientation, which could contradict the upright picture."""
     return _TURNED.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) else None
 
 

@@ -1,4 +1,4 @@
-"""Picture formats that come with packages which may be missing: AVIF, HEIF and JPEG XL."""
+"""Picture formats of optional packages: AVIF, HEIF and JPEG XL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from nitido.errors import SourceUnavailable
 
 HEIF_PACKAGE, JXL_PACKAGE = "pillow-heif", "pillow-jxl-plugin"
-# Plugins of Pillow for JPEG XL: module, and where its class of images is. The first one that is there is used.
+# Pillow plugins for JPEG XL: module, and the path of its image class. The first installed one is used.
 _JXL = (("pillow_jxl", "pillow_jxl.JpegXLImagePlugin"), ("jxlpy", "jxlpy.JXLImagePlugin"))
 
 
@@ -36,7 +36,7 @@ def _imported(name: str) -> Any:
 
 
 def heif_library(name: str) -> Any:
-    """The module ``pillow_heif``. name: of the file that asks for it. Raises ``SourceUnavailable``."""
+    """The module ``pillow_heif``. name: of the file that needs it. Raises ``SourceUnavailable``."""
     if not HAS_HEIF:
         raise SourceUnavailable(f"{name} is a HEIC picture; to read these, run: pip install {HEIF_PACKAGE}")
     return _imported("pillow_heif")

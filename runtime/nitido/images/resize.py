@@ -1,4 +1,4 @@
-"""The size that a result was asked in, and antialiased reduction to it."""
+"""The requested size of a result, and antialiased reduction to it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nitido.images.picture import Picture
 
 @dataclass(frozen=True)
 class OutputSize:
-    """What was asked for: a ``scale``, or sides in pixels.
+    """A requested size: a ``scale``, or sides in pixels.
 
-    width, height: one alone: the other side follows. Both: exactly that size; with ``fit`` the largest inside it that
-    keeps the proportions.
+    width, height: if only one is given, the other follows. Both: exactly that size, or with ``fit`` the largest size
+    inside it that keeps the proportions.
     max_side: of the longer side.
     """
 
@@ -47,7 +47,7 @@ class OutputSize:
 
 
 def reduce_picture(picture: Picture, width: int, height: int) -> Picture:
-    """The picture, reduced antialiased; 8 and 16 bits and transparency alike. Neither side may become larger."""
+    """The picture, reduced with antialiasing, including 16 bits and transparency. Neither side may become larger."""
     if picture.pixels.shape[:2] == (height, width):
         return picture
     deep = None if picture.deep is None else _reduce_deep(picture.deep, width, height)
@@ -60,7 +60,7 @@ def reduce_picture(picture: Picture, width: int, height: int) -> Picture:
 
 
 def reduce_frame(frame: Frame, width: int, height: int) -> Frame:
-    """uint8 H×W×3, reduced antialiased (bicubic, of the support that the reduction needs)."""
+    """uint8 H×W×3, reduced with antialiasing (bicubic with a widened kernel)."""
     return frame if frame.shape[:2] == (height, width) else _reduce(frame, width, height)
 
 
@@ -70,7 +70,7 @@ def _reduce(values: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
 
 
 def _reduce_deep(values: NDArray[np.uint16], width: int, height: int) -> NDArray[np.uint16]:
-    """uint16 H×W×3 or H×W, channel by channel, since Pillow has no 16-bit colour."""
+    """uint16 H×W×3 or H×W, reduced channel by channel, because Pillow does not have 16-bit colour."""
     channels = values[:, :, None] if values.ndim == 2 else values
     result = np.empty((height, width, channels.shape[2]), np.uint16)
     for channel in range(channels.shape[2]):

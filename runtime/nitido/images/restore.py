@@ -1,4 +1,4 @@
-"""A picture, of 8 or 16 bits and with its transparency, through a model of 8 bits."""
+"""Runs a picture of 8 or 16 bits, with transparency, through an 8-bit model."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from nitido.inference.model import Model
 
 
 def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, noise: Noise | None = None) -> Picture:
-    """The picture through an image model: pixels (s·H)×(s·W), transparency enlarged with them, grey kept grey.
+    """Runs the picture through an image model: pixels (s·H)×(s·W), with enlarged transparency. Grey stays grey.
 
-    strength, noise: as :class:`nitido.inference.model.Model` takes them. A model against JPEG artefacts is given the
-    level of the file's own quantization table unless ``noise`` says another.
+    strength, noise: as :class:`nitido.inference.model.Model` takes them. A model against JPEG artefacts gets the level
+    of the file's own quantization table, unless ``noise`` is another level.
 
-    Models see 8 bits. The 16-bit values of a deep picture get what the model adds: its 8-bit output minus the rounded
-    input, times 257; for an upscaler, on top of the 16-bit picture enlarged bicubically. So where the model changes
-    nothing, nothing changes, and steps finer than 8 bits stay as they were.
+    Models see 8 bits. The model's change, which is its 8-bit output minus the rounded input, times 257, is added to the
+    16-bit values of a deep picture; for an upscaler, to the 16-bit picture enlarged bicubically. So where the model
+    changes nothing, steps finer than 8 bits are kept.
 
-    Colours that are not seen, since alpha is 0 there, do not matter: the model sees those of the nearest visible pixel
-    instead. A model that does not enlarge leaves them as they were.
+    Instead of invisible colours, where alpha is 0, the model sees those of the nearest visible pixel. A model that does
+    not enlarge leaves invisible colours unchanged.
     """
     alpha = picture.alpha
     pixels, deep = picture.pixels, picture.deep
@@ -54,8 +54,8 @@ def restore_picture(model: Model, picture: Picture, *, strength: float = 1.0, no
 
 
 def with_depth(deep: NDArray[np.uint16], result: Frame) -> NDArray[np.uint16]:
-    """What a model made of the rounded ``deep`` (uint16 H×W×3 or H×W) in 16 bits: ``result`` (uint8 (s·H)×(s·W)×3) with
-    what lay below the rounding."""
+    """The 16-bit result for ``deep`` (uint16 H×W×3 or H×W): the model's ``result`` (uint8 (s·H)×(s·W)×3) for the
+    rounded picture, with the lower bits."""
     height, width = result.shape[:2]
     values = deep.copy() if deep.shape[:2] == (height, width) else _enlarged(deep, width, height)
     add_correction(values, result)
@@ -63,6 +63,6 @@ def with_depth(deep: NDArray[np.uint16], result: Frame) -> NDArray[np.uint16]:
 
 
 def _enlarged(values: Any, width: int, height: int) -> Any:
-    import cv2  # only for transparency and 16 bits
+    import cv2  # only loaded for transparency and 16 bits
 
     return cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -1,11 +1,12 @@
-"""XMP packets whose picture has lost its companions: gain maps, further pictures, the video of a moving photo."""
+"""Removes references from XMP packets to things that are not copied: gain maps, further pictures, videos."""
 
 from __future__ import annotations
 
 from typing import Any
 
 _XMLNS = "http://www.w3.org/2000/xmlns/"
-# Namespaces of what is stored with the picture in its file, and words for it; none where another line reports it.
+# Namespaces for things that are stored with the picture in its file, and their names; empty if another line reports
+# them.
 _COMPANIONS = {
     "http://ns.adobe.com/hdr-gain-map/1.0/": "",
     "http://ns.apple.com/HDRGainMap/1.0/": "",
@@ -17,15 +18,15 @@ _COMPANIONS = {
     "http://ns.google.com/photos/dd/1.0/device/": "depth map",
     "http://ns.adobe.com/xmp/note/": "",
 }
-# In this one, only what begins so.
+# In this namespace, only names with this prefix.
 _CAMERA, _MOVING = "http://ns.google.com/photos/1.0/camera/", ("MotionPhoto", "MicroVideo")
 
 
 def without_companions(packet: bytes | None) -> tuple[bytes | None, list[str]]:
-    """A packet without what it says of companions in the same file, and a line for each that it named."""
+    """A packet without references to companions in the same file, and a line for each of them."""
     if not packet or not any(name.encode() in packet for name in (*_COMPANIONS, _CAMERA)):
         return packet, []
-    from xml.dom import minidom  # few pictures have something to say here
+    from xml.dom import minidom  # few pictures have companions
     from xml.parsers.expat import ExpatError
 
     try:
@@ -62,7 +63,7 @@ def _clean(element: Any, found: set[str]) -> bool:
 
 
 def _companion(node: Any) -> str | None:
-    """Words for the companion that an element or attribute speaks of; ``None`` when it speaks of the picture."""
+    """The name of the companion that an element or attribute refers to; ``None`` if it refers to the picture."""
     if node.namespaceURI == _CAMERA:
         return "video of the moving photo" if node.localName.startswith(_MOVING) else None
     return _COMPANIONS.get(node.namespaceURI)

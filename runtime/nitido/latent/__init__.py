@@ -1,1 +1,1 @@
-"""Autoencoders: encoders, decoders and what is made with them."""
+"""Autoencoders: encoders, decoders and their uses."""

@@ -1,10 +1,10 @@
-"""The two halves of an autoencoder as functions: pictures to latents, latents to pictures; melodies likewise.
+"""The two parts of an autoencoder as functions: from pictures or melodies to latents, and back.
 
     encoder, decoder = load_encoder("vae-digits"), load_decoder("vae-digits")
     z = encoder(encoder.fit(picture)).mean      # float32 1×d
     again = decoder(z)                          # uint8 1×H×W×3 BGR
 
-Where to go in between: :mod:`nitido.latent.sampling`; many pictures at once: :mod:`nitido.latent.embedding`.
+Choosing latents: :mod:`nitido.latent.sampling`. Encoding many pictures: :mod:`nitido.latent.embedding`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from nitido.model_file.zoo import PARTS, find_part, parts_at_hand
 
 __all__ = ["CHUNK", "Decoder", "Encoder", "Latents", "find_part", "load_decoder", "load_encoder"]
 
-# How many go through the net at once: enough to keep the cores busy, and activations of bounded size.
+# Batch size of the network: enough to keep the cores busy, with activations of bounded size.
 CHUNK = 256
 
 
 class Latents(NamedTuple):
-    """mean: float32 N×d; of an encoder that is not variational, the latents themselves. log_var: float32 N×d, the
+    """mean: float32 N×d; for an encoder that is not variational, the latents themselves. log_var: float32 N×d, the
     logarithms of the variances around it, or ``None``."""
 
     mean: Vectors
@@ -75,11 +75,11 @@ def load_decoder(
 
 
 class _Part:
-    """One half: its file, session and card."""
+    """One part: its file, session and card."""
 
     _part = ""
-    _arrays: ClassVar[dict[str, str]] = {}  # what the pictures, melodies or latents that go in are called, by medium
-    _results: tuple[tuple[str, ...], ...] = ()  # what may come out
+    _arrays: ClassVar[dict[str, str]] = {}  # names of the inputs (pictures, melodies or latents), by medium
+    _results: tuple[tuple[str, ...], ...] = ()  # possible outputs
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class _Part:
     def _run(
         self, values: NDArray[Any], label: Labels, more: Mapping[str, NDArray[Any]] | None = None
     ) -> list[NDArray[Any]]:
-        """The outputs for N×… values, a chunk at a time. more: inputs that are the same for all."""
+        """The outputs for N×… values, computed in chunks. more: inputs that are the same for all."""
         numbers = self.space.label_numbers(label, len(values))
         chunks: list[list[NDArray[Any]]] = []
         for start in range(0, len(values), CHUNK):
@@ -174,7 +174,7 @@ class Encoder(_Part):
 
     @property
     def variational(self) -> bool:
-        """Whether it gives variances."""
+        """Whether it returns variances."""
         return len(self._outputs) == 2
 
     def fit(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -233,28 +233,28 @@ class Decoder(_Part):
 
     @property
     def has_second_stage(self) -> bool:
-        """Whether the file knows how the latents of the training set are spread, see :meth:`from_normal`."""
+        """Whether the file contains the distribution of the training set's latents, see :meth:`from_normal`."""
         return "latent" in self._outputs
 
     @property
     def has_way_back(self) -> bool:
-        """Whether the second stage has a :meth:`to_normal`: a flow has, a mixture has not."""
+        """Whether the second stage has a :meth:`to_normal`: a flow has one, a mixture does not."""
         return "normal" in self._outputs
 
     def from_normal(self, normal: Vectors, label: Labels = None) -> Vectors:
-        """Latents float32 N×d, spread as those of the training set, from standard normal numbers N×d.
+        """Latents float32 N×d, distributed like those of the training set, from standard normal numbers N×d.
 
         label: as for a call. Raises ``FrameMismatch`` for a file that does not have a second stage, or another class.
         """
         return self._through(normal, label, 1.0)[1]
 
     def to_normal(self, z: Vectors, label: Labels = None) -> Vectors:
-        """The way back of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d.
+        """The inverse of :meth:`from_normal`: standard normal numbers float32 N×d from latents N×d.
 
         Raises ``FrameMismatch`` also for a second stage that is a mixture.
         """
         if self.has_second_stage and not self.has_way_back:
-            raise FrameMismatch(f"the second stage of {self.card.name} is a mixture, which has no way back")
+            raise FrameMismatch(f"the second stage of {self.card.name} is a mixture, which has no inverse")
         return self._through(z, label, 0.0)[2]
 
     def _through(self, values: Vectors, label: Labels, prior: float) -> list[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Many picture files as latents, and which of them are alike."""
+"""Encodes many picture files as latents, and finds similar ones."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ _log = logging.getLogger(__name__)
 
 METRICS = ("euclidean", "cosine")
 BATCH = 64
-_MEMORY = 1 << 29  # bytes that decoded pictures may take together; a larger one is alone
-_QUIET = 0.1  # of the largest standard deviation: axes that vary less than this say little and are not blown up
+_MEMORY = 1 << 29  # memory budget of all decoded pictures, in bytes; a larger picture is decoded alone
+# of the largest standard deviation: axes that vary less than this carry little information and are not amplified
+_QUIET = 0.1
 
 
 @dataclass(frozen=True)
 class Embedding:
     """Latents of pictures. paths: N, of the files, relative to the folder that was read. z: float32 N×d. log_var:
-    float32 N×d of a variational encoder, or ``None``. model: name of the model that they are latents of; empty when a
-    table did not say. thumbnails: uint8 N×s×s×3 BGR, where they were asked for."""
+    float32 N×d of a variational encoder, or ``None``. model: name of the model that they are latents of; empty if a
+    table does not name it. thumbnails: uint8 N×s×s×3 BGR, if they were requested."""
 
     paths: list[str]
     z: Vectors
@@ -46,7 +47,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A picture and how far its latent is from that of another."""
+    """A picture and the distance of its latent from that of another picture."""
 
     path: str
     distance: float
@@ -124,7 +125,7 @@ def embed_files(
             for path, future in part:
                 try:
                     frame, miniature = future.result()
-                except Exception as error:  # one file's surprise must not end the others
+                except Exception as error:  # an unexpected error of one file must not end the others
                     failed.append((path, _reason(path, error)))
                     finished(*failed[-1])
                     continue
@@ -200,7 +201,7 @@ def _one_batch_ahead(
     paths: Sequence[Path],
     batch: int,
 ) -> Iterator[list[tuple[Path, Future[tuple[Frame, Frame | None]]]]]:
-    """Files with what reads them, a batch at a time, while the next one is being read."""
+    """Reads files in batches; the next batch is read while one is in use."""
     ahead: list[tuple[Path, Future[tuple[Frame, Frame | None]]]] = []
     for start in range(0, len(paths), batch):
         coming = [(path, pool.submit(read, path)) for path in paths[start : start + batch]]
@@ -219,6 +220,6 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def _bytes_of(file: PictureFile) -> int:
-    """What a picture takes until it has the net's size: Pillow's copy (4 bytes a pixel), ours (3, and 6 more of 16
-    bits), and the part that is cut out."""
+    """The memory of a picture until it has the size for the network: Pillow's copy (4 bytes per pixel), ours (3, and 6
+    more with 16 bits), and the crop."""
     return (10 + 6 * file.deep) * file.width * file.height

@@ -1,6 +1,7 @@
-"""The latent explorer: a page on this machine whose browser runs a decoder wherever one points in its latent space.
+"""The latent explorer: a local page that runs a decoder in the browser for any place in its latent space.
 
-The browser gets the very file that the runtime opens; nothing is computed here, and nothing comes from elsewhere.
+The browser gets the same file that the runtime opens. The server computes nothing, and the page loads nothing from
+other servers.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ HOST = "127.0.0.1"
 
 
 class Explorer:
-    """Serves the page at ``/`` until it is left. Only this machine can reach it.
+    """Serves the page at ``/``, as a context manager. Only this machine can reach it.
 
     decoder: of pictures or melodies.
     engine: the folder that ``nitido.web.onnxruntime_web`` found.
     port: 0 takes a free one; ``url`` is where the page is.
 
-    Raises ``SinkUnavailable`` for a port that cannot be had.
+    Raises ``SinkUnavailable`` for a port that is not available.
     """
 
     def __init__(self, decoder: Decoder, engine: Traversable, port: int = 0) -> None:

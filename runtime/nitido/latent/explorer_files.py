@@ -1,4 +1,4 @@
-"""What the explorer's page needs: its scripts, the decoders, and what it must know of them."""
+"""Files of the explorer's page: its scripts, the decoders, and facts about them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nitido.web.onnxruntime_web import engine_facts
 from nitido.web.server import pages
 
 MODELS = ("vae-digits", "cvae-digits", "vae-emoji", "vae-melody", "aae-digits", "autoencoder-digits")
-"""Models that the app offers unless others are chosen: those that are shipped. The first is shown at the beginning."""
+"""Default models of the app: those that are shipped. The first one is shown at the start."""
 
 
 class Explorable(Protocol):
-    """A decoder that the browser runs. An opened :class:`~nitido.latent.autoencoder.Decoder` is one."""
+    """A decoder for the browser, such as an opened :class:`~nitido.latent.autoencoder.Decoder`."""
 
     @property
     def path(self) -> Path: ...
@@ -35,7 +35,7 @@ class Explorable(Protocol):
 
 @dataclass(frozen=True)
 class DecoderFile:
-    """A decoder's file and what its card says, without a session on this machine."""
+    """A decoder's file and the facts on its card, without a session on this machine."""
 
     path: Path
     card: Card
@@ -58,7 +58,7 @@ def find_decoders(names: Sequence[str]) -> list[DecoderFile]:
 
 
 def space_facts(decoder: Explorable) -> dict[str, object]:
-    """What the page must know of a decoder, as plain values."""
+    """Facts about a decoder for the page, as plain values."""
     space = decoder.space
     return {
         "name": space.name,
@@ -82,7 +82,7 @@ def space_facts(decoder: Explorable) -> dict[str, object]:
 
 
 def decoder_files(decoders: Sequence[Explorable], problem: str = "") -> dict[str, Served]:
-    """The decoders and ``latents.json``, by address. problem: why there is no engine."""
+    """The decoders and ``latents.json``, by address. problem: why the engine is missing."""
     models = [space_facts(decoder) for decoder in decoders]
     facts = {"models": models, "engine": None if problem else engine_facts(), "problem": problem}
     files = [Made(decoder.path.name, decoder.path.read_bytes()) for decoder in decoders]

@@ -1,7 +1,7 @@
-"""Whether pictures are like those that a latent model was trained on, judged by how well it gives them back.
+"""Tests whether pictures are like those that a latent model was trained on, by the quality of their reconstructions.
 
-Latents alone do not say it: those of photographs lie in the middle of a space of digits. What the decoder makes of them
-does: it is a digit, and farther from the photograph than one flat grey would be.
+Latents alone do not show it: those of photographs lie in the middle of a space of digits. But the decoder makes a digit
+from them, which differs more from the photograph than uniform grey would.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from nitido.latent.space import Labels, Vectors
 
 _OF_EACH_BATCH = 8
 _MEASURED = ("PSNR", "reconstruction")  # metric and condition of a row of a card's evaluation
-# Of 3000 digits of the MNIST test set none is this bad with a shipped model of digits; of 150 photographs 85 % are with
-# vae-digits, 99 % with the others.
+# None of 3000 digits of the MNIST test set is this bad with a shipped model of digits. Of 150 photographs, 85 % are
+# with vae-digits and 99 % with the others.
 _TIMES_THE_USUAL_ERROR = 2.0
 _TIMES_THE_CONTRAST = 1.0
 
 
 class Familiarity:
-    """Takes in pictures with their latents, and says in the end whether they are like the training's.
+    """Takes pictures with their latents, and reports at the end whether they are like those of the training.
 
     decoder: of the model. label: for a ``cvae``, the class of all pictures.
     """
@@ -35,15 +35,15 @@ class Familiarity:
         self._contrasts: list[float] = []  # standard deviation of the picture, in levels
 
     def add(self, frames: Frame, means: Vectors) -> None:
-        """Takes in pictures uint8 N×H×W×3 and their latents float32 N×d; looks at the first few."""
+        """Takes pictures uint8 N×H×W×3 and their latents float32 N×d; only the first few are used."""
         given = frames[:_OF_EACH_BATCH].astype(np.float32)
         returned = self._decoder(means[:_OF_EACH_BATCH], self._label)
         self._errors += np.sqrt(np.mean((returned - given) ** 2, axis=(1, 2, 3))).tolist()
         self._contrasts += np.std(given, axis=(1, 2, 3)).tolist()
 
     def warning(self) -> str:
-        """One line when most of the pictures are given back worse than one flat grey would be, and much worse than the
-        model's own test pictures; empty otherwise."""
+        """One line if most pictures are reconstructed worse than by uniform grey, and much worse than the model's test
+        pictures; otherwise empty."""
         if not self._errors:
             return ""
         error = float(np.median(self._errors))
@@ -54,12 +54,12 @@ class Familiarity:
         kind = "grey" if space.channels == 1 else "colour"
         trained = f"{kind} pictures of {space.width}×{space.height}" + (f", {data}" if data else "")
         return (
-            f"these pictures are unlike those that {space.name} was trained on ({trained}): it gives them back worse "
-            "than one flat grey, so their latents and distances say little"
+            f"these pictures are unlike those that {space.name} was trained on ({trained}): it reconstructs them worse "
+            "than uniform grey would, so their latents and distances mean little"
         )
 
 
 def _usual_error(decoder: Decoder) -> float:
-    """The error in levels that the card reports for the model's test pictures; 0 when it reports none."""
+    """The error in levels on the card for the model's test pictures; 0 if the card does not have one."""
     found = [row["value"] for row in decoder.card.evaluation if (row["metric"], row["condition"]) == _MEASURED]
     return 255 / sqrt(10 ** (found[0] / 10)) if found else 0.0

@@ -29,8 +29,8 @@ _NAMES = tuple(
 
 
 def instrument_number(text: str) -> int:
-    """0..127 for a number, or for a name or a part of one: the first instrument that has it as a word, else within a
-    word. ``piano`` is 0. Raises ``FrameMismatch`` for others."""
+    """0..127 for a number, or for a name or a part of it: the first instrument with that word, or else with that part
+    of a word. ``piano`` is 0. Raises ``FrameMismatch`` for others."""
     wanted = " ".join(text.lower().split())
     if wanted.isdecimal() and int(wanted) < len(_NAMES):
         return int(wanted)

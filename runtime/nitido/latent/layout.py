@@ -1,4 +1,4 @@
-"""Ways to lay latents out on a plane that keep neighbours together: UMAP and t-SNE, from other packages."""
+"""Layouts of latents on a plane that keep neighbours together: UMAP and t-SNE, from other packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nitido.errors import SinkUnavailable
 from nitido.latent.map import Plane, plane_of
 
 LAYOUTS = ("pca", "umap", "tsne")
-FEWEST = 5  # latents that neighbours can be found among
+FEWEST = 5  # smallest number of latents for a layout
 _SEED = 1
 
 
@@ -44,7 +44,7 @@ def _umap(z: NDArray[np.float32]) -> Any:
             "UMAP needs umap-learn, which is not installed; run: pip install 'nitido[maps]'; or use --layout pca"
         ) from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one thread is used because of the seed
+        warnings.simplefilter("ignore")  # the warning that the seed means a single thread
         return UMAP(n_neighbors=min(15, len(z) - 1), random_state=_SEED).fit_transform(z)
 
 

@@ -1,4 +1,4 @@
-"""A map of latents: a plane with small copies of the pictures where their latents are."""
+"""A map of latents: a plane with small pictures at the positions of their latents."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nitido.frames import Frame
 from nitido.wording import count
 
 Points = NDArray[np.float64]
-_LONG, _SHORT = 1400, 700  # pixels of the plane's sides: of the longer one, and the least of the other
-_NAME = 16  # letters of a group's name that the legend has room for
+_LONG, _SHORT = 1400, 700  # pixels of the plane's longer side, and the smallest length of the other
+_NAME = 16  # largest number of letters of a group's name in the legend
 _FRAME = 2  # around a thumbnail
 _LEFT, _TOP, _RIGHT, _BOTTOM = 72, 56, 24, 56  # pixels around it
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -31,8 +31,8 @@ _COLOURS = [
 
 @dataclass(frozen=True)
 class Plane:
-    """points: float64 N×2, across and up. titles: what the two axes are. shares: of the variance, 0..1, that the two
-    have where they are principal components."""
+    """points: float64 N×2, horizontal and vertical. titles: of the two axes. shares: of the variance, 0..1, if the axes
+    are principal components."""
 
     points: Points
     titles: tuple[str, str]
@@ -40,8 +40,8 @@ class Plane:
 
 
 def plane_of(z: NDArray[np.floating]) -> Plane:
-    """Projects latents N×d onto a plane: two values are taken as they are, more by their first two principal
-    components.
+    """Projects latents N×d onto a plane: two values are used directly, more values are projected on their first two
+    principal components.
 
     Raises:
         FrameMismatch: there are no latents, or one is not a finite number.
@@ -54,7 +54,7 @@ def plane_of(z: NDArray[np.floating]) -> Plane:
     if values.shape[1] == 1:
         return Plane(np.concatenate([values, np.zeros_like(values)], axis=1), ("z_0", ""))
     centred = values - values.mean(axis=0)
-    # By the d×d covariance: the SVD of a tall matrix is slower, and in OpenBLAS with threads it may not converge.
+    # Uses the d×d covariance, because the SVD of a tall matrix is slower and may not converge in OpenBLAS with threads.
     variances, directions = np.linalg.eigh(centred.T @ centred)  # in ascending order
     points = centred @ directions[:, :-3:-1]
     first, second = (max(0.0, float(v)) / max(float(variances.sum()), 1e-300) for v in variances[:-3:-1])
@@ -63,7 +63,8 @@ def plane_of(z: NDArray[np.floating]) -> Plane:
 
 
 def thumbnail_side(count: int) -> int:
-    """Pixels of the thumbnails of a map of so many pictures: the more, the smaller, so that memory stays small."""
+    """Side of the thumbnails in pixels for a map of so many pictures. It decreases with their number to limit the
+    memory."""
     return 64 if count <= 200 else 48 if count <= 1000 else 32
 
 
@@ -102,7 +103,7 @@ def draw_map(plane: Plane, thumbnails: NDArray[np.uint8] | None = None, groups: 
 
 
 class _View:
-    """From the plane to pixels."""
+    """Converts positions on the plane to pixels."""
 
     def __init__(self, points: Points, margin: int) -> None:
         low, high = points.min(axis=0), points.max(axis=0)
@@ -153,7 +154,7 @@ def _draw_axes(canvas: Frame, view: _View, titles: tuple[str, str]) -> None:
 def _paste(
     canvas: Frame, places: Sequence[tuple[int, int]], thumbnails: NDArray[np.uint8], frames: Sequence[tuple[int, ...]]
 ) -> int:
-    """Puts thumbnails around their places, none over another; returns how many."""
+    """Draws thumbnails around their positions without overlap; returns their number."""
     side = thumbnails.shape[1]
     taken = np.zeros(canvas.shape[:2], bool)
     shown = 0
@@ -170,7 +171,7 @@ def _paste(
 
 
 def _draw_legend(canvas: Frame, names: Sequence[str]) -> None:
-    """What the colours mean, in the top line from the right."""
+    """The legend of the colours, in the top line from the right."""
     x = canvas.shape[1] - _RIGHT
     for i in reversed(range(len(names))):
         x -= _write(canvas, names[i][:_NAME] or ".", (x, _TOP - 32), right=True) + 8
@@ -179,8 +180,8 @@ def _draw_legend(canvas: Frame, names: Sequence[str]) -> None:
 
 
 def _write(canvas: Frame, text: str, at: tuple[int, int], *, centre: bool = False, right: bool = False) -> int:
-    """Small text whose line begins, ends or has its middle at a pixel; returns how wide it is."""
-    shown = text.encode("ascii", "replace").decode()  # OpenCV's fonts have no more
+    """Draws small text that begins, ends or is centred at a pixel; returns its width."""
+    shown = text.encode("ascii", "replace").decode()  # OpenCV's fonts only have ASCII
     (width, _), _ = cv2.getTextSize(shown, _FONT, 0.45, 1)
     x = at[0] - (width // 2 if centre else width if right else 0)
     cv2.putText(canvas, shown, (x, at[1]), _FONT, 0.45, _INK, 1, cv2.LINE_AA)

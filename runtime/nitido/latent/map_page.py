@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from nitido.errors import FrameMismatch
 from nitido.latent.map import Plane
+from nitido.web.frame import with_head
 from nitido.web.server import pages
 
 _COLUMNS = 32
 _EACH = _COLUMNS * _COLUMNS  # thumbnails of a sheet
 _QUALITY = 82  # of their JPEG
 _MOST = 20  # groups that get a colour
-# Okabe and Ito (2008), then others of middle brightness, to be seen on light and dark ground.
+# Okabe and Ito (2008), then others of medium brightness, visible on light and dark backgrounds.
 _COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#a89a00", "#7a7a7a", "#8a5cc2", "#8c564b",
     "#2a9134", "#d62728", "#0097a8", "#b8860b", "#d45fb0", "#5f7fbf", "#6b8e23", "#c0603a", "#4f9f8f", "#9a6fb0",
@@ -27,7 +28,7 @@ _COLOURS = (
 
 
 def page_side(count: int) -> int:
-    """Pixels of the thumbnails on a page of so many pictures."""
+    """Side of the thumbnails in pixels on a page of so many pictures."""
     return 96 if count <= 500 else 64 if count <= 2500 else 40
 
 
@@ -38,7 +39,7 @@ def map_page(
     groups: Sequence[str] | None = None,
     about: str = "",
 ) -> bytes:
-    """The page in UTF-8. It loads nothing from elsewhere.
+    """The page in UTF-8. It does not load other files.
 
     paths: N, shown with the pictures. thumbnails: uint8 N×s×s×3 BGR. groups: N names; 2 to 20 different ones get
     colours. about: a line for the top. Raises ``FrameMismatch`` for lengths that do not match.
@@ -65,9 +66,9 @@ def map_page(
         "about": about,
     }
     folder = pages()
-    text = (folder / "map" / "map.html").read_text("utf-8")
+    text = with_head((folder / "map" / "map.html").read_text("utf-8"), "Nítido map")
     style = (folder / "base.css").read_text("utf-8") + (folder / "map" / "map.css").read_text("utf-8")
-    # A path could hold the end of the script element.
+    # A path could contain the end tag of the script element.
     inline = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     script = (folder / "map" / "map.js").read_text("utf-8")
     for mark, content in (("/*STYLE*/", style), ("/*SCRIPT*/", script), ("/*DATA*/", inline)):

@@ -1,7 +1,7 @@
-"""Melodies as rows of note codes: to and from MIDI files, and as pictures.
+"""Melodies as rows of note codes: reads and writes MIDI files, and draws pictures.
 
-A row is uint8 T, one code a step: 0 silence, 1 the note goes on, 2 the lowest note begins, 3 the one a semitone above,
-and so on. Which note is the lowest and how many steps make a beat, the card of the model says.
+A row is uint8 T with one code per step: 0 is silence, 1 continues the note, 2 begins the lowest note, 3 the note a
+semitone above, and so on. The lowest note and the number of steps per beat are on the card of the model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nitido.system.files import write_whole
 Notes = NDArray[np.uint8]
 
 REST, HOLD, FIRST = 0, 1, 2
-# Of the shipped model, for those who have no card at hand.
+# Values of the shipped model, for callers without a card.
 LOWEST, PITCHES = 55, 34
 TEMPO = 160.0  # beats a minute
 BEATS = 4  # in a bar
@@ -49,7 +49,7 @@ class Note(NamedTuple):
 def write_midi(
     path: Path, notes: Notes, steps_per_beat: int = 4, lowest: int = LOWEST, tempo: float = TEMPO, program: int = 0
 ) -> None:
-    """Writes note codes uint8 T as a MIDI file of one track, whole or not at all; what was there is replaced.
+    """Writes note codes uint8 T as a MIDI file of one track, atomically; an existing file is replaced.
 
     lowest: MIDI note of code 2. tempo: beats a minute. program: General MIDI instrument, 0..127, 0 a piano. Raises
     ``FrameMismatch`` for another array or a code above MIDI's last note, ``SinkUnavailable``.
@@ -74,10 +74,10 @@ def write_midi(
 def read_midi(path: Path, steps: int, steps_per_beat: int = 4, lowest: int = LOWEST, pitches: int = PITCHES) -> Notes:
     """The beginning of a MIDI file as note codes uint8 T, T being ``steps``; a shorter tune ends in silence.
 
-    Starts are brought to the nearest step, of notes that start together the highest counts, drums do not. Bars of
-    silence at the beginning are skipped, and where the tune is too low or high for notes ``lowest`` to ``lowest +
-    pitches - 1`` it is moved by octaves. Raises ``SourceUnavailable`` when the file is none of MIDI, has no notes, or
-    spans more than that.
+    Starts are moved to the nearest step. If several notes start together, the highest one counts; drums do not count.
+    Bars of silence at the beginning are skipped. A tune that is too low or high for the notes ``lowest`` to ``lowest +
+    pitches - 1`` is moved by octaves. Raises ``SourceUnavailable`` when the file is not a MIDI file, has no notes, or
+    has a larger range of notes.
     """
     mido = _mido(SourceUnavailable)
     try:
@@ -86,7 +86,7 @@ def read_midi(path: Path, steps: int, steps_per_beat: int = 4, lowest: int = LOW
     except OSError as error:
         reason = error.strerror or "it is not a MIDI file"
         raise SourceUnavailable(f"cannot read {path}: {reason}; expected a MIDI file such as tune.mid") from error
-    except Exception as error:  # mido's parser raises whatever its input makes it stumble over
+    except Exception as error:  # mido's parser raises any kind of exception for damaged input
         raise SourceUnavailable(f"cannot read {path} as a MIDI file: it is cut off or damaged ({error!r})") from error
     if not found:
         raise SourceUnavailable(f"no notes in {path}: expected a MIDI file with a melody")
@@ -95,7 +95,7 @@ def read_midi(path: Path, steps: int, steps_per_beat: int = 4, lowest: int = LOW
     found = [n._replace(start=n.start - skipped, end=n.end - skipped) for n in found if n.start - skipped < steps]
     low, high = min(n.pitch for n in found), max(n.pitch for n in found)
     if low < lowest or high >= lowest + pitches:
-        octaves = -(-(lowest - low) // 12)  # the fewest with which the lowest note is in range
+        octaves = -(-(lowest - low) // 12)  # the fewest octaves with which the lowest note is in range
         if high + 12 * octaves >= lowest + pitches:
             raise SourceUnavailable(
                 f"the first {steps} steps of {path} go from {_name(low)} to {_name(high)}; expected a melody between "
@@ -110,10 +110,11 @@ def read_midi(path: Path, steps: int, steps_per_beat: int = 4, lowest: int = LOW
 
 
 def piano_roll(notes: Notes, steps_per_beat: int = 4, lowest: int = LOWEST, pitches: int = PITCHES) -> Frame:
-    """Note codes uint8 T as a picture uint8 H×W×3 BGR: time to the right, six pixels a step, pitch upwards, four pixels
-    a semitone; rows of black keys are darker, lines mark beats and bars, a dark edge where a note begins.
+    """Note codes uint8 T as a picture uint8 H×W×3 BGR. Time goes to the right with six pixels per step, pitch goes up
+    with four pixels per semitone. Rows of black keys are darker, lines mark beats and bars, and dark edges mark the
+    beginnings of notes.
 
-    The height is that of ``pitches`` notes, or of octaves more where a code asks for it. Raises ``FrameMismatch`` for
+    The height is that of ``pitches`` notes, or of more octaves if a code needs them. Raises ``FrameMismatch`` for
     another array.
     """
     found = notes_of(notes, lowest)
@@ -140,7 +141,7 @@ def piano_roll(notes: Notes, steps_per_beat: int = 4, lowest: int = LOWEST, pitc
 def piano_roll_of_phrases(
     phrases: Sequence[Notes], steps_per_beat: int = 4, lowest: int = LOWEST, pitches: int = PITCHES
 ) -> Frame:
-    """Phrases uint8 T, all equally long, as :func:`piano_roll` draws them, one below the other. Raises as it does."""
+    """Phrases uint8 T of equal length, drawn by :func:`piano_roll`, one below the other. Raises the same errors."""
     rolls = [piano_roll(phrase, steps_per_beat, lowest, pitches) for phrase in phrases]
     height = max(len(roll) for roll in rolls)
     gap = np.full((_BETWEEN, rolls[0].shape[1], 3), 255, np.uint8)
@@ -160,7 +161,7 @@ def _mido(error_kind: type[NitidoError]) -> ModuleType:
 
 
 def notes_of(notes: Notes, lowest: int) -> list[Note]:
-    """The notes of a row in order. One that goes on where nothing sounds is silence."""
+    """The notes of a row in order. A code that continues a note is silence if there is no note."""
     if not isinstance(notes, np.ndarray) or notes.dtype != np.uint8 or notes.ndim != 1 or not notes.size:
         found = f"{notes.dtype} {'×'.join(map(str, notes.shape))}" if isinstance(notes, np.ndarray) else type(notes)
         raise FrameMismatch(f"expected note codes uint8 T, found {found}")

@@ -1,4 +1,4 @@
-"""Where in a latent space to look: random places, a grid over a plane, the way between two places."""
+"""Chooses latents: random ones, a grid over a plane, a path between two latents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nitido.latent.space import Labels, LatentSpace, Vectors
 from nitido.wording import count
 
 PATHS = ("linear", "spherical", "data")
-_ALIGNED = 1e-4  # radians: below it, and as close to the opposite, a sphere gives no direction to go
+_ALIGNED = 1e-4  # radians: below this angle, and as close to the opposite direction, a path on a sphere is not defined
 
 
 def draw(
@@ -29,7 +29,7 @@ def draw(
     Args:
         space: of a decoder or encoder.
         count: N.
-        rng: a generator or a seed; ``None`` gives others every time.
+        rng: a generator or a seed; ``None`` gives different ones every time.
         temperature: how far the latents spread. Below 1 results are more ordinary, above 1 rarer.
 
     Raises:
@@ -49,8 +49,8 @@ def sample_latents(
     *,
     temperature: float = 1.0,
 ) -> Vectors:
-    """``count`` random latents, float32 N×d, spread as those of the training set where the decoder has a second stage,
-    else as :func:`draw` spreads them.
+    """``count`` random latents, float32 N×d, distributed like those of the training set if the decoder has a second
+    stage, or else as in :func:`draw`.
 
     labels: as a decoder takes them. rng, temperature: as of :func:`draw`. Raises ``FrameMismatch``.
     """
@@ -58,15 +58,15 @@ def sample_latents(
         return draw(decoder.space, count, rng, temperature=temperature)
     noise = draw(_standard(decoder.space), count, rng, temperature=temperature)
     if not decoder.has_way_back and temperature > 0:
-        noise[:, 0] /= temperature  # this one chooses a component of the mixture
+        noise[:, 0] /= temperature  # this number chooses a component of the mixture
     return decoder.from_normal(noise, labels)
 
 
 def manifold_latents(
     decoder: Decoder, side: int, axes: tuple[int, int] = (0, 1), labels: Labels = None, *, temperature: float = 1.0
 ) -> Vectors:
-    """:func:`manifold`, and where the decoder's second stage is a flow, a grid over a plane of the normal distribution
-    that it begins with: of a model with two numbers, every place then stands for the same share of the training set."""
+    """:func:`manifold`. If the decoder's second stage is a flow, a grid over a plane of its normal distribution; with
+    two dimensions, every place then stands for the same share of the training set."""
     if not decoder.has_way_back:
         return manifold(decoder.space, side, axes, temperature=temperature)
     return decoder.from_normal(manifold(_standard(decoder.space), side, axes, temperature=temperature), labels)
@@ -75,11 +75,11 @@ def manifold_latents(
 def path_latents(
     decoder: Decoder, start: Vectors, end: Vectors, steps: int, labels: Labels = None, path: str | None = None
 ) -> Vectors:
-    """:func:`between`, with one path more: ``data`` goes along a great circle of the normal distribution that the
-    decoder's second stage begins with, so all places on the way look like latents of the training set.
+    """:func:`between` with one more path: ``data`` follows a great circle in the normal distribution of the decoder's
+    second stage, so all latents on the path look like those of the training set.
 
-    path: default: ``data`` where the decoder's second stage is a flow, else ``spherical`` for a model with a normal
-    prior, else ``linear``. Raises ``FrameMismatch``, also for ``data`` without a second stage.
+    path: default: ``data`` if the decoder's second stage is a flow, else ``spherical`` for a model with a normal prior,
+    else ``linear``. Raises ``FrameMismatch``, also for ``data`` without a second stage.
     """
     path = path or default_path(decoder)
     if path != "data":
@@ -89,7 +89,7 @@ def path_latents(
 
 
 def default_path(decoder: Decoder) -> str:
-    """The path of :func:`path_latents` when none is given."""
+    """The default path of :func:`path_latents`."""
     if decoder.has_way_back:
         return "data"
     return "spherical" if decoder.space.normal else "linear"
@@ -157,25 +157,25 @@ def between(start: Vectors, end: Vectors, steps: int, path: str = "linear") -> V
 
 
 def labels_in_turn(space: LatentSpace, count: int) -> NDArray[np.int64] | None:
-    """int64 N: the classes one after the other, over and over; ``None`` for a model without classes."""
+    """int64 N: the classes in turn, repeatedly; ``None`` for a model without classes."""
     return np.arange(count, dtype=np.int64) % len(space.labels) if space.labels else None
 
 
 def decode_each(
     decoder: Decoder, z: Vectors, labels: NDArray[np.int64] | int | str | None = None
 ) -> Iterator[NDArray[np.uint8]]:
-    """What the latents N×d decode to, one by one as they are drawn: pictures uint8 H×W×3 BGR or notes uint8 T. However
-    many there are, only some are in memory. labels: as a decoder takes them. Raises as calling the decoder does."""
+    """Decodes the latents N×d one by one: pictures uint8 H×W×3 BGR or notes uint8 T. Only some of them are in memory at
+    a time. labels: as a decoder takes them. Raises the same errors as calling the decoder."""
     for start in range(0, len(z), CHUNK):
         part = slice(start, start + CHUNK)
         yield from decoder(z[part], labels[part] if isinstance(labels, np.ndarray) else labels)
 
 
 def _standard(space: LatentSpace) -> LatentSpace:
-    """The same space as if its latents were standard normal: that of a second stage."""
+    """The same space with standard normal latents, as before a second stage."""
     return replace(space, prior="normal")
 
 
 def _placed(space: LatentSpace, noise: NDArray[np.float64]) -> Vectors:
-    """Standard normal numbers N×d as latents."""
+    """Latents from standard normal numbers N×d."""
     return np.asarray(noise if space.normal else space.mean + noise * space.std, np.float32)

@@ -1,4 +1,4 @@
-"""Many small pictures as one file or one folder: a contact sheet, an animation, numbered files."""
+"""Writes many small pictures as one file or folder: a contact sheet, an animation, or numbered files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from nitido.system.files import write_whole
 from nitido.video import formats as video
 from nitido.wording import count as counted
 
-_BACKGROUND = 96  # separates pictures whether they are dark or light
-_STRIP = 1600  # pixels across, beyond which a strip goes on in another row
-_MOVING = 256  # pixels of the shorter side that an animation should at least have
+_BACKGROUND = 96  # separates dark pictures as well as light ones
+_STRIP = 1600  # width in pixels beyond which a strip continues in another row
+_MOVING = 256  # smallest length of an animation's shorter side, in pixels
 
 
 @dataclass(frozen=True)
 class Style:
     """How small pictures are shown.
 
-    columns: of a sheet; ``None``: about as many as rows, or with ``strip`` one row that goes on below when it gets
-    wider than a screen. gap: pixels between pictures of a sheet. zoom: every pixel becomes zoom × zoom; ``None``: 1 on
-    sheets and in folders, and what gives 256 pixels in an animation. fps: frames per second of an animation.
+    columns: of a sheet; ``None``: about as many as rows, or with ``strip`` one row that continues below if it is wider
+    than a screen. gap: pixels between pictures of a sheet. zoom: every pixel becomes zoom × zoom; ``None``: 1 on sheets
+    and in folders, and in an animation a zoom that gives 256 pixels. fps: frames per second of an animation.
     """
 
     columns: int | None = None
@@ -41,8 +41,8 @@ class Style:
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Raises ``SinkUnavailable`` unless :func:`write_frames` knows by the name what to write, and nothing that is
-    there would be replaced unasked: a file, or a folder that holds something."""
+    """Raises ``SinkUnavailable`` if :func:`write_frames` cannot write a file of that name, or if a file or a folder
+    with contents would be replaced without permission."""
     suffix = path.suffix.lower()
     if path.is_dir() or not suffix:
         taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
@@ -58,10 +58,10 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_frames(path: Path, frames: Iterable[Frame], count: int, style: Style = Style()) -> None:
-    """Writes ``count`` pictures of one size, uint8 H×W×3 BGR, drawn one by one: as a sheet into a picture file, as an
-    animation into ``.gif`` or a video, as ``0001.png``, … into anything without a suffix, which is a folder.
+    """Writes ``count`` pictures of one size, uint8 H×W×3 BGR, one by one: a picture file gets a sheet, ``.gif`` or a
+    video gets an animation, and a name without suffix is a folder for ``0001.png``, ….
 
-    What is there is replaced, see :func:`check_target`. A file is there complete or not at all. Raises
+    Existing files are replaced, see :func:`check_target`. Files are written atomically. Raises
     ``SinkUnavailable``, and ``FrameMismatch`` for another count, size or dtype.
     """
     check_target(path, overwrite=True)
@@ -118,12 +118,12 @@ def contact_sheet(frames: Iterable[Frame], count: int, style: Style = Style()) -
 
 
 def enlarged(frame: Frame, zoom: int) -> Frame:
-    """Every pixel of uint8 H×W×3 as zoom × zoom of them."""
+    """uint8 H×W×3 with every pixel repeated zoom × zoom times."""
     return frame if zoom == 1 else np.repeat(np.repeat(frame, zoom, axis=0), zoom, axis=1)
 
 
 def _checked(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
-    """The pictures, which are as many as was said and of one size."""
+    """The pictures; raises an error if their number or sizes are wrong."""
     shape, found = None, 0
     for frame in frames:
         shape = shape or frame.shape
@@ -154,7 +154,7 @@ def _as_picture(pixels: Frame) -> Picture:
 
 
 def _gif(frames: Iterator[Frame], fps: float) -> bytes:
-    """An endless GIF. Greys are exact, colours the 256 that suit each frame."""
+    """An endless GIF. Greys are exact; colours are the best 256 for each frame."""
     images = (_image(frame) for frame in frames)
     first = next(images)
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What the card of a latent model says of its latents: how many, how they are spread, what labels mean."""
+"""Facts about latents on the card of a latent model: their number, their distribution, the meaning of labels."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class LatentSpace:
     """The ``latent`` entry of a card, checked.
 
     name: of the whole model. kind: ``autoencoder``, ``denoising-autoencoder``, ``vae``, ``cvae`` or ``aae``.
-    medium: ``picture`` or ``melody``. size: d, how many numbers a latent has. mean, std: float32 d, of the latents of
+    medium: ``picture`` or ``melody``. size: d, the number of values of a latent. mean, std: float32 d, of the latents
+    of
     the training set. prior: ``normal`` (latents were trained to look like standard normal ones) or ``none``.
     height, width: of pictures, in pixels. channels: 1 (grey) or 3; the arrays have three either way. steps: T, codes of
-    a melody; steps_per_beat: how many of them make a beat; lowest, pitches: the MIDI note of code 2, and how many notes
-    there are, see :mod:`nitido.latent.melody`. labels: names of the classes that a ``cvae`` is given.
+    a melody; steps_per_beat: of these codes; lowest, pitches: the MIDI note of code 2, and the number of notes, see
+    :mod:`nitido.latent.melody`. labels: names of the classes of a ``cvae``.
     """
 
     name: str
@@ -47,7 +48,7 @@ class LatentSpace:
 
     @classmethod
     def of(cls, card: Card, origin: str) -> LatentSpace:
-        """Reads it from a card. Raises ``CardMismatch`` naming ``origin`` when it is missing or makes no sense."""
+        """Reads it from a card. Raises ``CardMismatch`` naming ``origin`` when it is missing or invalid."""
         entry = card.latent
         try:
             space = cls(
@@ -78,11 +79,11 @@ class LatentSpace:
 
     @property
     def normal(self) -> bool:
-        """Whether latents drawn from a standard normal distribution decode to something like the training set."""
+        """Whether latents from a standard normal distribution decode to results like the training set."""
         return self.prior == "normal"
 
     def label(self, wanted: int | str) -> int:
-        """The number of a class by its name or number. Raises ``FrameMismatch`` for one that there is not."""
+        """The number of a class by its name or number. Raises ``FrameMismatch`` for an unknown class."""
         if not self.labels:
             raise FrameMismatch(f"{self.name} is a {self.kind} and knows no classes; leave out the class")
         if isinstance(wanted, str):
@@ -98,7 +99,7 @@ class LatentSpace:
 
     def label_numbers(self, labels: Labels, count: int) -> NDArray[np.int64] | None:
         """int64 N, the class of each of ``count`` pictures or latents; ``None`` for a model without classes. Raises
-        ``FrameMismatch`` when a class is missing, too much or unknown."""
+        ``FrameMismatch`` when a class is missing, superfluous or unknown."""
         if labels is None:
             if self.labels:
                 raise FrameMismatch(f"{self.name} needs a class: one of {len(self.labels)} from {self.labels[0]} on")

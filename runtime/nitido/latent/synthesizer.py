@@ -1,4 +1,4 @@
-"""Melodies as sound: a simple synthesizer, or a sound font by tinysoundfont or fluidsynth."""
+"""Plays melodies as sound, with a simple synthesizer, or with a sound font and tinysoundfont or fluidsynth."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfon
 _RELEASE = 0.12  # seconds that a note takes to fade after its end
 _TAIL = 1.0  # seconds after the last note
 _LOUD = 0.8  # of full scale
-_BLOCK = 4096  # samples that a sound font is asked for at once
+_BLOCK = 4096  # samples that are requested from a sound font at a time
 
 
 class _Timbre(NamedTuple):
-    """harmonics: amplitudes of the partials. attack: seconds. decay: seconds to 1/e while held, 0 stays as loud.
-    vibrato: share of the frequency."""
+    """harmonics: amplitudes of the partials. attack: seconds. decay: seconds to 1/e while held, 0: constant. vibrato:
+    share of the frequency."""
 
     harmonics: tuple[float, ...]
     attack: float
@@ -54,7 +54,7 @@ _FAMILIES = (
 def synthesize(
     notes: Notes, steps_per_beat: int = 4, lowest: int = LOWEST, tempo: float = TEMPO, program: int = 0
 ) -> NDArray[np.float32]:
-    """Note codes uint8 T as samples, float32 S, -1..1, mono, :data:`RATE` a second. tempo: beats a minute. program:
+    """Note codes uint8 T as samples, float32 S, -1..1, mono, :data:`RATE` per second. tempo: beats per minute. program:
     General MIDI instrument, 0..127; its family decides how it sounds. Raises ``FrameMismatch`` for another array."""
     step = 60 / tempo / steps_per_beat
     timbre = _FAMILIES[program // 8]
@@ -76,7 +76,7 @@ def _tone(note: Note, seconds: float, timbre: _Timbre) -> NDArray[np.float32]:
     tone = np.zeros(len(time))
     for number, amplitude in enumerate(timbre.harmonics, 1):
         if amplitude and number * frequency < 0.45 * RATE:
-            # Higher partials of struck and plucked strings die sooner.
+            # Higher partials of struck and plucked strings decay faster.
             fade = np.exp(-time * number**0.7 / timbre.decay) if timbre.decay else 1.0
             tone += amplitude * fade * np.sin(number * phase)
     envelope = np.minimum(1, time / timbre.attack) * np.clip((seconds + _RELEASE - time) / _RELEASE, 0, 1)
@@ -84,7 +84,7 @@ def _tone(note: Note, seconds: float, timbre: _Timbre) -> NDArray[np.float32]:
 
 
 def find_sound_font() -> Path | None:
-    """A sound font that the system has, the largest first: it is the most complete one."""
+    """A sound font of the system; the largest one, because it is the most complete."""
     found = [p for folder in map(Path, _FONTS) if folder.is_dir() for p in folder.iterdir()]
     fonts = [p for p in found if p.suffix.lower() in (".sf2", ".sf3")]
     return max(fonts, key=lambda p: p.stat().st_size, default=None)
@@ -99,11 +99,11 @@ def write_wav(
     program: int = 0,
     font: Path | None = None,
 ) -> str:
-    """Writes note codes as a WAV file of 16 bits, whole or not at all, and returns what played them.
+    """Writes note codes as a WAV file of 16 bits, atomically, and returns the name of the synthesizer.
 
-    font: sound font; ``None`` takes one of the system's. tinysoundfont plays it where that is installed, else the
-    program fluidsynth. Without either, or without a font, :func:`synthesize` does. Raises ``SinkUnavailable``, for a
-    given font that nothing can play too.
+    font: sound font; ``None`` takes one of the system's. It is played by tinysoundfont if that is installed, or else by
+    the program fluidsynth. Without either, or without a font, :func:`synthesize` is used. Raises ``SinkUnavailable``,
+    also if a given font cannot be played.
     """
     given, font = font, font or find_sound_font()
     how = "the built-in synthesizer"
@@ -145,7 +145,7 @@ def _by_sound_font(
             if pitch >= 0:
                 synth.noteon(0, pitch, 96) if on else synth.noteoff(0, pitch)
         return np.concatenate(parts), f"tinysoundfont with {font.name}"
-    except Exception as error:  # whatever the library raises for a font that it cannot read
+    except Exception as error:  # the library raises any kind of exception for unreadable fonts
         return None, f"tinysoundfont: {error}"
 
 

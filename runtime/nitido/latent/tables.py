@@ -30,7 +30,7 @@ def require_table(path: Path) -> None:
 
 
 def write_table(path: Path, embedding: Embedding, *, variances: bool = False) -> None:
-    """Writes paths and latents. The file is complete or not there at all.
+    """Writes paths and latents atomically.
 
     Args:
         path: ``.parquet`` and ``.csv`` have the columns ``path``, ``z_0`` … as float32; a parquet file names the model
@@ -50,7 +50,7 @@ def write_table(path: Path, embedding: Embedding, *, variances: bool = False) ->
 
 
 def read_table(path: Path) -> Embedding:
-    """Reads a table of :func:`write_table`. A ``.csv`` does not say which model it is of.
+    """Reads a table of :func:`write_table`. A ``.csv`` does not name the model.
 
     Raises:
         SourceUnavailable: another kind of file, or pyarrow is missing.
@@ -87,7 +87,7 @@ def _to_csv(embedding: Embedding) -> bytes:
     stream = io.StringIO(newline="")
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(["path", *_columns(embedding)])
-    # Nine digits are what it takes to get the same float32 back.
+    # Nine digits are necessary to get the same float32 back.
     for path, values in zip(embedding.paths, _values(embedding), strict=True):
         rows.writerow([path, *(format(value, ".9g") for value in values.tolist())])
     return stream.getvalue().encode("utf-8", "surrogateescape")
@@ -113,7 +113,7 @@ def _to_parquet(embedding: Embedding) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Names that are not UTF-8 cannot be held: their odd bytes are written as \udcxx.
+    # Names that are not UTF-8 cannot be stored: their invalid bytes are written as \udcxx.
     paths = [path.encode("utf-8", "backslashreplace").decode() for path in embedding.paths]
     columns: dict[str, Any] = {"path": pa.array(paths, pa.string())}
     for name, values in zip(_columns(embedding), _values(embedding).T, strict=True):
@@ -153,7 +153,7 @@ def _values(embedding: Embedding) -> Vectors:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a column is of latents; others, which somebody may have added, are left alone."""
+    """Whether a column contains latents; other columns, which somebody may have added, are ignored."""
     return re.fullmatch(r"(z|log_var)_\d+", name) is not None
 
 

@@ -21,8 +21,8 @@ def walk(
     start: Vectors | None = None,
     temperature: float = 1.0,
 ) -> Vectors:
-    """``count`` latents, float32 N×d, each near the one before: z' = √(1-s²) z + s·noise. So all are spread as the
-    latents of the training are, however long the walk is.
+    """``count`` latents, float32 N×d, each close to the one before: z' = √(1-s²) z + s·noise. So all of them are
+    distributed like the latents of the training, even in a long walk.
 
     step: s, 0..1; 0 stays, 1 makes each independent of the one before. start: float32 d or 1×d, the first latent;
     default a random one. Raises ``FrameMismatch``.
@@ -41,7 +41,7 @@ def walk(
 
 
 def joined(phrases: Iterable[Notes]) -> Notes:
-    """Phrases uint8 T as one row. Nothing goes on from the phrase before."""
+    """Phrases uint8 T as one row. Notes do not continue from the phrase before."""
     rows = np.stack(list(phrases))
     rows[rows[:, 0] == HOLD, 0] = REST
     return rows.reshape(-1)

@@ -1,17 +1,17 @@
-"""A soft change to and from the frame as it came: over a few frames one result gives way to the other.
+"""Fades between two results over a few frames when the ladder changes to or from the unchanged frame.
 
-Nothing that moves has a ghost. No model is run for it, since the ladder changes because time is short:
+Moving things do not get ghosts. No model is run for a fade, because the ladder changes when time is short:
 
-* from passthrough to a model, the frame as captured gives way to the model's result;
-* from a denoiser to passthrough, a blurred copy of the frame stands in for what the model would have made of it. On
-  crops of two photographs at σ 25 it is 29 and 31 dB from the half-size result of ``denoise-n``, the noisy frame 21 dB;
-  it takes 0.3 ms at 640×480 and 3 ms at 1920×1080 (2 cores).
-* from a model that remembers to one that does not, the picture that was shown last gives way to the new results. It is
-  aligned with each new frame, and where it differs from the new result in more than what noise leaves, the new result
-  is shown.
+* from passthrough to a model, the captured frame fades to the model's result;
+* from a denoiser to passthrough, a blurred copy of the frame replaces the model's result. On crops of two photographs
+at σ 25, its PSNR to the half-size result of ``denoise-n`` is 29 and 31 dB, that of the noisy frame 21 dB. It takes 0.3
+ms at 640×480 and 3 ms at 1920×1080 (2 cores).
+* from a recurrent model to another one, the last shown picture fades to the new results. It is aligned with each new
+frame. Where it differs from the new result by more than the remaining noise, the new result is shown.
 
-Other changes between models are at once: their results of one frame are 32 dB or more from each other, and nothing as
-cheap comes closer. So is the change from an upscaler to passthrough, which no cheap picture leads to.
+Other changes between models are immediate: the PSNR between their results is 32 dB or more, and no cheap intermediate
+picture is closer. The change from an upscaler to passthrough is immediate, too, because there is no cheap intermediate
+picture.
 """
 
 from __future__ import annotations
@@ -24,26 +24,27 @@ from nitido.inference.alignment import flow_between, warp_state
 from nitido.live.ladder import Rung
 
 FRAMES = 5
-"""Frames that a change takes."""
-WINDOW, SAME = 7, 6.0  # pixels over which luma is compared, and the mean difference at which it is another thing
+"""Length of a fade in frames."""
+# size in pixels over which luma is compared, and the mean difference from which on it is something else
+WINDOW, SAME = 7, 6.0
 
 
 class Fade:
-    """The change that is under way, if there is one.
+    """The current fade, if there is one.
 
-    denoising: the models take noise out of frames and leave them as large as they are.
+    denoising: the models remove noise from frames and do not change their size.
     """
 
     def __init__(self, *, denoising: bool) -> None:
         self._denoising = denoising
         self._left = 0
         self._rising = self._forgetting = False
-        self._last: Frame | None = None  # what was shown last
+        self._last: Frame | None = None  # the last shown picture
 
     def begin(self, before: Rung, after: Rung, *, forgetting: bool = False) -> None:
-        """Fades from one rung to another over the next frames, where that is one of the changes above.
+        """Starts a fade from one rung to another over the next frames, if it is one of the changes above.
 
-        forgetting: the one before remembers and the one after does not.
+        forgetting: the rung before is recurrent and the one after is not.
         """
         self._rising = before.variant is None
         falling = after.variant is None and self._denoising
@@ -51,11 +52,11 @@ class Fade:
         self._left = FRAMES if self._rising or falling or self._forgetting else 0
 
     def end(self) -> None:
-        """Gives up what is under way."""
+        """Stops the current fade."""
         self._left = 0
 
     def __call__(self, frame: Frame, result: Frame, strength: float) -> Frame:
-        """The picture to show for a frame H×W×3 of which the new rung made ``result``, (s·H)×(s·W)×3; uint8 BGR.
+        """The picture to show for a frame H×W×3 with the new rung's ``result``, (s·H)×(s·W)×3; uint8 BGR.
 
         strength: of the model, 0 to 1.
         """
@@ -77,7 +78,7 @@ class Fade:
 
 
 def _kept(last: Frame, frame: Frame, result: Frame, share: float) -> Frame:
-    """``result`` with that share of the last picture, where it shows the same."""
+    """``result`` mixed with that share of the last picture, where both show the same."""
     flow = flow_between(last, frame)
     if flow.any():
         planes = np.ascontiguousarray(last.transpose(2, 0, 1), np.float32)
@@ -88,7 +89,7 @@ def _kept(last: Frame, frame: Frame, result: Frame, share: float) -> Frame:
 
 
 def passed_through(frame: Frame, scale: int) -> Frame:
-    """A frame that no model sees, ``scale`` times as large: bicubically; at scale 1 the frame itself."""
+    """A frame without a model, enlarged bicubically by ``scale``; at scale 1 the frame itself."""
     if scale == 1:
         return frame
     size = (frame.shape[1] * scale, frame.shape[0] * scale)
@@ -96,6 +97,6 @@ def passed_through(frame: Frame, scale: int) -> Frame:
 
 
 def _smoothed(frame: Frame, strength: float) -> Frame:
-    """Noise taken out without a model."""
+    """The frame with noise removed without a model."""
     smooth = cv2.GaussianBlur(frame, (5, 5), 0)
     return np.asarray(cv2.addWeighted(smooth, strength, frame, 1.0 - strength, 0.0), np.uint8)

@@ -1,6 +1,6 @@
-"""The deadline ladder: how much work a frame gets, steered by how long frames take.
+"""The deadline ladder: it controls the work per frame by the time that frames take.
 
-A pure state machine. It is given the time that each restoration took and the current time; it starts no thread and
+It is a pure state machine. It gets the duration of each restoration and the current time. It starts no threads and
 reads no clock, so every decision can be replayed in a test.
 """
 
@@ -14,8 +14,8 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Rung:
-    """One step: which model variant (its place in the list, ``None``: the frame as it came), whether it runs at half
-    the size, and that it gets every ``every``-th frame."""
+    """One step: the model variant (its place in the list; ``None``: the unchanged frame), whether it runs at half size,
+    and ``every``: it gets one of so many frames."""
 
     name: str
     variant: int | None
@@ -25,8 +25,8 @@ class Rung:
 
 @dataclass(frozen=True)
 class Change:
-    """A step taken: ``at`` seconds on the run's clock, from rung ``before`` to ``after``. ``p95`` is that of the
-    restorations on ``before``, ``budget`` what a frame may take there (down) or on ``after`` (up), in seconds."""
+    """A change from rung ``before`` to ``after``, ``at`` seconds on the run's clock. ``p95``: of the restorations on
+    ``before``. ``budget``: allowed time for a frame on ``before`` (down) or on ``after`` (up). Both in seconds."""
 
     at: float
     before: str
@@ -74,10 +74,10 @@ class Ladder:
     """Chooses the rung so that 95 % of the frames are restored within the deadline.
 
     deadline: seconds between two frames. Down: when the p95 over ``window`` frames is above the budget (the deadline
-    times the rung's ``every``), or at once when the median of ``quick`` frames is. Up: when a full window stays under
-    ``calm`` of the better rung's budget and the rung has been held for its patience. A better rung that fails within
-    ``trial`` seconds doubles the patience before it is tried again, from ``patience`` up to ``longest`` seconds; one
-    that lasts is forgiven.
+    times the rung's ``every``), or immediately when the median of ``quick`` frames is. Up: when a full window stays
+    under ``calm`` of the better rung's budget and the rung has been held for its patience. If a better rung fails
+    within ``trial`` seconds, the patience before the next attempt doubles, from ``patience`` up to ``longest`` seconds;
+    if it lasts, the patience is reset.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class Ladder:
 
     @property
     def rung(self) -> Rung:
-        """The step that the next frame should take."""
+        """The rung for the next frame."""
         return self.rungs[self._place]
 
     def observe(self, busy: float, now: float) -> Change | None:
-        """Takes in that a frame on the present rung was worked on for ``busy`` seconds, at ``now``; returns the
-        change, if this makes one."""
+        """Call after a frame on the current rung took ``busy`` seconds, at ``now``; returns the change, if there is
+        one."""
         if self._since is None:
             self._since = now
         self._busy.append(busy)

@@ -1,13 +1,13 @@
-"""The live loop: capture, restoration and sink each at their own pace, and only the newest frame goes on.
+"""The live loop: capture, restoration and sink run at their own pace, and only the newest frame is processed.
 
     with open_source("0") as source, open_sink("window") as sink:
         report = run(source, open_variants("denoise"), sink, fps=30)
 
-Between the three lie mailboxes for one frame. A stage that is late finds the newest frame there and never a queue, so
-the delay is that of the frame in hand however long the overload lasts.
+They are connected by mailboxes for one frame. A stage that is late finds the newest frame there and never a queue, so
+latency does not grow during an overload.
 
-A model's first run is slow, so every variant has it before anything is shown. A clip begins to play only then, with its
-first frame; a camera goes on meanwhile and is joined at its newest.
+A model's first run is slow, so every variant runs once before anything is shown. A clip starts to play after that, with
+its first frame. A camera continues meanwhile, and the run starts with its newest frame.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def run(
     alive: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> LiveReport:
-    """Restores ``source`` into ``sink`` until the source ends or the controls say stop. The caller enters both.
+    """Restores frames from ``source`` for ``sink`` until the source ends or the controls say stop. The caller enters
+    both.
 
     Args:
         source: frames, see :func:`nitido.live.sources.open_source`.
@@ -58,7 +59,7 @@ def run(
     """
     given = list(models) if isinstance(models, Sequence) else [models]
     if fps is not None:
-        # A camera slower than the wish leaves more time for each of its frames.
+        # A camera slower than the requested rate leaves more time for each of its frames.
         fps = None if every_frame else min(fps, source.fps or fps)
     return run_stage(
         source,
@@ -88,14 +89,14 @@ def run_stage(
     """Runs ``source`` through ``stage`` into ``sink`` until it ends or the controls say stop.
 
     every_frame: no frame is dropped; for files and pipes. A source that is not live is otherwise read at its own rate.
-    overlay: draw the status onto what a sink without a view of its own gets.
+    overlay: draw the status onto frames for a sink without a view of its own.
     progress: called with the status of each frame shown, in the calling thread.
-    alive: called in the calling thread several times a second while no frame is shown, as long as the stage is not at
-    work on one: what is silent for long hangs.
-    clock: seconds that only grow; waiting is measured by the system's all the same.
+    alive: called in the calling thread several times a second while no frame is shown and the stage does not work on
+    one. A stage that is silent for long hangs.
+    clock: seconds that only grow; waiting always uses the system's clock.
 
-    The sink runs in the calling thread, capture and stage in threads of their own. Raises what source, stage and sink
-    raise, after all three have stopped; ``SinkClosed`` ends the run well.
+    The sink runs in the calling thread; capture and stage run in separate threads. Raises the errors of source, stage
+    and sink after all three have stopped; ``SinkClosed`` ends the run normally.
     """
     loop = LiveThreads(source, stage, sink, every_frame, overlay, controls or Controls(), clock)
     return loop.run(progress, alive)

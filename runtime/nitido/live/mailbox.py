@@ -1,4 +1,4 @@
-"""A place for one thing between two threads: what was not fetched in time is replaced by what is newer."""
+"""A place for one item between two threads. A newer item replaces one that was not fetched in time."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Mailbox(Generic[T]):
 
     @property
     def over(self) -> bool:
-        """Nothing lies here and nothing will."""
+        """Whether it is closed and empty."""
         with self._changed:
             return self._closed and self._item is None
 
     def put(self, item: T) -> bool:
-        """Leaves an item; ``False`` when the mailbox is closed and nobody will fetch it."""
+        """Puts an item into the mailbox; returns ``False`` if it is closed."""
         with self._changed:
             if self._lossless:
                 self._changed.wait_for(lambda: self._item is None or self._closed)
@@ -42,7 +42,8 @@ class Mailbox(Generic[T]):
             return True
 
     def take(self, timeout: float | None = None) -> T | None:
-        """Fetches the item, waiting at most ``timeout`` seconds; ``None`` when there was none in time or it is over."""
+        """Fetches the item, waiting at most ``timeout`` seconds; ``None`` if there was none in time or the mailbox is
+        closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed, timeout)
             item, self._item = self._item, None
@@ -50,7 +51,7 @@ class Mailbox(Generic[T]):
             return item
 
     def close(self) -> None:
-        """No more items will come; one that lies here can still be fetched. May be called by either side, twice."""
+        """Closes the mailbox; an item in it can still be fetched. Both sides may call this, more than once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

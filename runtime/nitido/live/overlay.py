@@ -11,8 +11,8 @@ from nitido.live.state import Shot, Status
 
 
 def compose(shot: Shot, status: Status | None, *, split: bool) -> Frame:
-    """The frame to show for a shot, (s·H)×(s·W)×3 uint8 BGR: its result, with ``split`` the left half as captured,
-    with a ``status`` its line at the top. The shot's own frames stay as they are."""
+    """The frame to show for a shot, (s·H)×(s·W)×3 uint8 BGR: its result; with ``split``, the left half as captured;
+    with ``status``, its line at the top. The shot's own frames do not change."""
     if not split and status is None:
         return shot.after
     view = shot.after.copy()

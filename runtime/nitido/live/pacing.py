@@ -1,4 +1,4 @@
-"""Keeping frames that come at any time in step with a sink that plays them at a fixed rate."""
+"""Adapts frames that arrive at any time to a sink that plays them at a fixed rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nitido.live.sinks import Sink, TimedSink
 
 
 class Pacer:
-    """Says how often to write a frame so that the result plays at the speed of the source.
+    """Decides how often to write a frame so that the result plays at the speed of the source.
 
     fps: frames per second of the sink. longest_gap: seconds; a longer one, as when a camera was lost, is closed up.
     """
@@ -24,8 +24,8 @@ class Pacer:
         self._written = 0
 
     def copies(self, moment: float) -> int:
-        """How many frames are due with the one that belongs at ``moment`` (seconds, never going back): that frame
-        last, before it repeats of the one before. 0: it comes too soon after that one and is left out."""
+        """The number of frames to write for the frame at ``moment`` (seconds, never decreasing): repeats of the frame
+        before, then this frame. 0: it comes too soon after the frame before and is left out."""
         if self._start is None:
             self._start = moment
         elif moment - self._last > self._longest:
@@ -37,8 +37,8 @@ class Pacer:
 
 
 class PacedWriter:
-    """Writes frames to a sink, repeated as its pacer wants and all of the first one's size. Without a pacer each is
-    written once."""
+    """Writes frames to a sink, repeated according to its pacer and all in the size of the first one. Without a pacer,
+    each is written once."""
 
     def __init__(self, sink: Sink, pacer: Pacer | None) -> None:
         self._sink, self._pacer = sink, pacer
@@ -57,10 +57,9 @@ class PacedWriter:
 
 
 class TimedWriter:
-    """Writes frames to a sink that keeps their times, all of the first one's size.
+    """Writes frames to a sink that keeps their times, all in the size of the first one.
 
-    longest_gap: seconds; a longer one, as when a camera was lost, is closed up. ``None``: all are kept, as a clip has
-    them.
+    longest_gap: seconds; a longer one, as when a camera was lost, is closed up. ``None``: all are kept, as in a clip.
     """
 
     def __init__(self, sink: TimedSink, *, longest_gap: float | None = 2.0) -> None:
@@ -82,7 +81,7 @@ class TimedWriter:
 
 
 def _sized(frame: Frame, shape: tuple[int, ...]) -> Frame:
-    """A frame of a camera that came back with another size, in the size that it had."""
+    """A frame of a camera that came back with another size, resized to the earlier size."""
     if frame.shape == shape:
         return frame
     return np.asarray(cv2.resize(frame, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,4 +1,5 @@
-"""What happens to a frame between capture and sink, and the stage that restores it with as much work as time allows."""
+"""Stages between capture and sink: their interface, and the stage that restores frames with as much work as time
+allows."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ class Restored:
 
     frame: uint8 (s·H)×(s·W)×3, BGR.
     rung: name of the work that was done.
-    noise: noise level that was removed, or ``None`` where none is known.
-    past: how much past is in it, 0 to 1; ``None`` of a model that does not remember.
+    noise: noise level that was removed, or ``None`` if not known.
+    past: share of the past in it, 0 to 1; ``None`` for a model that is not recurrent.
     """
 
     frame: Frame
@@ -39,10 +40,10 @@ class Restored:
 
 
 class Stage(Protocol):
-    """What happens to a frame between capture and sink. Called by one thread.
+    """Processes frames between capture and sink. Called by one thread.
 
-    name: what it runs, for people.
-    device: where, such as ``cpu``.
+    name: of its models, for people.
+    device: where they run, such as ``cpu``.
     """
 
     @property
@@ -52,7 +53,7 @@ class Stage(Protocol):
     def device(self) -> str: ...
 
     def warm_up(self, height: int, width: int, controls: Controls) -> None:
-        """Makes ready for frames of that size in pixels; ends early once ``controls.over``."""
+        """Prepares for frames of that size in pixels; ends early if ``controls.over`` is set."""
         ...
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
@@ -60,19 +61,19 @@ class Stage(Protocol):
         ...
 
     def observe(self, busy: float, now: float) -> Change | None:
-        """Takes in that the last frame took ``busy`` seconds and was done at ``now`` on the run's clock; returns the
-        change of work, if this makes one."""
+        """Call after the last frame took ``busy`` seconds and was done at ``now`` on the run's clock; returns the
+        change of the rung, if there is one."""
         ...
 
 
 class LadderStage:
-    """Restores frames through variants of a model, from best to fastest, as the ladder says.
+    """Restores frames with variants of a model, from best to fastest, as the ladder decides.
 
     A change to or from passthrough, and from a recurrent model to one of single frames, takes a few frames, see
     :mod:`nitido.live.fade`.
 
-    What a recurrent model remembers goes on with another precision of the same model. It is gone after a change to
-    another model or frame size, a bypass, a source that was lost, and a cut.
+    The states of a recurrent model are kept if only the precision of the model changes. They are reset after a change
+    to another model or frame size, a bypass, a lost source, and a cut.
     """
 
     def __init__(self, models: Sequence[Model], *, fps: float | None = None) -> None:
@@ -96,17 +97,17 @@ class LadderStage:
         self.device = models[0].device
 
     def warm_up(self, height: int, width: int, controls: Controls) -> None:
-        """Runs what every rung runs, once: the first run at a size plans memory and takes several times as long."""
+        """Runs every rung once, because the first run at a size plans memory and takes several times as long."""
         frame = np.zeros((height, width, 3), np.uint8)
         rungs = self._ladder.rungs if self._ladder else [self._best]
         for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
             if controls.over:
                 return
             self.restore(frame, rung, controls.strength, controls.noise)
-        self._stream = None  # the black frame is nobody's past
+        self._stream = None  # the black frame must not become part of the past
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
-        """The frame as the ladder's rung makes it; ``None`` when the rung leaves it out."""
+        """The result of the ladder's rung for the frame; ``None`` if the rung leaves it out."""
         self._bypassed = controls.bypass
         rung = self._ladder.rung if self._ladder else self._best
         if captured.reconnects != self._reconnects:
@@ -140,11 +141,11 @@ class LadderStage:
         return change
 
     def restore(self, frame: Frame, rung: Rung, strength: float = 1.0, noise: Noise | None = None) -> Frame:
-        """The frame H×W×3, uint8 BGR, restored as ``rung`` says; returns (s·H)×(s·W)×3 for models of scale s.
+        """The frame H×W×3, uint8 BGR, restored with ``rung``; returns (s·H)×(s·W)×3 for models of scale s.
 
-        strength: 0 to 1; a model whose strength cannot be varied runs at 1. noise: the noise level of the frame; a
-        model that cannot be given one does without, and at half the size, where it is another, it is estimated. Raises
-        what the model raises.
+        strength: 0 to 1; a model whose strength cannot be varied runs at 1. noise: the noise level of the frame; models
+        that do not take one ignore it. At half size, the level differs and is estimated. Raises the same errors as the
+        model.
         """
         if rung.variant is None:
             return passed_through(frame, self._models[0].card.scale)

@@ -1,4 +1,4 @@
-"""What passes through a live run: one frame with its result, how the run is doing, and what a person may change."""
+"""Data of a live run: a frame with its result, the status of the run, and the controls for a person."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from nitido.inference.levels import Noise
 
 @dataclass(frozen=True)
 class Captured:
-    """A frame as it came.
+    """A captured frame.
 
     frame: uint8 H×W×3, BGR.
     index: place in the source, from 0.
     at: seconds on the run's clock.
-    time: seconds at which a clip says that it belongs; ``None`` for what comes in its own time.
-    reconnects: how often the source was lost and found again before this frame.
+    time: of the frame in a clip, in seconds; ``None`` for live sources.
+    reconnects: how often the source was lost and reopened before this frame.
     """
 
     frame: Frame
@@ -28,11 +28,11 @@ class Captured:
 
 @dataclass(frozen=True)
 class Shot:
-    """A captured frame and what became of it.
+    """A captured frame and its result.
 
     before: H×W×3 as captured. after: (s·H)×(s·W)×3, uint8 BGR like all frames. index: place in the source, from 0.
     captured: seconds on the run's clock. busy: seconds that the restoration took. rung: name of the ladder's step.
-    time: seconds at which a clip says that the frame belongs, or ``None``.
+    time: of the frame in a clip, in seconds, or ``None``.
     noise: noise level that was removed, or ``None`` where none is known.
     past: how much past is in the result, 0 to 1; ``None`` of a model that does not remember.
     """
@@ -50,14 +50,14 @@ class Shot:
 
 @dataclass(frozen=True)
 class Status:
-    """How a run is doing at this moment.
+    """The current status of a run.
 
     fps: frames shown per second, over the last seconds. p50_ms, p95_ms: from capture to shown, over the last frames.
     captured, shown: frames so far. dropped: frames that a newer one replaced. rung: step of the ladder in use.
-    size: width and height of the result in pixels. bypass: results are not shown, the captured frames are.
-    noise: noise level that is removed, or ``None`` where none is known.
-    past: how much past is in the picture, 0 to 1; ``None`` of a model that does not remember.
-    notice: what just happened, such as a change of the rung, for a few seconds.
+    size: width and height of the result in pixels. bypass: whether captured frames are shown instead of results.
+    noise: noise level that is removed, or ``None`` if not known.
+    past: share of the past in the picture, 0 to 1; ``None`` for a model that is not recurrent.
+    notice: a recent event, such as a change of the rung, for a few seconds.
     """
 
     fps: float
@@ -86,13 +86,14 @@ class Status:
 
 
 class Controls:
-    """What may be changed while a run goes on: plain attributes, so that any thread and any signal handler can.
+    """Settings that may be changed during a run. They are plain attributes, so that any thread and any signal handler
+    can set them.
 
     strength: 0 (input) to 1 (fully restored), for models that can vary it.
-    noise: noise level in 8-bit levels, or what knows it, for models that can be given one; ``None``: the model
+    noise: noise level in 8-bit levels, or an object that knows it, for models that take one; ``None``: the model
     estimates it.
     bypass: show the captured frames.
-    past: a recurrent model uses the frames before; without it, each frame is the first.
+    past: whether a recurrent model uses earlier frames; without it, each frame is treated as the first.
     split: show the left half as captured.
     stopping: the run ends after the current frame.
     over: the run has ended for whatever reason; set by the loop, so that long work such as a warm-up can end early.
@@ -108,9 +109,9 @@ class Controls:
         self.over = False
 
     def stop(self) -> None:
-        """Asks the run to end well. Takes no lock: safe in a signal handler."""
+        """Asks the run to end normally. It uses no lock, so it is safe in a signal handler."""
         self.stopping = True
 
     def change_strength(self, step: float) -> None:
-        """Moves the strength by ``step`` within 0..1."""
+        """Changes the strength by ``step`` within 0..1."""
         self.strength = round(min(1.0, max(0.0, self.strength + step)), 3)

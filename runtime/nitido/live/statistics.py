@@ -1,4 +1,4 @@
-"""Counting a live run: what the overlay shows while it goes on and what is left to report afterwards."""
+"""Statistics of a live run, for the overlay and for the report at the end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FLOOR, _STEP = 1e-5, math.log(1.01)  # histogram: from 10 µs in steps of 1 %
 
 @dataclass(frozen=True)
 class LiveReport:
-    """What became of a live run.
+    """The report of a live run.
 
-    captured, shown: frames. dropped: replaced by a newer one before they were worked on or shown. skipped: left out
-    by the ladder's every-second-frame rung. seconds: from the first to the last frame shown. fps: shown per second.
+    captured, shown: frames. dropped: replaced by a newer one before they were processed or shown. skipped: left out by
+    the ladder's rung for every second frame. seconds: from the first to the last frame shown. fps: shown per second.
     p50_ms, p95_ms: from capture to shown. busy_p50_ms, busy_p95_ms: the restoration alone. changes: of the ladder.
     rungs: frames restored per rung. reconnects: of the source. ended: why, such as ``source ended`` or ``stopped``.
     """
@@ -61,11 +61,11 @@ class DurationHistogram:
         self._bins: Counter[int] = Counter()
 
     def add(self, seconds: float) -> None:
-        """Takes in a duration in seconds; below 10 µs counts as 10 µs."""
+        """Adds a duration in seconds; less than 10 µs counts as 10 µs."""
         self._bins[round(math.log(max(seconds, _FLOOR) / _FLOOR) / _STEP)] += 1
 
     def percentile(self, share: float) -> float:
-        """The duration in seconds that ``share`` (0..1) of all do not exceed; 0 when there is none."""
+        """The duration in seconds that a ``share`` (0..1) of all durations does not exceed; 0 without durations."""
         left = math.ceil(share * self._bins.total())
         for place in sorted(self._bins):
             left -= self._bins[place]
@@ -75,7 +75,7 @@ class DurationHistogram:
 
 
 class LiveStatistics:
-    """Takes in every frame shown. For one thread."""
+    """Counts every shown frame. For one thread."""
 
     def __init__(self) -> None:
         self.shown = 0
@@ -86,7 +86,8 @@ class LiveStatistics:
         self._first: float | None = None
 
     def add(self, *, now: float, delay: float, busy: float, rung: str) -> None:
-        """A frame was shown at ``now``, ``delay`` seconds after its capture, after ``busy`` seconds of work."""
+        """Call when a frame was shown at ``now``, ``delay`` seconds after its capture, after ``busy`` seconds of
+        work."""
         self.shown += 1
         self.delay.add(delay)
         self.busy.add(busy)
@@ -107,7 +108,7 @@ class LiveStatistics:
         reconnects: int,
         ended: str,
     ) -> LiveReport:
-        """The whole run, with what others counted."""
+        """The report of the whole run, including the counts of others."""
         return LiveReport(
             captured=captured,
             shown=self.shown,

@@ -1,4 +1,4 @@
-"""The threads of a live run and what passes between them."""
+"""The threads of a live run and their shared state."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nitido.live.statistics import LiveReport, LiveStatistics
 from nitido.system.process import leave_behind
 
 _log = logging.getLogger(__name__)
-_IDLE = 0.05  # seconds between two looks at the controls while no frame comes
-_GRACE = 2.0  # seconds for a thread to end before it is left behind
-_NOTICE = 4.0  # seconds that a change stays on the screen
+_IDLE = 0.05  # seconds between two checks of the controls while no frame arrives
+_GRACE = 2.0  # seconds for a thread to end before it is abandoned
+_NOTICE = 4.0  # seconds that the notice of a change is shown
 
 
 class LiveThreads:
-    """The state of one run. Each attribute is written by one thread only, apart from mailboxes and controls."""
+    """The state of one run. Each attribute is written by a single thread, except mailboxes and controls."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class LiveThreads:
         if source.live or every_frame:
             self.playing.set()
         self.captured = self.skipped = self.stale = 0
-        self.at_work = False  # the stage has a frame, or warms up
+        self.at_work = False  # the stage processes a frame, or warms up
         self.changes: list[Change] = []
         self.failure: BaseException | None = None
         self.statistics = LiveStatistics()
@@ -96,7 +96,7 @@ class LiveThreads:
         return self._report(ended)
 
     def _guard(self, work: Callable[[], None], mailbox: Mailbox[Captured] | Mailbox[Shot]) -> None:
-        """Runs a thread's work; a failure is kept for the calling thread, and the next one learns that it ended."""
+        """Runs a thread's work. An error is kept for the calling thread, and the next thread is notified of the end."""
         try:
             work()
         except BaseException as error:
@@ -117,7 +117,7 @@ class LiveThreads:
                 pause = due - self.now()
                 if pause > 0 and self.halted.wait(pause):
                     return
-                origin += max(0.0, self.now() - 1.0 / paced - due)  # late frames are not made up for in a burst
+                origin += max(0.0, self.now() - 1.0 / paced - due)  # late frames are not followed by a burst
             if not self.inbox.put(Captured(frame, self.captured, self.now(), moment, self.source.reconnects)):
                 return
             self.captured += 1
@@ -167,7 +167,7 @@ class LiveThreads:
                 _log.warning("ladder %s", change.line())
 
     def _newer(self, item: Captured) -> Captured:
-        """The frame that came meanwhile, if there is one and frames may be dropped."""
+        """The newer frame that has arrived meanwhile, if there is one and frames may be dropped."""
         newer = None if self.every_frame else self.inbox.take(0)
         if newer is None:
             return item
@@ -175,7 +175,7 @@ class LiveThreads:
         return newer
 
     def _warm_up_ahead(self) -> tuple[int, ...]:
-        """Warms up for a size that is known before the first frame, while the camera starts; the shape it was for."""
+        """Warms up for a size that is known before the first frame, while the camera starts; returns the shape."""
         size = self.source.frame_size if isinstance(self.source, Measured) else None
         if not size:
             return ()
@@ -209,7 +209,7 @@ class LiveThreads:
         return "stopped" if self.controls.stopping else "source ended"
 
     def _moment(self, shot: Shot) -> float:
-        """Seconds at which the frame belongs: as a clip says, by count for what is played at a rate, else by the
+        """The time of the frame in seconds: from the clip, from its number for sources with a rate, or else from the
         clock."""
         if shot.time is not None:
             return shot.time
@@ -218,7 +218,7 @@ class LiveThreads:
         return shot.index / self.source.fps
 
     def _status(self, shot: Shot) -> Status:
-        """The status with which a frame is shown; the frame itself is counted, its delay is not known yet."""
+        """The status that is shown with a frame. It counts this frame, whose delay is not known yet."""
         median, high = self.statistics.recent
         notice = ""
         if self.changes and self.now() - self.changes[-1].at < _NOTICE:

@@ -13,7 +13,7 @@ from nitido.model_file import zoo
 from nitido.model_file.card import Card
 
 _INT8 = ".int8"
-# Families of recurrent models, and those of single frames that do the same with less work.
+# Families of recurrent models, and the corresponding families for single frames, which need less work.
 _SINGLE = {"denoise-live": "denoise-camera"}
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ def open_variants(name: str, device: str = "auto", *, threads: int | None = None
     variants = [first]
     own, others = _candidates(path, first.device) if faster else ([], [])
     for candidates in (own, others):
-        # Those of another family must be quicker than the last of the first, their own than the first of it.
+        # Models of another family must be faster than the last one of the first family; those of the same family must
+        # be faster than its first one.
         most = _work(first.card) if candidates is own else min(_work(model.card) for model in variants)
         found: list[Model] = []
         for candidate in candidates:
@@ -57,18 +58,19 @@ def open_variants(name: str, device: str = "auto", *, threads: int | None = None
 
 
 def _work(card: Card) -> float:
-    """In proportion to the time of a frame: a multiplication in 8 bits takes half as long as one in float, or less."""
+    """A value proportional to the time of a frame. A multiplication in 8 bits takes half as long as one in float, or
+    less."""
     return card.macs_per_pixel * (0.5 if card.precision == "int8" else 1.0)
 
 
 def variant_names(models: Sequence[Model]) -> list[str]:
-    """What to call the models, from their files: ``denoise-n``, ``denoise-n.int8``."""
+    """Names of the models, from their files: ``denoise-n``, ``denoise-n.int8``."""
     return [model.path.stem for model in models]
 
 
 def _candidates(path: Path, device: str) -> tuple[list[str], list[str]]:
-    """Names or files to try, of the same family and of the one that it may step down to: those in the indexes by name,
-    so that their hash is checked."""
+    """Names or files to try, of the same family and of the one below it. Indexed models are tried by name, so that
+    their hash is checked."""
     stem = path.stem
     entries = {entry.path.resolve(): entry for entry in zoo.entries()}
     own = entries.get(path.resolve())
@@ -87,7 +89,7 @@ def _candidates(path: Path, device: str) -> tuple[list[str], list[str]]:
 
     def fits(name: str) -> bool:
         is_int8 = name.removesuffix(".onnx").endswith(_INT8)
-        # Who asks for int8 does not want to climb down to float.
+        # A user who asks for int8 does not want float variants.
         return is_int8 if stem.endswith(_INT8) else device == "cpu" or not is_int8
 
     return [name for name in found if fits(name)], [name for name in others if fits(name)]

@@ -1,1 +1,1 @@
-"""What is in a model file, and where model files are. Needs no ONNX Runtime."""
+"""The contents of model files, and finding model files. It does not need ONNX Runtime."""

@@ -1,7 +1,7 @@
-"""The model card: what a model file says of itself.
+"""The model card: what a model file says about itself.
 
-Stored in the file's ``metadata_props`` under keys ``nitido.<field>``, one JSON value each. Whatever holds the
-``.onnx`` holds the card; ``models/*.json`` are copies made from it.
+Stored in the file's ``metadata_props`` under keys ``nitido.<field>``, one JSON value each. So every ``.onnx`` file
+contains its card; ``models/*.json`` are copies of it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Card:
         summary: one line for people.
         scale: output size ÷ input size.
         multiple: grid of the network in input pixels; tiles must start on it. The graph itself takes any size.
-        halo: pixels of surrounding picture that a tile on the grid needs for an exact result; -1: all of them, so
-            frames must not be cut.
+        halo: pixels of the surroundings that a tile on the grid needs for an exact result; -1: the whole frame, so it
+        must not be cut into tiles.
         colour_order: ``bgr``, of both input and output.
         parameters: number of trained values as exported.
         macs_per_pixel: multiply-accumulates per input pixel, from the graph.
@@ -40,11 +40,11 @@ class Card:
         training: data sets and their licences, recipe, steps.
         evaluation: rows of {set, condition, metric, value, baseline, ...}, and the command that repeats them.
         parity: the exported graph compared with the network it was made from.
-        precision: what the body computes in: ``fp32``, ``fp16`` or ``int8``. ``fp32, int8 weights``: in fp32, with
-            weights that are stored in int8.
-        certificate: ``tolerance`` is how far another machine may be off on the test vectors of the file; the rest is
-            what was measured at export.
-        quantization: how a file in lower precision was made: layers left in float, loss against fp32, speed measured.
+        precision: of the body's arithmetic: ``fp32``, ``fp16`` or ``int8``. ``fp32, int8 weights``: in fp32, with
+        weights that are stored in int8.
+        certificate: ``tolerance`` is the allowed difference of another machine's results for the test vectors of the
+        file; the rest was measured at export.
+        quantization: how a file in lower precision was made: layers in float, loss compared with fp32, measured speed.
         latent: of an encoder, decoder or reconstructing model: kind, medium, size, height, width, channels, labels,
             prior, mean and std of the training set's latents; see docs/reference/contract.md.
         states: of a recurrent model, one {name, channels, grid, warp} for each state; see

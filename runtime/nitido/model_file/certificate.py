@@ -1,6 +1,6 @@
-"""The proof inside a model file: test vectors, which are inputs and what the model made of them when it was exported.
+"""The proof inside a model file: test vectors, which are inputs and the model's results for them at export.
 
-They are the property ``nitido.vectors``. The card's ``certificate`` says how far another machine may be off.
+They are the property ``nitido.vectors``. The card's ``certificate`` contains the allowed difference on other machines.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SIDES = ("inputs", "outputs")
 class Vector:
     """Inputs of the graph by name, and its outputs when it was exported.
 
-    follows: of a recurrent model, its states are those that the vector before left behind; otherwise zeros. Neither is
+    follows: for a recurrent model, the states are those after the vector before; otherwise they are zeros. They are not
     stored.
     """
 
@@ -46,7 +46,7 @@ def difference(expected: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray
         if got is None or got.shape != wanted.shape or got.dtype != wanted.dtype:
             return float("inf"), float("inf"), False
         gap = np.abs(wanted.astype(np.float64) - got.astype(np.float64))
-        # A NaN is not small.
+        # NaN must not count as a small difference.
         largest = max(largest, float(np.nan_to_num(gap.max(), nan=np.inf)))
         total, count = total + float(gap.sum()), count + gap.size
         identical = identical and wanted.tobytes() == got.tobytes()
@@ -95,5 +95,5 @@ def _pack(array: NDArray[Any]) -> dict[str, Any]:
 def _unpack(packed: dict[str, Any]) -> NDArray[Any]:
     raw = zlib.decompress(base64.b64decode(packed["data"]))
     if hashlib.sha256(raw).hexdigest() != packed["sha256"]:
-        raise ValueError("an array does not have the SHA-256 it should")
+        raise ValueError("the SHA-256 of an array is wrong")
     return np.frombuffer(raw, np.dtype(packed["dtype"])).reshape(packed["shape"])

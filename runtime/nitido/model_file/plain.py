@@ -1,7 +1,7 @@
-"""A model whose settings are plain inputs, for bindings that cannot set optional ones, such as the browser's.
+"""Makes settings of a model plain inputs, for bindings without optional inputs, such as that of browsers.
 
 In a model file, ``strength``, ``noise`` and ``prior`` are initializers that are also inputs. onnxruntime-web ignores
-values for such inputs without a message. Without the initializers the numbers must be given, and are used.
+values for such inputs without a message. Without the initializers, the numbers must be given and are used.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ _CERTIFICATE = ("nitido.vectors", "nitido.certificate")
 
 
 def with_plain_settings(model: bytes) -> tuple[bytes, list[str]]:
-    """The model file with its settings as plain inputs, and their names; the file as it is when it has none.
+    """The model file with its settings as plain inputs, and their names; the unchanged file if it does not have
+    settings.
 
-    The certificate is left out, because its vectors do not give the settings. Raises ``CardMismatch`` when the bytes
-    are not an ONNX file.
+    The certificate is left out, because its vectors do not contain values for the settings. Raises ``CardMismatch``
+    when the bytes are not an ONNX file.
     """
     parts: list[bytes] = []
     names: list[str] = []

@@ -1,7 +1,8 @@
-"""Properties of a model file (ONNX ``metadata_props``) read and changed without the ``onnx`` package, and its seal.
+"""Reads and changes the properties of a model file (ONNX ``metadata_props``) and its seal, without the ``onnx``
+package.
 
-An ``.onnx`` file is a protobuf message of a few fields at its top. Only their borders are looked for here; the graph
-itself passes through byte by byte. The ``onnx`` package would do the same, but it is not for devices.
+An ``.onnx`` file is a protobuf message with few fields at the top level. Only the boundaries of these are parsed here;
+the bytes of the graph do not change. The ``onnx`` package could do the same, but is too large for devices.
 
 The property ``nitido.seal`` is the SHA-256 of the file with the seal's own 64 digits set to ``0``.
 """
@@ -17,7 +18,7 @@ from nitido.model_file.card import PREFIX
 
 SEAL = PREFIX + "seal"
 UNSEALED = "0" * 64
-# The seal in the file as protobuf writes a property: key, tag and length of the value, value.
+# The seal in the file, in protobuf's form of a property: key, tag and length of the value, value.
 _SEAL = re.compile(re.escape(SEAL.encode()) + rb"\x12\x40([0-9a-f]{64})")
 _PROPERTIES = 14  # the number of ModelProto.metadata_props; an entry is key (1) and value (2)
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # how protobuf lays out a field
@@ -29,15 +30,15 @@ def read_properties(model: bytes) -> dict[str, str]:
 
 
 def with_properties(model: bytes, entries: Mapping[str, str | None]) -> bytes:
-    """The model file with properties ``entries`` (``nitido.…`` → text) in place of those of the same names; ``None``
-    takes one out. A file that had a seal gets a new one. Raises ``CardMismatch`` when the bytes are not an ONNX
+    """The model file with the properties ``entries`` (``nitido.…`` → text), which replace those of the same names;
+    ``None`` removes one. A file with a seal gets a new one. Raises ``CardMismatch`` when the bytes are not an ONNX
     file."""
     strange = [key for key in entries if not key.startswith(PREFIX) or key == SEAL]
     if strange:
         raise ValueError(f"expected names that begin with {PREFIX} and are not {SEAL}, found {strange[0]}")
     sealed = SEAL in read_properties(model)
     replaced = {SEAL, *entries}
-    # Of two entries with one name a reader may take either, so the old one goes.
+    # Readers may use either of two entries with the same name, so the old one is removed.
     kept = [w for n, w, value in read_fields(model) if n != _PROPERTIES or _read_entry(value)[0] not in replaced]
     added = {key: text for key, text in entries.items() if text is not None} | ({SEAL: UNSEALED} if sealed else {})
     stamped = b"".join(kept) + b"".join(_entry(key, text) for key, text in added.items())
@@ -55,7 +56,7 @@ def seal(model: bytes) -> bytes:
 
 
 def is_intact(model: bytes) -> bool | None:
-    """Whether a file's seal fits its bytes; ``None`` when it has none."""
+    """Whether a file's seal fits its bytes; ``None`` without a seal."""
     return None if _SEAL.search(model) is None else seal(model) == model
 
 
@@ -84,7 +85,7 @@ def _varint(value: int) -> bytes:
 
 
 def read_fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """(number, the whole field as it stands, its value where that is bytes) of each field of a message."""
+    """(number, bytes of the whole field, its value if that is bytes) of each field of a message."""
     at = 0
     while at < len(message):
         start = at
@@ -117,4 +118,4 @@ def read_varint(message: bytes, at: int) -> tuple[int, int]:
 
 
 def _foreign() -> CardMismatch:
-    return CardMismatch("the file is not an ONNX model or is cut short: get it again, or export it again")
+    return CardMismatch("the file is not an ONNX model or is truncated: get it again, or export it again")

@@ -1,4 +1,4 @@
-"""What a model file says of its recurrent states."""
+"""The recurrent states on a model's card."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from nitido.errors import CardMismatch
 
-IN, OUT = "state_in", "state_out"  # begin the names of the graph's inputs and outputs for states
+IN, OUT = "state_in", "state_out"  # prefixes of the names of the graph's inputs and outputs for states
 WARPS = ("linear", "nearest", "none")
 
-WEIGHT = "weight"  # the state that says how much past is in each place of the picture
+WEIGHT = "weight"  # the state that contains the share of the past at each position of the picture
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class StateSpec:
     channels: of the tensor.
     grid: pixels of the frame, on each side, under one position of the tensor. h is the frame's height, rounded up to
     the network's multiple, divided by ``grid``.
-    warp: how a runtime may move it along with the picture: ``linear``, ``nearest``, or ``none``: it may not.
+    warp: how a runtime moves it along with the picture: ``linear``, ``nearest``, or ``none`` (it is not moved).
     """
 
     name: str
@@ -46,7 +46,7 @@ class StateSpec:
 
 
 def read_states(rows: Sequence[Mapping[str, Any]], multiple: int, origin: str) -> tuple[StateSpec, ...]:
-    """The card's ``states``. Raises ``CardMismatch`` naming ``origin`` for rows that mean nothing."""
+    """The card's ``states``. Raises ``CardMismatch`` naming ``origin`` for invalid rows."""
     states: list[StateSpec] = []
     for row in rows:
         try:

@@ -1,4 +1,4 @@
-"""Weights in a model file that are not finite, found without the ``onnx`` package."""
+"""Finds weights that are not finite in a model file, without the ``onnx`` package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FLOAT, _HALF, _DOUBLE, _BFLOAT16 = 1, 10, 11, 16
 
 
 def first_not_finite(model: bytes) -> str | None:
-    """The name of the first float weight of an ``.onnx`` file that holds NaN or an infinite value. Raises
+    """The name of the first float weight of an ``.onnx`` file with a NaN or infinite value. Raises
     ``CardMismatch`` when the bytes are not an ONNX file."""
     for number, _, value in read_fields(model):
         if number == _GRAPH:
@@ -44,7 +44,7 @@ def _tensors(graph: bytes) -> Iterator[bytes]:
 
 
 def _read(tensor: bytes) -> tuple[str, NDArray[np.floating] | None]:
-    """(name, values) of a tensor; ``None`` for one that is not of floats or lies in another file."""
+    """(name, values) of a tensor; ``None`` if it does not contain floats or is in another file."""
     kind, name, raw = 0, "", b""
     listed: list[bytes] = []
     for number, whole, value in read_fields(tensor):

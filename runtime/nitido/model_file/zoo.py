@@ -1,4 +1,4 @@
-"""Finding model files by name: shipped models, and folders named in ``NITIDO_MODELS``."""
+"""Finds model files by name: shipped models, and those in the folders of ``NITIDO_MODELS``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ FILES = (".onnx", ".ort")
 DEJPEG_MODEL = "dejpeg-n"
 """The model that removes JPEG artefacts unless another is chosen."""
 PARTS = {"encoder": "encode", "decoder": "decode"}
-"""The tasks of the two halves of a latent model, files of their own: ``NAME.encoder`` and ``NAME.decoder``."""
+"""The tasks of the two parts of a latent model, which are separate files: ``NAME.encoder`` and ``NAME.decoder``."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model in an index: ``default`` marks the one that its task's name stands for at its scale. ``sha256`` of the
-    file."""
+    """One model in an index. ``default``: the task's name means this model at its scale. ``sha256``: of the file."""
 
     name: str
     path: Path
@@ -41,7 +40,7 @@ class Entry:
 
 
 def shipped_folder() -> Path | None:
-    """The folder of models that came with the package, or the checkout's; ``None`` when there is neither."""
+    """The folder of models in the package, or that of the checkout; ``None`` if there is neither."""
     here = Path(__file__)
     inside, checkout = here.parents[1] / "models", here.resolve().parents[3] / "models"
     return next((folder for folder in (inside, checkout) if (folder / INDEX).is_file()), None)
@@ -66,12 +65,12 @@ def entries() -> list[Entry]:
 
 def find(name: str, scale: int | None = None) -> Path:
     """Path of a model file from a path, a model's name (``denoise-n``) or a task's (``denoise``, ``upscale``). A path
-    is what ends in .onnx or .ort or holds a separator.
+    ends in .onnx or .ort or contains a separator.
 
-    scale: of the model that a task's name stands for; by default the smallest that there is.
+    scale: of the default model for a task's name; by default the smallest available one.
 
-    Raises ``ModelNotFound`` when there is none, or for an autoencoder, which is in two files; ``CardMismatch`` when a
-    shipped file is not the one in its index.
+    Raises ``ModelNotFound`` if there is no such model, or for an autoencoder, which has two files; ``CardMismatch`` if
+    a shipped file differs from the one in its index.
     """
     if name.endswith(FILES) or os.sep in name or (os.altsep and os.altsep in name):
         path = Path(name)
@@ -100,7 +99,7 @@ def find(name: str, scale: int | None = None) -> Path:
 
 
 def family(task: str) -> dict[int, Entry]:
-    """By scale the model that the task's name stands for."""
+    """The default models for the task's name, by scale."""
     found: dict[int, Entry] = {}
     for entry in entries():
         if entry.task == task and entry.default:
@@ -109,10 +108,10 @@ def family(task: str) -> dict[int, Entry]:
 
 
 def find_part(name_or_path: str | Path, part: str) -> Path:
-    """The file of the ``encoder`` or ``decoder`` of a model by name or file. Of a name that is neither in an index nor
+    """The file of the ``encoder`` or ``decoder`` of a model by name or file. For a name that is neither in an index nor
     in a folder of ``NITIDO_MODELS``, it is the file in the current folder: ``NAME.encoder.onnx``.
 
-    Raises ``ModelNotFound`` when there is none, ``CardMismatch`` when the model at hand is of another kind.
+    Raises ``ModelNotFound`` if there is no such file, ``CardMismatch`` if the model is of another kind.
     """
     given = str(name_or_path)
     if given.endswith(".onnx") or os.sep in given:
@@ -121,7 +120,7 @@ def find_part(name_or_path: str | Path, part: str) -> Path:
         if wanted.is_file():
             return wanted
         if file.is_file() and f".{_other(part)}" not in file.name:
-            return file  # under a name of its own; its card says what it is
+            return file  # a file with another name; its card says what it is
         raise ModelNotFound(f"no such model file: {wanted}; {parts_at_hand(part)}")
     name, known = _part_name(given, part), {entry.name: entry for entry in entries()}
     try:
@@ -141,8 +140,8 @@ def find_part(name_or_path: str | Path, part: str) -> Path:
 
 
 def model_names(known: Iterable[Entry], tasks: Collection[str] = ()) -> list[str]:
-    """What :func:`find` takes as the name of an indexed model, files apart: the models' names, and the tasks that one
-    of them stands for. tasks: only models for these; empty: all."""
+    """The names of indexed models that :func:`find` takes: the models' names, and the tasks with a default model.
+    tasks: only models for these; empty: all."""
     chosen = [entry for entry in known if not tasks or entry.task in tasks]
     return sorted({e.name for e in chosen} | {e.task for e in chosen if e.default and e.takes_frames})
 
@@ -153,7 +152,7 @@ def latent_names(known: Iterable[Entry]) -> list[str]:
 
 
 def default_latent_model() -> str:
-    """The name of the latent model to take when none is given: the index's default encoder, else its first. Raises
+    """The name of the default latent model: the index's default encoder, or else its first. Raises
     ``ModelNotFound`` when no encoder is installed."""
     found = [entry for entry in entries() if entry.task == PARTS["encoder"]]
     if not found:
@@ -162,7 +161,7 @@ def default_latent_model() -> str:
 
 
 def parts_at_hand(part: str) -> str:
-    """Which latent models have that part, for the end of a message."""
+    """The latent models with that part, for the end of a message."""
     names = [entry.name.removesuffix(f".{part}") for entry in entries() if entry.task == PARTS[part]]
     return f"models at hand with one: {', '.join(names) or 'none; train one, or point NITIDO_MODELS at a folder'}"
 
@@ -178,14 +177,14 @@ def _other(part: str) -> str:
 
 
 def _halves(name: str, known: list[Entry]) -> list[str]:
-    """Names of the encoder and the decoder of an autoencoder, the shipped or a user's own."""
+    """Names of the encoder and the decoder of an autoencoder, shipped or of the user."""
     halves = (f"{name}.encoder", f"{name}.decoder")
     indexed = {entry.name for entry in known}
     return [half for half in halves if half in indexed or any((f / f"{half}.onnx").is_file() for f in folders())]
 
 
 def folders() -> list[Path]:
-    """Where models are looked for: the folders of ``NITIDO_MODELS``, then the shipped one."""
+    """The folders with models: those of ``NITIDO_MODELS``, then the shipped one."""
     extra = [Path(part) for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
     shipped = shipped_folder()
     return extra + ([shipped] if shipped else [])

@@ -1,4 +1,4 @@
-"""How many CPUs this process may use: those of the machine, less what affinity and the container's quota take away."""
+"""The number of CPUs that this process may use, limited by affinity and the container's quota."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def usable_cpus(root: Path = _SYSTEM) -> int:
 
 
 def physical_cores(root: Path = _SYSTEM) -> int | None:
-    """Physical cores of the machine; ``None`` where that is unknown."""
+    """Physical cores of the machine; ``None`` if unknown."""
     lists = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
     return len({text for path in lists if (text := _read(path))}) or None
 
 
 def leave_cores_to_models() -> None:
-    """Lets OpenCV compute in the thread that calls it. Its own threads wait busily between two calls, on cores that a
-    model needs: a video is done 2 % sooner without them."""
-    os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # for an OpenCV that is loaded later, if it is
+    """Lets OpenCV compute only in the calling thread. Between two calls, its own threads wait busily on cores that a
+    model needs; without them, a video is done 2 % sooner."""
+    os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # if OpenCV is loaded later
     if "cv2" in sys.modules:
         import cv2
 
@@ -37,14 +37,14 @@ def leave_cores_to_models() -> None:
 
 
 def thread_limit(root: Path = _SYSTEM) -> int | None:
-    """How many threads are worth starting where this process may use less than the machine's physical cores; ``None``
-    where nothing limits it."""
+    """The best number of threads if this process may use less than the machine's physical cores; ``None`` if it is not
+    limited."""
     usable = usable_cpus(root)
     return usable if usable < (physical_cores(root) or os.cpu_count() or 1) else None
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """The quotas, in CPUs, of the process's control groups and of the groups above them, of both versions."""
+    """The quotas, in CPUs, of the process's control groups and their parents, for both versions of control groups."""
     for controllers, path in _groups(root):
         base = root / "sys/fs/cgroup"
         if controllers:  # version 1: a folder for each controller
@@ -61,7 +61,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 def _groups(root: Path) -> Iterator[tuple[list[str], str]]:
     """(controllers, path) of each control group that may limit this process; version 2 names no controllers."""
-    yield [], "/"  # a container may hide the file below, and mounts its own group at the top
+    yield [], "/"  # a container may hide the file below; it mounts its own group at the top
     yield ["cpu"], "/"
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")
@@ -71,8 +71,7 @@ def _groups(root: Path) -> Iterator[tuple[list[str], str]]:
 
 
 def _upwards(base: Path, path: str) -> Iterator[Path]:
-    """The folder of a group and those above it, up to the top. A path that a container's own view lacks leaves the
-    top."""
+    """The folder of a group and its parents, up to the top; only the top if a container does not see the path."""
     parts = [part for part in path.split("/") if part not in ("", "..")]
     for length in range(len(parts), -1, -1):
         yield base.joinpath(*parts[:length])

@@ -1,4 +1,4 @@
-"""Files and folders that are there complete or not at all, and where a user's system keeps caches and settings."""
+"""Writes files and folders atomically, and finds the folders for caches and settings of the user."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from nitido.errors import SinkUnavailable
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_NAME = 255  # bytes, of nearly every file system
-# What a file system answers that cannot sync. Anything else, such as a full disk or a broken one, is a failure.
+_LONGEST_NAME = 255  # bytes, for nearly every file system
+# Errors of a file system that cannot sync. Other errors, such as a full or broken disk, are failures.
 _NO_SYNC = frozenset(
     getattr(errno, name)
     for name in ("EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EROFS", "EPERM", "EACCES", "ENOTTY")
     if hasattr(errno, name)
 )
-_unsynced: set[int] = set()  # devices of which this process has said so
+_unsynced: set[int] = set()  # devices for which this process has already logged it
 
 
 def partial_path(path: Path) -> Path:
-    """The hidden name next to ``path`` under which it is written until it is complete. It ends as ``path`` does, and is
-    never longer than the file system allows: of a long name it holds the beginning and a digest."""
+    """The hidden name next to ``path`` under which the file is written until it is complete. It has the same suffix,
+    and is never too long for the file system: a long name is shortened to its beginning and a digest."""
     return path.with_name(_hidden_name(path, path.stem, f".partial{path.suffix}"))
 
 
 def _hidden_name(path: Path, stem: str, end: str) -> str:
-    """``.STEM`` and ``end``, with the stem shortened where that would be too long a name next to ``path``."""
+    """``.STEM`` and ``end``, with a shortened stem if the name next to ``path`` would be too long."""
     name = f".{stem}{end}"
     if len(os.fsencode(name)) <= (longest := _longest_name(path.parent, len(os.fsencode(name)))):
         return name
@@ -47,8 +47,8 @@ def _hidden_name(path: Path, stem: str, end: str) -> str:
 
 
 def _longest_name(folder: Path, length: int) -> int:
-    """The longest name in bytes that a folder can hold, or its nearest parent that exists; asked only when ``length``
-    comes near it."""
+    """The longest possible name in bytes in a folder, or in its nearest existing parent; only determined if ``length``
+    is close to it."""
     if length <= 100 or not hasattr(os, "pathconf"):
         return _LONGEST_NAME
     for place in (folder, *folder.parents):
@@ -62,7 +62,7 @@ def _longest_name(folder: Path, length: int) -> int:
 
 
 def sync_to_disk(descriptor: int, path: Path) -> None:
-    """Waits until what was written is on the disk. Where the file system cannot, says so once in the log.
+    """Waits until the written data is on the disk. If the file system cannot do that, it is logged once.
 
     path: of the file, for the message. Raises ``OSError`` when the disk is full or broken.
     """
@@ -82,7 +82,7 @@ def sync_to_disk(descriptor: int, path: Path) -> None:
 
 
 def copy_mode(source: Path, path: Path) -> None:
-    """Gives a file the permissions of another one; where the file system cannot, says so in the log."""
+    """Gives a file the permissions of another one; if the file system cannot do that, it is logged."""
     try:
         path.chmod(stat.S_IMODE(source.stat().st_mode) & 0o777)
     except OSError as error:
@@ -90,8 +90,8 @@ def copy_mode(source: Path, path: Path) -> None:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something under a name. Where the system cannot look, because the name is too long or a folder
-    above it may not be searched, there is nothing; ``Path.exists`` raises."""
+    """Whether a path exists. The result is false if the system cannot check it, because the name is too long or a
+    parent folder is not accessible; ``Path.exists`` raises then."""
     try:
         return path.exists()
     except OSError:
@@ -99,7 +99,7 @@ def exists(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder under a name; as :func:`exists`, where ``Path.is_dir`` raises."""
+    """Whether a folder exists; like :func:`exists` it does not raise, in contrast to ``Path.is_dir``."""
     try:
         return path.is_dir()
     except OSError:
@@ -108,10 +108,10 @@ def is_folder(path: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path next to ``path`` to write to. When the block ends well, that file is synced and takes ``path``'s place.
+    """A path next to ``path`` to write to. After the block, that file is synced and replaces ``path``.
 
-    After an exception nothing is left of it and ``path`` is as it was. An ``OSError`` (no such folder, no permission,
-    disk full) comes out as ``SinkUnavailable``.
+    After an exception, it is removed and ``path`` is unchanged. An ``OSError`` (no such folder, no permission, disk
+    full) is raised as ``SinkUnavailable``.
     """
     partial = partial_path(path)
     try:
@@ -127,7 +127,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _sync_file(path: Path) -> None:
-    # Only Windows asks for a descriptor that may write, which a file with the mode of a read-only one would not give.
+    # Only Windows needs a writable descriptor, which a read-only file cannot give.
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         sync_to_disk(descriptor, path)
@@ -136,17 +136,17 @@ def _sync_file(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Writes bytes so that the file is there complete or not at all. Raises ``SinkUnavailable``."""
+    """Writes bytes to a file atomically. Raises ``SinkUnavailable``."""
     with replacing(path) as partial:
         partial.write_bytes(data)
 
 
 @contextmanager
 def replacing_folder(path: Path, *, advice: str = "nothing was changed") -> Iterator[Path]:
-    """An empty folder next to ``path`` to fill. When the block ends well, it takes ``path``'s place in one rename.
+    """An empty folder next to ``path`` to fill. After the block, it replaces ``path`` with one rename.
 
-    After an exception nothing is left of it and ``path`` is as it was. Whoever fills it syncs the files. An ``OSError``
-    comes out as ``SinkUnavailable``; advice: how its message ends.
+    After an exception, it is removed and ``path`` is unchanged. The caller syncs the files. An ``OSError`` is raised as
+    ``SinkUnavailable``; advice: the end of its message.
     """
     path = Path(os.path.realpath(path))
     draft, old = (
@@ -178,7 +178,7 @@ def refuse_existing(paths: Iterable[Path], *, overwrite: bool, choose: str = "an
 
 
 def cache_folder() -> Path:
-    """Where this system keeps what a program of the user can fetch again."""
+    """The folder of this system for data that a program of the user can fetch again."""
     home = Path.home()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "nitido" / "Cache"
@@ -189,7 +189,7 @@ def cache_folder() -> Path:
 
 
 def config_folder() -> Path:
-    """Where this system keeps the settings that a user has made in a program."""
+    """The folder of this system for a user's settings of a program."""
     home = Path.home()
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "nitido"

@@ -1,4 +1,4 @@
-"""Locks on files that end with the process that holds them, on every system."""
+"""File locks that end with their process, on every system."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-# Windows would write two bytes for the end of a line.
+# Otherwise Windows would write two bytes for the end of a line.
 BINARY = getattr(os, "O_BINARY", 0)
-# Windows keeps others from reading and writing what is locked, so this byte lies far behind any content.
+# Windows prevents others from reading and writing locked bytes, so this byte is far behind any content.
 _PLACE = 1 << 30
 
 
 def lock_file(descriptor: int) -> bool:
     """Locks an open file for this descriptor, without waiting. Closing it unlocks the file.
 
-    Returns ``False`` if another one holds the lock. Raises ``OSError`` where the file system has no locks.
+    Returns ``False`` if another one holds the lock. Raises ``OSError`` if the file system does not support locks.
     """
     if fcntl is None:
         return _lock_on_windows(descriptor)

@@ -1,4 +1,4 @@
-"""What the machine is and has: processor, cores, cameras, display. Found by reading, never by opening a device."""
+"""Facts about the machine: processor, cores, cameras, display. Devices are never opened for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nitido.system.cpus import physical_cores, usable_cpus
 
-# What makes these models fast, by the name that Linux gives it.
+# Instructions that make these models fast, by their names in Linux.
 _X86 = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX-512 VNNI": "avx512_vnni", "AVX-VNNI": "avx_vnni"}
 _ARM = {"NEON": "asimd", "dot product": "asimddp", "int8 matrix": "i8mm", "half floats": "asimdhp"}
 _CAMERA_SECONDS = 5.0
@@ -27,9 +27,9 @@ _LIST_CAMERAS = (
 
 @dataclass(frozen=True)
 class Machine:
-    """features: instructions that matter, ``None`` where it is unknown. physical_cores: ``None`` where unknown.
-    logical_cpus: that the system has. usable_cpus: that this process may use, by affinity and container. board: what
-    the firmware of a single-board computer calls it, empty elsewhere."""
+    """features: availability of important instructions; ``None`` if unknown. physical_cores: ``None`` if unknown.
+    logical_cpus: of the system. usable_cpus: for this process, limited by affinity and container. board: name of a
+    single-board computer in its firmware, otherwise empty."""
 
     system: str
     cpu: str
@@ -42,7 +42,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Camera:
-    """where: what to open. usable: whether this user may; detail: why not."""
+    """where: what to open. usable: whether this user may open it; detail: why not."""
 
     name: str
     where: str
@@ -52,7 +52,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Display:
-    """available: whether a window could be shown; ``None`` where it is unknown."""
+    """available: whether a window could be shown; ``None`` if unknown."""
 
     available: bool | None
     detail: str
@@ -74,25 +74,25 @@ def describe_machine(root: Path = Path("/")) -> Machine:
 
 
 def processor_name(root: Path = Path("/")) -> str:
-    """The name of the processor, ``unknown`` where the system does not say."""
+    """The name of the processor; ``unknown`` if the system does not say it."""
     return parse_cpuinfo(_read(root / "proc/cpuinfo"))[0] or platform.processor() or "unknown"
 
 
 def parse_cpuinfo(text: str) -> tuple[str, frozenset[str]]:
-    """(name of the processor, its feature flags) from ``/proc/cpuinfo`` of x86 or ARM; empty where it does not say."""
+    """(name of the processor, its feature flags) from ``/proc/cpuinfo`` of x86 or ARM; empty if missing."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
         key, colon, value = line.partition(":")
         if colon:
             fields.setdefault(key.strip().lower(), value.strip())
     flags = frozenset((fields.get("flags") or fields.get("features") or "").split())
-    if "neon" in flags:  # what a 32-bit system calls it
+    if "neon" in flags:  # its name on a 32-bit system
         flags |= {"asimd"}
     return fields.get("model name") or fields.get("hardware") or fields.get("model") or "", flags
 
 
 def find_cameras(root: Path = Path("/")) -> list[Camera] | None:
-    """Cameras that the system lists; ``None`` where that is unknown. None of them is opened, so nothing can hang."""
+    """Cameras in the system's list; ``None`` if unknown. None of them is opened, so nothing can hang."""
     if sys.platform.startswith("linux"):
         nodes = sorted((root / "dev").glob("video[0-9]*"), key=lambda p: int(p.name[5:]))
         return [camera for camera in (_linux_camera(root, node) for node in nodes) if camera]
@@ -108,7 +108,7 @@ def find_cameras(root: Path = Path("/")) -> list[Camera] | None:
 
 
 def find_display(environment: Mapping[str, str] = os.environ) -> Display:
-    """Whether windows can be shown. A display that is named but does not answer is none."""
+    """Whether windows can be shown. A display that is set but does not answer does not count."""
     if not sys.platform.startswith("linux"):
         return Display(None, f"not checked on {platform.system()}")
     screen, wayland = environment.get("DISPLAY", ""), environment.get("WAYLAND_DISPLAY", "")

@@ -1,4 +1,4 @@
-"""A limit on what several threads hold in memory at once."""
+"""A limit for the memory of several threads together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 
 class MemoryBudget:
-    """Bytes that may be in use at once, given out in the order of asking, so that a large request is not passed over
-    for ever by small ones. One that is larger than the whole gets its turn when nothing else is in use. A
-    ``threading.Semaphore`` gives out one unit at a time and keeps no order."""
+    """A number of bytes that may be in use at the same time. Requests are served in order, so small requests cannot
+    delay a large one forever. A request that is larger than the budget is served when nothing else is in use. A
+    ``threading.Semaphore`` only gives out one unit at a time and does not keep the order."""
 
     def __init__(self, size: int) -> None:
         self.size, self.used = size, 0
@@ -20,7 +20,7 @@ class MemoryBudget:
 
     @contextmanager
     def reserve(self, amount: int) -> Iterator[None]:
-        """Waits until ``amount`` bytes fit, and holds them for the block."""
+        """Waits until ``amount`` bytes are available, and reserves them for the block."""
         amount, ticket = min(amount, self.size), object()
         with self._changed:
             self._waiting.append(ticket)

@@ -1,4 +1,4 @@
-"""What a command does to its process while it runs: signals that ask it to end, and libraries that must not print."""
+"""The process of a command: signals that ask it to end, its end with hanging threads, and output of libraries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Literal
 
 
 class Stop(threading.Event):
-    """Set by the first signal that asks to end. signal: its number."""
+    """Set by the first signal that asks the process to end. signal: its number."""
 
     signal = 0
 
@@ -27,14 +27,14 @@ def stop_on_signal(
     second: Literal["kill", "interrupt"] = "kill",
     asked: Callable[[], None] = lambda: None,
 ) -> Iterator[Stop]:
-    """For the block, the first SIGINT or SIGTERM asks to end.
+    """For the block, the first SIGINT or SIGTERM sets the request to end.
 
-    hangup: SIGHUP does too, as when a terminal is closed. second: what the second signal does: ``kill`` ends the
-    process as if nobody had caught the signal, ``interrupt`` raises ``KeyboardInterrupt``. asked: called in the handler
-    of the first signal; it must take no lock.
+    hangup: SIGHUP, for example when a terminal is closed, does the same. second: effect of the second signal: ``kill``
+    ends the process as if the signal were not caught, ``interrupt`` raises ``KeyboardInterrupt``. asked: called in the
+    handler of the first signal; it must not use locks.
 
-    Signals that the caller ignores, as ``nohup`` does with SIGHUP, stay ignored. Outside the main thread, where Python
-    allows no handlers, nothing is caught.
+    Signals that the caller ignores, like SIGHUP with ``nohup``, stay ignored. Outside the main thread, where Python
+    does not allow handlers, no signal is caught.
     """
     stop = Stop()
 
@@ -62,8 +62,8 @@ def stop_on_signal(
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """For a block that imports modules: Python searches for no garbage, neither then nor later in what is there at its
-    end. Modules are thousands of objects that stay."""
+    """For a block that imports modules: switches the garbage collector off, and excludes all objects that exist at its
+    end from later collections, because modules are thousands of objects that stay."""
     gc.disable()
     try:
         yield
@@ -76,21 +76,21 @@ _left_behind: list[Callable[[], bool]] = []  # each says whether it still runs
 
 
 def leave_behind(thread: threading.Thread) -> None:
-    """Notes a daemon thread that hangs in a library and is not waited for, see :func:`end_despite_threads`."""
+    """Registers a daemon thread that hangs in a library and is abandoned, see :func:`end_despite_threads`."""
     _left_behind.append(thread.is_alive)
 
 
 def leave_library_behind() -> None:
-    """Notes a library with threads of its own that Python does not know and that do not survive Python's usual end."""
+    """Registers a library with threads that Python does not know and that may crash at Python's usual end."""
     _left_behind.append(lambda: True)
 
 
 def end_despite_threads(code: int) -> None:
-    """Ends the process at once, with that exit code, if a thread that was left behind still runs, or may.
+    """Ends the process immediately, with that exit code, if an abandoned thread still runs or could run.
 
-    The usual end of Python takes the interpreter and the globals of libraries away from under such a thread, which now
-    and then crashes in that moment. Without such a thread Python ends as usual, but does not search everything that is
-    left for garbage: the system takes the memory back as a whole, and sooner.
+    Python's usual end destroys the interpreter and the globals of libraries while such a thread uses them, which
+    sometimes crashes. Without such a thread, Python ends as usual, but without a last garbage collection, because the
+    system frees the memory faster.
     """
     if any(runs() for runs in _left_behind):
         for stream in (sys.stdout, sys.stderr):
@@ -102,8 +102,8 @@ def end_despite_threads(code: int) -> None:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """For the block, what C libraries and Python's warnings say about damaged files goes nowhere: each file has a line
-    of its own. What Python prints is as before."""
+    """For the block, discards messages of C libraries and Python warnings about damaged files, because each file has a
+    line of its own. Python's own output is not affected."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

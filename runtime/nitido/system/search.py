@@ -1,4 +1,4 @@
-"""Finding picture and video files under folders."""
+"""Finds picture and video files in folders."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from nitido.errors import SourceUnavailable
 from nitido.system.files import is_folder
 
-# Suffixes of pictures and videos that people have. What else a folder may hold, such as texts next to scans, is not
-# mentioned.
+# Suffixes of pictures and videos that are reported when they are left out. Other files, such as texts next to scans,
+# are not mentioned.
 _SUFFIXES = """
 .gif .heic .heif .hif .heics .heifs .avif .avifs .avci .jxl .jp2 .jpg2 .j2k .j2c .jpc .jpf .jpx .jph .jxr .wdp .hdp
 .jfif .jpe .mpo .jps .apng .mng .dib .tga .pcx .djvu .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .psd .psb .xcf .kra
@@ -23,17 +23,17 @@ _SUFFIXES = """
 .rm .rmvb .divx .qt .nut .obu .avc .swf .wtv .dvr-ms .amv .mlv .braw .r3d
 """
 _MEDIA = frozenset(_SUFFIXES.split())
-# Which package reads what is left out without it.
+# Packages, by suffixes that are left out without them.
 _PACKAGES = {".heic": "pillow-heif", ".heif": "pillow-heif", ".hif": "pillow-heif", ".jxl": "pillow-jxl-plugin"}
-_NAMED = 5  # linked folders that are named, the rest are counted
+_NAMED = 5  # linked folders that are named; the others are counted
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which files of a folder are taken.
+    """Selects files of a folder.
 
-    include, exclude: shell patterns, compared with the name and with the path below the folder that was given; ``*``
-    goes across folders. No ``include``: all.
+    include, exclude: shell patterns, compared with the name and with the path below the given folder; ``*`` also
+    matches ``/``. No ``include``: all.
     """
 
     include: Sequence[str] = ()
@@ -44,7 +44,7 @@ class Filter:
         return (not self.include or _fits(path, self.include)) and not self.excludes(path)
 
     def excludes(self, path: Path) -> bool:
-        """Whether a path, relative to the given folder, is among those not wanted."""
+        """Whether a path, relative to the given folder, is excluded."""
         return _fits(path, self.exclude)
 
 
@@ -59,7 +59,7 @@ EVERYTHING = Filter()
 class Entry:
     """A file below a folder, or a folder there that cannot be searched.
 
-    path: relative to the folder that was given. problem: why it cannot be read; empty for a file that is there.
+    path: relative to the given folder. problem: why it cannot be read; empty for a readable file.
     """
 
     path: Path
@@ -72,8 +72,8 @@ def entries_below(
     """Files under a folder whose suffix, in lower case, is one of ``suffixes``, in order; also those that cannot be
     read, such as links to nothing, and folders that cannot be searched.
 
-    Hidden files and folders are passed over, and so is the folder ``outside``, such as that of the results. Links to
-    files are followed, links to folders are not, see :func:`linked_folders`.
+    Hidden files and folders are skipped, and so is the folder ``outside``, such as that of the results. Links to files
+    are followed; links to folders are not, see :func:`linked_folders`.
     """
     unsearched: list[OSError] = []
     for place, _, names in _walk(folder, outside, unsearched.append):
@@ -92,7 +92,7 @@ def entries_below(
 def files_below(
     folder: Path, suffixes: Set[str], chosen: Filter = EVERYTHING, outside: Path | None = None
 ) -> Iterator[Path]:
-    """The paths of :func:`entries_below`; opening one that cannot be read says why."""
+    """The paths of :func:`entries_below`; opening an unreadable one raises an error with the reason."""
     return (entry.path for entry in entries_below(folder, suffixes, chosen, outside))
 
 
@@ -108,7 +108,7 @@ def _walk(
 
 
 def problem_of(path: Path) -> str | None:
-    """Why a file cannot be read, as far as that shows without opening it; ``None`` when there is none."""
+    """Why a file cannot be read, as far as this is visible without opening it; ``None`` if the file does not exist."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -119,7 +119,7 @@ def problem_of(path: Path) -> str | None:
 
 
 def linked_folders(inputs: Sequence[Path], chosen: Filter = EVERYTHING, outside: Path | None = None) -> list[Path]:
-    """The folders among and below ``inputs`` that are links and so are not searched, but for an input itself."""
+    """The folders below ``inputs`` that are links and are therefore not searched."""
     found: dict[Path, None] = {}
     for given in inputs:
         for place, folders, _ in _walk(given, outside, lambda _: None):
@@ -150,8 +150,8 @@ def require_entries(
 
 
 def find_files(inputs: Sequence[Path], suffixes: Set[str], chosen: Filter = EVERYTHING) -> list[Path]:
-    """The files that inputs are or hold, each once, folders in order. An input that is not a folder stays as it is,
-    even when it does not exist. Raises ``SourceUnavailable`` for a folder without any."""
+    """The files in the inputs, each once, folders in order. An input that is not a folder is returned unchanged, even
+    if it does not exist. Raises ``SourceUnavailable`` for a folder without such files."""
     found: dict[str, Path] = {}
     for given in inputs:
         below = [given / path for path in require_files(given, suffixes, chosen)] if is_folder(given) else [given]
@@ -168,7 +168,7 @@ def left_out(
     What ``chosen`` excludes is not counted, nor are files that are neither, such as texts.
     """
     others = _MEDIA - suffixes
-    found: dict[str, str] = {}  # once, also when one of the folders is inside another
+    found: dict[str, str] = {}  # once, even if one folder is inside another
     for given in inputs:
         if is_folder(given):
             entries = entries_below(given, others, chosen, outside)
@@ -177,7 +177,7 @@ def left_out(
 
 
 def left_out_line(suffixes: Mapping[str, int]) -> str:
-    """What :func:`left_out` has found, for people, most frequent first; empty for nothing."""
+    """The result of :func:`left_out` in words, most frequent first; empty for nothing."""
     if not suffixes:
         return ""
     counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(suffixes.items(), key=lambda e: (-e[1], e[0])))
@@ -191,7 +191,7 @@ def _read_by(package: str) -> list[str]:
 
 
 def links_line(links: Sequence[Path]) -> str:
-    """What :func:`linked_folders` has found, for people; empty for nothing."""
+    """The result of :func:`linked_folders` in words; empty for nothing."""
     if not links:
         return ""
     more = f" and {len(links) - _NAMED} more" if len(links) > _NAMED else ""

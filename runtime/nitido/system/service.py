@@ -1,7 +1,7 @@
-"""What systemd wants to know of a service: that it is ready, how it is doing, that it does not hang, that it ends.
+"""Reports to systemd about a service: ready, status, watchdog, stopping.
 
 The protocol is a datagram of ``NAME=value`` lines to the socket that the environment names (sd_notify(3)). Without such
-a socket, as in a terminal, nothing is sent. A Python package for this would be one more dependency for twenty lines.
+a socket, for example in a terminal, nothing is sent. A Python package would be another dependency for twenty lines.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _STATUS_EVERY = 5.0  # seconds between two lines for ``systemctl status``
 
 
 class Service:
-    """Reports to systemd, where this process is one of its services. Never raises and never waits.
+    """Reports to systemd if this process is one of its services. It never raises and never waits.
 
-    environment: with ``NOTIFY_SOCKET``, and ``WATCHDOG_USEC`` where the unit has a watchdog.
+    environment: with ``NOTIFY_SOCKET``, and ``WATCHDOG_USEC`` if the unit has a watchdog.
     clock: seconds that only grow.
     """
 
@@ -29,7 +29,7 @@ class Service:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._clock = clock
         limit = environment.get("WATCHDOG_USEC", "")
-        # Twice within the limit, as systemd advises: one report may be late.
+        # Twice within the limit, as systemd recommends, because a report may be late.
         self._every = int(limit) / 2e6 if limit.isdecimal() else None
         self._ready = False
         self._alive_at = self._status_at = float("-inf")
@@ -39,7 +39,8 @@ class Service:
             self._socket.setblocking(False)
 
     def working(self, status: str) -> None:
-        """A frame was shown. The first time: the service is ready. status: one line for ``systemctl status``."""
+        """Call when a frame was shown; the first call reports that the service is ready. status: one line for
+        ``systemctl status``."""
         now = self._clock()
         if not self._ready:
             self._ready = True
@@ -50,14 +51,15 @@ class Service:
         self.alive()
 
     def alive(self) -> None:
-        """Nothing hangs, though there may be no frame, as while a camera is lost. Call it as often as you like."""
+        """Call it, as often as you like, while nothing hangs, even if there are no frames, for example because a camera
+        is lost."""
         now = self._clock()
         if self._ready and self._every is not None and now - self._alive_at >= self._every:
             self._alive_at = now
             self._send("WATCHDOG=1")
 
     def ending(self) -> None:
-        """The run has ended; files are being completed."""
+        """Call when the run has ended and files are being completed."""
         self._send("STOPPING=1")
 
     def close(self) -> None:
@@ -74,5 +76,5 @@ class Service:
 
     def _send(self, line: str) -> None:
         if self._socket is not None:
-            with suppress(OSError):  # systemd is gone or busy; the service goes on
+            with suppress(OSError):  # systemd is gone or busy; the service continues
                 self._socket.sendto(line.encode(), self._address)

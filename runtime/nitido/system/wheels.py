@@ -1,7 +1,7 @@
-"""Which installed wheels carry onnxruntime and OpenCV, and when two of them lie over each other.
+"""Finds the installed wheels of onnxruntime and OpenCV, and whether two of them overwrite each other.
 
-The variants of both share a folder (``onnxruntime/``, ``cv2/``): the one installed last overwrites the other, and
-uninstalling either leaves half of it.
+The variants of both share a folder (``onnxruntime/``, ``cv2/``). The one that was installed last overwrites the other,
+and uninstalling one of them damages the other.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 
-# What the distributions that own a module are called.
+# Names of the distributions that contain a module.
 _PREFIXES = {"onnxruntime": ("onnxruntime", "ort-nightly", "ort_nightly"), "cv2": ("opencv",)}
 
 
 @dataclass(frozen=True)
 class Clash:
-    """Several wheels over one module. fix: the commands that leave one of them, ``keep``, whole."""
+    """Several wheels for one module. fix: the commands that leave only one of them, ``keep``, intact."""
 
     module: str
     wheels: list[str]
@@ -27,8 +27,8 @@ class Clash:
 
 
 def owners(module: str, path: Sequence[str] | None = None) -> list[Distribution]:
-    """The installed distributions that hold ``module`` (``onnxruntime`` or ``cv2``), by name. path: folders to search,
-    default those of this Python."""
+    """The installed distributions with ``module`` (``onnxruntime`` or ``cv2``), by name. path: folders to search;
+    default: those of this Python."""
     found: dict[str, Distribution] = {}
     for distribution in distributions(path=list(sys.path if path is None else path)):
         name = distribution.metadata["Name"] or ""
@@ -40,7 +40,7 @@ def owners(module: str, path: Sequence[str] | None = None) -> list[Distribution]
 
 
 def find_clashes(path: Sequence[str] | None = None) -> list[Clash]:
-    """Modules that more than one wheel has written to."""
+    """Modules that belong to more than one wheel."""
     clashes: list[Clash] = []
     for module in _PREFIXES:
         wheels = [distribution.metadata["Name"] for distribution in owners(module, path)]
@@ -53,7 +53,8 @@ def find_clashes(path: Sequence[str] | None = None) -> list[Clash]:
 
 
 def _keep(module: str, wheels: list[str]) -> str:
-    """The wheel that somebody wanted: not the plain one, which comes along as a dependency; the richest OpenCV."""
+    """The wheel that was probably installed on purpose: not the plain one, which is a dependency; the most complete
+    OpenCV."""
     if module == "cv2":
         contrib = any("contrib" in name for name in wheels)
         headless = all("headless" in name for name in wheels)

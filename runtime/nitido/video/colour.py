@@ -1,4 +1,4 @@
-"""How a video's numbers stand for colours: matrix, range, primaries and transfer, and frames converted by them."""
+"""The colours of a video: matrix, range, primaries and transfer, and conversion of frames."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020 = 1, 2, 5, 6, 9
 PQ, HLG = 16, 18
 LIMITED, FULL = 1, 2
 _RGB_MATRIX = 0
-_HD_LINES = 720  # untagged pictures this high or higher are taken for BT.709, smaller ones for BT.601, as players do
+_HD_LINES = 720  # untagged pictures of this height or more count as BT.709, smaller ones as BT.601, as in players
 # swscale's numbers for its coefficient tables.
 _TABLES = {BT709: 1, 4: 4, BT470BG: 5, SMPTE170M: 5, 7: 7, BT2020: 9, 10: 9}
-# swscale's flags: bicubic; rounding that is exact; colour interpolated at full width, both ways. Without them a sharp
-# picture comes back from 4:2:0 at 39.5 dB, with them at 46.7 dB. For what planes.py does not take.
+# swscale's flags: bicubic; exact rounding; colour interpolated at full width, in both directions. Without them, a sharp
+# picture has 39.5 dB after a conversion to 4:2:0 and back, with them 46.7 dB. For formats that planes.py does not
+# support.
 _BICUBIC, _FULL_OUT, _FULL_IN, _EXACT = 0x4, 0x2000, 0x4000, 0x40000
 _READ = _BICUBIC | _EXACT | _FULL_OUT
 _WRITE = _BICUBIC | _EXACT | _FULL_IN
@@ -29,7 +30,7 @@ _DEEP = _READ | _WRITE
 
 @dataclass(frozen=True)
 class ColourTags:
-    """matrix, range, primaries, transfer: H.273 numbers as a file has them, so 2 (range: 0) where it does not say."""
+    """matrix, range, primaries, transfer: H.273 numbers of a file; 2 (range: 0) if they are not specified."""
 
     matrix: int = BT709
     range: int = LIMITED
@@ -42,7 +43,7 @@ class ColourTags:
         return {PQ: "PQ", HLG: "HLG"}.get(self.transfer, "")
 
     def settled(self, height: int) -> ColourTags:
-        """The same with the matrix and range that players assume where the file does not say, or has RGB."""
+        """The same with the matrix and range that players assume if the file does not specify them or has RGB."""
         matrix, range_ = self.matrix, self.range or LIMITED
         if matrix == _RGB_MATRIX:
             range_ = LIMITED

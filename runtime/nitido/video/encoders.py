@@ -1,4 +1,4 @@
-"""Encoders of this FFmpeg: found by name, with the pixel formats and options that keep what a source has."""
+"""Encoders of this FFmpeg, by name, with pixel formats and options that preserve the source."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SHALLOW = ("yuv420p", "yuvj420p", "nv12", "bgr0", "gbrp")
 _DEEP = ("yuv420p10le", "p010le", "yuv422p10le", "yuv444p10le", "gbrp16le")
 _LOSSLESS = {False: ("bgr0", "gbrp"), True: ("gbrp16le", "bgr48le", "yuv444p10le")}
 SHAPELESS = ("libvpx", "libvpx-vp9", "libsvtav1")
-"""Encoders whose pictures do not say how wide a pixel is."""
-# The ends of names of encoders that need a chip and its driver.
+"""Encoders that do not store the pixel aspect."""
+# Suffixes of the names of encoders that need special hardware and its driver.
 _HARDWARE = ("_nvenc", "_qsv", "_vaapi", "_v4l2m2m", "_videotoolbox", "_amf", "_mf", "_omx", "_mediacodec", "_vulkan")
 
 
 def default_codec(suffix: str, *, deep: bool) -> str:
-    """What a file of that suffix is written with. Few players show H.264 with more than 8 bits."""
+    """The default codec for a file of that suffix. Few players support H.264 with more than 8 bits."""
     return DEFAULT_CODECS.get(suffix) or ("h265" if deep else "h264")
 
 
@@ -29,7 +29,7 @@ def find_encoder(codec: str) -> str:
     name = ENCODERS.get(codec, codec)
     try:
         found = load_av().Codec(name, "w")
-    except Exception as error:  # PyAV raises kinds of its own for a name that it does not know
+    except Exception as error:  # PyAV raises its own exceptions for unknown names
         known = ", ".join(ENCODERS)
         raise SinkUnavailable(
             f"no encoder '{codec}' in this FFmpeg: expected one of {known}, or the name of one of its encoders"
@@ -40,7 +40,7 @@ def find_encoder(codec: str) -> str:
 
 
 def pixel_format(encoder: str, *, deep: bool) -> str:
-    """The pixel format in which an encoder gets frames. deep: with more than 8 bits, where it can."""
+    """The pixel format of frames for an encoder. deep: with more than 8 bits, if it supports that."""
     formats = [f.name for f in load_av().Codec(encoder, "w").video_formats or ()]
     lossy = (*_DEEP, *_SHALLOW) if deep else _SHALLOW
     wanted = _LOSSLESS[deep] if encoder == "ffv1" else lossy
@@ -53,7 +53,7 @@ def is_deep(pixel_format_: str) -> bool:
 
 
 def options_of(encoder: str, quality: int, mastering: Mastering | None) -> dict[str, str]:
-    """FFmpeg's options at a quality of 1..100, with what is known of the screen of an HDR source."""
+    """FFmpeg's options at a quality of 1..100, including the mastering display of an HDR source."""
     options = encoder_options(encoder, quality)
     if mastering is not None and encoder in _SCREENS:
         option, more = _SCREENS[encoder], _screen(encoder, mastering)
@@ -62,15 +62,15 @@ def options_of(encoder: str, quality: int, mastering: Mastering | None) -> dict[
 
 
 def keeps_mastering(encoder: str) -> bool:
-    """Whether :func:`options_of` has a word for the screen of an HDR source."""
+    """Whether :func:`options_of` supports the mastering display of an HDR source."""
     return encoder in _SCREENS
 
 
 def advice(encoder: str) -> str:
-    """What to do about an encoder that cannot be opened."""
+    """Advice for an encoder that cannot be opened."""
     if encoder.endswith(_HARDWARE):
         return "this encoder needs its hardware and driver, which are not found here; use --codec h264"
-    return "another --codec or suffix may do"
+    return "try another --codec or suffix"
 
 
 _SCREENS = {"libx265": "x265-params", "libsvtav1": "svtav1-params", "libx264": "x264-params"}

@@ -1,4 +1,4 @@
-"""Interlaced frames made whole."""
+"""Deinterlaces frames."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nitido.video.library import load_av
 
 
 class Deinterlacer:
-    """One whole picture for each interlaced frame (bwdif). Frames that are not interlaced pass unchanged.
+    """One progressive picture for each interlaced frame (bwdif). Frames that are not interlaced pass unchanged.
 
-    From the first interlaced frame on, frames come one later; the last ones come out of :meth:`flush`.
+    From the first interlaced frame on, results are one frame late; :meth:`flush` returns the last ones.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -20,7 +20,7 @@ class Deinterlacer:
         self._shape = (0, 0, "")
 
     def feed(self, frame: Any) -> Iterator[Any]:
-        """Takes a decoded frame and gives those that are ready."""
+        """Takes a decoded frame and returns those that are ready."""
         shape = (frame.width, frame.height, frame.format.name)
         if self._graph is not None and shape != self._shape:
             yield from self.flush()
@@ -34,7 +34,7 @@ class Deinterlacer:
         yield from self._ready()
 
     def flush(self) -> Iterator[Any]:
-        """Gives the frames that are left."""
+        """Returns the remaining frames."""
         if self._graph is not None:
             self._graph.vpush(None)
             yield from self._ready()
@@ -54,7 +54,7 @@ class Deinterlacer:
                 frame = self._graph.vpull()
             except (self._av.error.BlockingIOError, self._av.error.EOFError):
                 return
-            # The filter counts in finer units of its own.
+            # The filter uses its own, finer time units.
             frame.pts = round(frame.pts * frame.time_base / base)
             if frame.duration:
                 frame.duration = round(frame.duration * frame.time_base / base)

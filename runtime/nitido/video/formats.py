@@ -1,4 +1,4 @@
-"""Which video files are read and written, by suffix, and with which codec. Needs no video library."""
+"""The video files that can be read and written, by suffix, and their codecs. It does not need a video library."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 # The container that FFmpeg writes for a suffix.
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 WRITTEN = frozenset(MUXERS)
-# What cameras, discs and older programs made is read; its result is an MP4.
+# Files of cameras, discs and older programs can be read; their results are MP4.
 _READ_ONLY = ".ts .mts .m2ts .mpg .mpeg .mpe .vob .wmv .asf .flv .f4v .3gp .3g2 .ogv .dv .mxf"
-# Pictures without a container, as encoders and players of test material have them.
+# Pictures without a container, for encoders and players of test material.
 _RAW = ".h264 .264 .h265 .265 .hevc .m1v .m2v .mjpeg .mjpg .ivf .y4m"
 SUFFIXES = WRITTEN | set(_READ_ONLY.split()) | set(_RAW.split())
-# What people call a codec, and the encoder that makes it on a CPU.
+# Common names of codecs, and their encoders for CPUs.
 ENCODERS = {
     "h264": "libx264",
     "h265": "libx265",
@@ -30,7 +30,7 @@ class Encoding:
     """How video is encoded.
 
     codec: one of ``ENCODERS``, or the name of one of FFmpeg's encoders such as ``h264_nvenc``; ``None``: by suffix.
-    quality: 1 to 100, higher is better and larger; ``None``: ``QUALITY``. Lossless codecs take no notice.
+    quality: 1 to 100, higher is better and larger; ``None``: ``QUALITY``. Lossless codecs ignore it.
     """
 
     codec: str | None = None
@@ -43,11 +43,12 @@ DEFAULT = Encoding()
 def encoder_options(encoder: str, quality: int) -> dict[str, str]:
     """FFmpeg's options for an encoder at a quality of 1..100.
 
-    No B-frames: with them an MP4's last frames lie behind its duration when the rate varies.
+    B-frames are switched off, because with them the last frames of an MP4 are after its end if the rate varies.
     """
     crf = crf_of(quality)
     if encoder == "libx264":
-        # Without psychovisual tricks, and with finer colour: what the model made is to be kept, not to look sharper.
+        # Without psychovisual options, and with finer colour, because the model's result should be kept and not look
+        # sharper.
         faithful = {"tune": "psnr", "x264-params": "chroma-qp-offset=-6"}
         return {"crf": f"{crf:.1f}", "preset": "ultrafast", "bf": "0", **faithful}
     if encoder == "libx265":

@@ -1,4 +1,4 @@
-"""What a video's pictures are like."""
+"""Facts about a video's pictures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from nitido.video.colour import ColourTags, depth_of, tags_of
 
-_FASTEST = 1000  # frames per second: what is more is a time base, not a rate
+_FASTEST = 1000  # frames per second: more is a time base and not a rate
 
 
 @dataclass(frozen=True)
 class Mastering:
-    """The screen on which HDR was graded, as H.265 and AV1 say it.
+    """The mastering display of HDR, as in H.265 and AV1.
 
     primaries: x and y of red, green, blue and white. luminance: highest and lowest, in cd/m². light: the brightest
-    pixel and the brightest picture on average, in cd/m²; 0 where the file does not say.
+    pixel, and the mean of the brightest picture, in cd/m²; 0 if not specified.
     """
 
     primaries: tuple[float, ...]
@@ -27,19 +27,19 @@ class Mastering:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video's pictures are like.
+    """Facts about a video's pictures.
 
     width, height: in pixels, upright.
     fps: frames per second on average.
     time_base: seconds of one unit of a frame's time stamp.
-    aspect: width of a pixel by its height, upright; 1 for square pixels or where the file does not say.
-    tags: how numbers stand for colours.
+    aspect: width of a pixel divided by its height, upright; 1 for square pixels or if not specified.
+    tags: meaning of the numbers as colours.
     bits: per component.
-    rotated: degrees that the pixels of the file are turned by to be upright, counterclockwise.
-    mirrored: they are then mirrored, left and right.
-    transparent: it has an alpha channel, which is not read.
-    mastering: of HDR, where the file says.
-    end: time stamp at which the last frame stops being shown; 0 where that is not known.
+    rotated: degrees by which the pixels of the file are turned counterclockwise to be upright.
+    mirrored: whether they are then mirrored left to right.
+    transparent: whether it has an alpha channel, which is not read.
+    mastering: of HDR, if specified.
+    end: time stamp at which the last frame ends; 0 if not known.
     """
 
     width: int
@@ -62,7 +62,7 @@ class VideoInfo:
 
 
 def describe(stream: Any, frame: Any, *, tone_map: bool = False) -> VideoInfo:
-    """A stream by its first decoded frame. tone_map: HDR will be read as 8 bits of BT.709."""
+    """Facts about a stream from its first decoded frame. tone_map: HDR will be read as 8 bits of BT.709."""
     rotated, mirrored = _turn(frame)
     aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
     width, height = frame.width, frame.height
@@ -95,7 +95,8 @@ def _rate(stream: Any, frame: Any) -> float:
 
 
 def _end(stream: Any) -> int:
-    """Of MP4 and its kin only, which say it exactly, and in which a last frame may have the duration of another."""
+    """Only for MP4 and related formats, which store it exactly, and in which the duration of a last frame may be
+    wrong."""
     exact = "mov" in stream.container.format.name.split(",")
     return (stream.start_time or 0) + stream.duration if exact and stream.duration else 0
 

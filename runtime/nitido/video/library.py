@@ -1,6 +1,6 @@
 """PyAV, which reads and writes video files; it comes with the extra ``video``.
 
-Its wheels hold FFmpeg with GPL parts (x264, x265), so it is not among what a device needs.
+Its wheels contain FFmpeg with GPL parts (x264, x265), so it is not a requirement for devices.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from nitido.errors import NitidoError
 from nitido.system.cpus import usable_cpus
 
-_OLDEST = 18  # older ones convert neither matrices nor HDR as asked
+_OLDEST = 18  # older ones do not convert matrices and HDR as requested
 
 
 class VideoLibraryMissing(NitidoError):
@@ -24,13 +24,14 @@ class VideoLibraryMissing(NitidoError):
 
 
 def codec_threads() -> int:
-    """For a decoder or an encoder: most cores belong to the model, which is slowed down by whatever shares them."""
+    """The number of threads for a decoder or an encoder. Most cores are for the model, which would be slowed down by
+    sharing them."""
     return max(1, usable_cpus() // 4)
 
 
 def load_av() -> ModuleType:
-    """The module ``av``. Raises ``VideoLibraryMissing`` where it is not installed, or too old."""
-    # OpenCV first: after PyAV's FFmpeg is loaded, importing OpenCV makes its windows hang for good.
+    """The module ``av``. Raises ``VideoLibraryMissing`` if it is not installed or too old."""
+    # OpenCV first: if OpenCV is imported after PyAV's FFmpeg, its windows hang forever.
     import cv2  # noqa: F401
 
     try:
@@ -42,8 +43,8 @@ def load_av() -> ModuleType:
         raise VideoLibraryMissing(
             f"expected PyAV {_OLDEST} or later, found {av.__version__}; run: pip install 'nitido[video]'"
         )
-    av.logging.set_level(None)  # what goes wrong is said here, in one line
-    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 introduces itself otherwise
+    av.logging.set_level(None)  # our errors report problems in one line
+    os.environ.setdefault("SVT_LOG", "1")  # otherwise SVT-AV1 prints its version
     return av
 
 
@@ -52,8 +53,8 @@ class OpenFile:
 
     A path would be taken for a URL (``12:30.mp4``), a pattern (``100%.mp4``) or UTF-8 that it is not.
 
-    failure: why a write failed. It is raised once; what FFmpeg tries to write afterwards goes nowhere, because PyAV
-    prints every further exception.
+    failure: why a write failed. It is raised once. Later writes of FFmpeg are discarded, because PyAV would print every
+    further exception.
     """
 
     def __init__(self, file: io.FileIO | BinaryIO, suffix: str) -> None:
@@ -63,7 +64,7 @@ class OpenFile:
         self.read, self.tell = file.read, file.tell
 
     def write(self, data: bytes) -> int:
-        """Writes all of it."""
+        """Writes all bytes."""
         if self.failure is None:
             rest = memoryview(data)
             try:
@@ -90,12 +91,12 @@ class OpenFile:
         self.file.close()
 
 
-PATIENCE = 10.0  # seconds that a network stream may give nothing before it is lost
+PATIENCE = 10.0  # seconds without data after which a network stream is lost
 
 
 @contextmanager
 def open_input(source: Path | str) -> Iterator[Any]:
-    """A container to read: a file, or what is behind a URL. Raises what PyAV raises, and ``OSError``."""
+    """A container to read: a file or a URL. Raises exceptions of PyAV, and ``OSError``."""
     av = load_av()
     if isinstance(source, str):
         options = {"rtsp_transport": "tcp"} if source.lower().startswith("rtsp") else {}
@@ -107,20 +108,21 @@ def open_input(source: Path | str) -> Iterator[Any]:
 
 
 def reason(error: BaseException) -> str:
-    """What FFmpeg or the system says went wrong."""
+    """The reason of an error, from FFmpeg or the system."""
     text = getattr(error, "strerror", None) or str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
 def is_cover(stream: Any) -> bool:
-    """Whether a stream is a picture that stands for the file."""
+    """Whether a stream is a cover picture."""
     from av.stream import Disposition
 
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
 
 
 def main_video(container: Any) -> Any:
-    """The stream of pictures that a player shows: the default one, else the first, and no cover. ``None``: none."""
+    """The video stream that a player shows: the default one, or else the first one that is not a cover. ``None``:
+    none."""
     from av.stream import Disposition
 
     streams = [stream for stream in container.streams.video if not is_cover(stream)]

@@ -1,7 +1,7 @@
-"""8-bit Y'CbCr in planes, as nearly all videos have it, to colours and back through OpenCV.
+"""Converts 8-bit planar Y'CbCr, the format of nearly all videos, to colours and back with OpenCV.
 
-swscale with comparable care takes five times as long. Photographs come back from 4:2:0 at 46.1 dB, with swscale at
-46.8 dB. Colours lie in the middle of their pixels, as swscale assumes by default.
+swscale with similar precision takes five times as long. After a conversion to 4:2:0 and back, photographs have 46.1 dB,
+and 46.8 dB with swscale. Colour samples are in the middle of their pixels, as swscale assumes by default.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading video files: every frame upright, deinterlaced, and with its own time."""
+"""Reads video files: every frame upright, deinterlaced, and with its own time."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from nitido.video.library import codec_threads, load_av, main_video, open_input,
 from nitido.video.timeline import Timeline
 from nitido.wording import count
 
-_COMPLETE = 0.9  # of what a file promises: containers count by duration, to a frame or two
-_DAMAGED = 1000  # places that are passed over in one file
-_EXACT = ("matroska,webm", "flv")  # formats whose duration is not an estimate
+# share of the declared frames, because containers count by duration and may be off by one or two frames
+_COMPLETE = 0.9
+_DAMAGED = 1000  # largest number of damaged places that are skipped in one file
+_EXACT = ("matroska,webm", "flv")  # formats with an exact duration
 
 
 @dataclass(frozen=True)
 class TimedFrame:
     """A frame of a file.
 
-    values: uint8 H×W×3 BGR, or uint16, 0..65535, where more than 8 bits were asked for and are there.
+    values: uint8 H×W×3 BGR, or uint16, 0..65535, if more than 8 bits were requested and exist.
     pts: its time stamp, in units of the file's time base.
-    duration: in the same units, 0 where the file does not say.
+    duration: in the same units; 0 if not specified.
     """
 
     values: NDArray[Any]
@@ -44,10 +45,10 @@ class TimedFrame:
 class VideoSource:
     """Frames of a video file, uint8 H×W×3 BGR.
 
-    info: what they are like.
+    info: facts about them.
     fps: frames per second on average.
-    count: frames that the file promises, 0 if it does not say.
-    time: seconds at which the frame that was last given belongs; it begins where the file says, which may be late.
+    count: declared number of frames; 0 if not specified.
+    time: of the last returned frame, in seconds; the first time may be later than 0.
 
     Interlaced frames are deinterlaced, one frame for each (bwdif), unless ``deinterlace`` is false.
     tone_map: HDR is mapped to the standard dynamic range of BT.709.
@@ -97,7 +98,7 @@ class VideoSource:
             yield frame.values
 
     def frames(self, *, deep: bool = False) -> Iterator[TimedFrame]:
-        """The frames with their times, once. deep: in 16 bits, where the file has more than 8."""
+        """Iterates over the frames with their times, once. deep: in 16 bits, if the file has more than 8."""
         decoded = self._progressive()
         while not self._closed:
             with self._reading:
@@ -112,9 +113,9 @@ class VideoSource:
             yield timed
 
     def require_complete(self, frames: int) -> None:
-        """Raises ``SourceUnavailable`` when the ``frames`` that were read are far fewer than the file promises, or its
-        streams end long before it should."""
-        advice = "is the file complete? 'nitido live --every-frame' takes what there is"
+        """Raises ``SourceUnavailable`` if far fewer ``frames`` were read than the file declares, or if its streams end
+        much too early."""
+        advice = "is the file complete? 'nitido live --every-frame' processes the part that exists"
         if frames == 0:
             raise SourceUnavailable(f"{self.path} holds no decodable frame")
         if self._promised and frames < _COMPLETE * self._promised:
@@ -124,7 +125,7 @@ class VideoSource:
         length = (self._container.duration or 0) / self._av.time_base
         found, exact = self._end - self._start, self._container.format.name in _EXACT
         if exact and self._start < length:
-            length -= self._start  # these count from 0, also when nothing is there yet
+            length -= self._start  # these count from 0, even if the first frame is later
         if not self._promised and found < _COMPLETE * length - (0.2 if exact else 1.0):
             raise SourceUnavailable(f"{self.path} ends at {found:.1f} s of the {length:.1f} s it promises; {advice}")
 
@@ -137,7 +138,7 @@ class VideoSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        with self._reading:  # a reader in another thread is let finish its frame
+        with self._reading:  # a reader in another thread may finish its frame
             self._stack.close()
 
     def _choose_stream(self) -> Any:
@@ -149,7 +150,7 @@ class VideoSource:
         return stream
 
     def _count_promised(self) -> int:
-        """Frames that the file says it has and wants shown; 0 when it does not say."""
+        """The declared number of shown frames; 0 if not specified."""
         promised = int(self._stream.frames or 0)
         if "mov" in self._container.format.name.split(","):
             # An edit list, as trimming without encoding leaves it, hides frames that are only needed for decoding.
@@ -165,7 +166,7 @@ class VideoSource:
         return max(0, round(seconds * self.fps))
 
     def _decoded(self) -> Iterator[Any]:
-        """Frames as the decoder gives them; broken packets are passed over."""
+        """Frames from the decoder; broken packets are skipped."""
         stream, invalid = self._stream, self._av.error.InvalidDataError
         packets, timeline = self._container.demux(), Timeline(self._container, stream)
         self._start = timeline.start
@@ -179,7 +180,7 @@ class VideoSource:
                 damaged += 1
                 if damaged > _DAMAGED:
                     return
-                packets = self._container.demux()  # the file goes on behind it
+                packets = self._container.demux()  # the file continues after it
                 continue
             if packet is None:
                 return
@@ -195,19 +196,19 @@ class VideoSource:
             for frame in frames:
                 step = frame.duration or max(1, round(1 / (float(stream.average_rate or 25) * stream.time_base)))
                 if self._is_avi and frame.dts is not None:
-                    # It holds no times for showing, and FFmpeg's guesses are wrong for packed B-frames.
+                    # It does not contain presentation times, and FFmpeg's guesses are wrong for packed B-frames.
                     if counted is not None and last is not None:
                         frame.pts = last + max(1, frame.dts - counted)
                     counted = frame.dts
                 if frame.pts is None:  # as in AVI and raw streams: by count
                     frame.pts = 0 if last is None else last + step
-                elif last is not None and frame.pts <= last:  # a clock that stands still or goes back
+                elif last is not None and frame.pts <= last:  # a clock that stops or goes back
                     frame.pts = last + 1
                 last = frame.pts
                 yield frame
 
     def _progressive(self) -> Iterator[Any]:
-        """Decoded frames, the interlaced ones as whole pictures."""
+        """Decoded frames; interlaced ones are deinterlaced."""
         frames = chain([self._first], self._undealt)
         if not self._deinterlace:
             yield from frames

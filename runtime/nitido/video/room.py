@@ -1,4 +1,4 @@
-"""Room on a disk to finish a video file."""
+"""Checks that the disk has room to finish a video file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from nitido.errors import SinkUnavailable
 from nitido.wording import count, plural
 
-_RESERVE = 4 << 20  # bytes that finishing a file may take besides its frames
+_RESERVE = 4 << 20  # bytes that finishing a file may need in addition to its frames
 
 
 def require_room(path: Path, frame_bytes: int, frames: int, *, keep: bool) -> None:
-    """Raises ``SinkUnavailable`` while there is still room to finish the file: an MP4 without its last block cannot be
-    played.
+    """Raises ``SinkUnavailable`` early enough that the file can still be finished, because an MP4 without its last
+    block cannot be played.
 
     frame_bytes: of the next frame, unencoded. frames: written so far. keep: whether they are kept, for the message.
     """
@@ -30,6 +30,6 @@ def require_room(path: Path, frame_bytes: int, frames: int, *, keep: bool) -> No
             kept = f"the {count(frames, 'frame')} so far {plural(frames, 'is')} kept"
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise SinkUnavailable(
-            f"cannot go on writing {path}: {free / 1e6:.1f} MB left on its disk, {needed / 1e6:.1f} MB needed to "
+            f"cannot continue {path}: {free / 1e6:.1f} MB left on its disk, {needed / 1e6:.1f} MB needed to "
             f"finish the file; {kept}, make room"
         ) from full

@@ -1,4 +1,4 @@
-"""Frames in shapes that encoders and containers take."""
+"""Converts frames to shapes that encoders and containers support."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def even(frame: NDArray[Any]) -> NDArray[Any]:
-    """A frame H×W×3 with even sides: the last row and column twice where they are odd."""
+    """A frame H×W×3 with even sides: for odd sides, the last row or column is repeated."""
     bottom, right = frame.shape[0] % 2, frame.shape[1] % 2
     if not (bottom or right):
         return frame

@@ -1,4 +1,4 @@
-"""Sound that a container cannot hold as it is, encoded again."""
+"""Encodes sound again if a container does not support its codec."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from nitido.video.library import load_av
 
-_BIT_RATE = 96_000  # per channel: twice what is usually taken for transparent
-_SAMPLES = 1024  # of a packet, where the encoder does not say
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # what a file means that only says how many channels
+_BIT_RATE = 96_000  # per channel: twice the rate that is usually considered transparent
+_SAMPLES = 1024  # of a packet, if the encoder does not specify it
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # layouts for files that only specify the number of channels
 _PAUSE = 0.1  # seconds: a longer pause in the sound is kept
 
 
 def recoded_sound(stream: Any, output: Any, suffix: str) -> tuple[Callable[[Any], list[Any]], str]:
-    """A new stream of ``output`` and what makes its packets of those of ``stream``; with the name of the codec.
+    """A new stream of ``output``, the converter of packets from ``stream``, and the name of the codec.
 
-    Raises what PyAV raises, for sound that cannot be decoded.
+    Raises exceptions of PyAV for sound that cannot be decoded.
     """
 
     av = load_av()
@@ -35,7 +35,7 @@ def recoded_sound(stream: Any, output: Any, suffix: str) -> tuple[Callable[[Any]
     wanted = made.codec_context.codec.audio_formats
     resampler = av.AudioResampler(format=wanted[0].name if wanted else "fltp", layout=layout, rate=rate)
     fifo = av.AudioFifo()
-    position: int | None = None  # in samples, of the first one in the queue
+    position: int | None = None  # time of the first sample in the queue, in samples
 
     def carry(packet: Any) -> list[Any]:
         nonlocal position

@@ -1,4 +1,4 @@
-"""What a video file holds besides its pictures: sound, subtitles, chapters, title, dates, languages, cover, fonts."""
+"""Copies the other contents of a video file: sound, subtitles, chapters, title, dates, languages, cover, fonts."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from nitido.video.trial import can_hold, first_packets
 
 _log = logging.getLogger(__name__)
 _MATROSKA = (".mkv",)
-_COVERS = (".mp4", ".m4v")  # where a cover is a stream of its own
+_COVERS = (".mp4", ".m4v")  # containers in which a cover is a separate stream
 
-# Takes a packet of the source, ``None`` at the end, and gives those to write.
+# Takes a packet of the source, ``None`` at the end, and returns the packets to write.
 Carrier = Callable[[Any], list[Any]]
 
 
 class CopiedStreams:
-    """The other streams of a file on their way into another, packet by packet, in step with its pictures.
+    """Copies the other streams of a file into another one, packet by packet, in step with its pictures.
 
-    Sound that the container cannot hold is encoded again, subtitles of text are converted, and the rest is left out;
-    each is logged in one line. For a ``with`` block.
+    Sound that the container does not support is encoded again, text subtitles are converted, and other unsupported
+    streams are left out; each of these is logged in one line. For a ``with`` block.
     """
 
     def __init__(self, source: Path | str, output: Any, target: Path) -> None:
@@ -62,7 +62,7 @@ class CopiedStreams:
         self._stack.close()
 
     def copy_until(self, seconds: float) -> None:
-        """Writes the packets that belong before that moment of the file."""
+        """Writes the packets before that moment of the file."""
         while True:
             packet = self._next or next(self._packets, None)
             self._next = None
@@ -75,17 +75,19 @@ class CopiedStreams:
             self._write(self._carriers[packet.stream.index](packet))
 
     def finish(self) -> None:
-        """Writes what encoders still hold."""
+        """Writes the remaining packets of encoders."""
         for carrier in self._carriers.values():
             self._write(carrier(None))
 
     def report_lost(self, written: Path) -> None:
-        """Logs what the finished file does not say of itself, though the source does."""
+        """Logs metadata of the source that the finished file does not have."""
         self._report(lost_facts(written, self._facts, self._languages))
 
     def _report(self, left: list[str]) -> None:
         if left:
-            _log.warning("%s: left out, %s files cannot hold it: %s", self._target, self._suffix, ", ".join(left))
+            _log.warning(
+                "%s: left out, because %s files do not support it: %s", self._target, self._suffix, ", ".join(left)
+            )
 
     def _write(self, packets: list[Any]) -> None:
         for packet in packets:
@@ -131,7 +133,7 @@ class CopiedStreams:
             if packet is None:
                 return []
             if packet.dts is not None:
-                if newest is not None and packet.dts <= newest:  # a clock that stands still or goes back
+                if newest is not None and packet.dts <= newest:  # a clock that stops or goes back
                     packet.dts = newest + 1
                     packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
                 newest = packet.dts
@@ -173,13 +175,13 @@ class CopiedStreams:
                 self._left.append("chapters")
             elif chapters:
                 self._output.set_chapters(chapters)
-        except Exception as error:  # damaged chapters must not lose a video
+        except Exception as error:  # damaged chapters must not make a video fail
             _log.warning("chapters left out: %s", reason(error))
 
     def _read(self, container: Any, main: Any) -> Iterator[Any]:
         if not self._carriers:
             return
-        # All of it is read, because joints are found in whatever stream they show first.
+        # All streams are read, because joints may appear first in any of them.
         timeline = Timeline(container, main)
         for packet in container.demux():
             timeline.place(packet)
@@ -188,7 +190,7 @@ class CopiedStreams:
 
 
 def _is_described_elsewhere(stream: Any, container: Any) -> bool:
-    """Whether a stream holds what the metadata say as well: a time code, or the names of chapters."""
+    """Whether a stream contains things that are in the metadata, too: a time code, or the names of chapters."""
     if stream.type != "data":
         return False
     return "timecode" in stream.metadata or (bool(container.chapters()) and "mov" in container.format.name)

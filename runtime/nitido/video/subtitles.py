@@ -1,4 +1,4 @@
-"""Subtitles of text, converted between the forms that containers hold."""
+"""Converts text subtitles between the forms that containers support."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 
 def converted_subtitles(stream: Any, output: Any, suffix: str) -> Callable[[Any], list[Any]] | None:
-    """A new stream of ``output`` and what makes its packets of those of ``stream``; ``None`` for a container without
-    subtitles. Only the words and their times are kept, and the tags of SubRip between its kin."""
+    """A new stream of ``output`` and the converter of packets from ``stream``; ``None`` for a container without
+    subtitles. Only words and times are kept, and SubRip's tags between formats that share them."""
 
     av = load_av()
     given, moves = stream.codec_context.name, suffix in (".mp4", ".m4v", ".mov")
@@ -59,12 +59,12 @@ def converted_subtitles(stream: Any, output: Any, suffix: str) -> Callable[[Any]
 
 
 def text_of(data: bytes, codec: str) -> str:
-    """The words of a packet of one of ``TEXTS``."""
+    """The text of a packet with one of the codecs ``TEXTS``."""
     if codec == "mov_text":
         length = struct.unpack(">H", data[:2])[0] if len(data) >= 2 else 0
         return data[2 : 2 + length].decode("utf-8", "replace")
     text = data.decode("utf-8", "replace")
-    if codec in ("ass", "ssa"):  # eight fields stand before the words
+    if codec in ("ass", "ssa"):  # eight fields precede the text
         text = re.sub(r"\{[^}]*\}", "", text.split(",", 8)[-1])
         text = text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
     return text.strip()

@@ -1,21 +1,21 @@
-"""When everything in a file belongs: the time stamps of its packets, counted from the beginning of the file."""
+"""Corrects the time stamps of a file's packets, counted from the beginning of the file."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_JOINT = 0.1  # seconds back within a stream: two recordings were joined there
-_HOURS = 600.0  # seconds ahead that are not a pause but another recording
-_ALIKE = 1.0  # seconds between the jumps of two streams at one joint
+_JOINT = 0.1  # step back in seconds within a stream, which means that two recordings were joined there
+_HOURS = 600.0  # step ahead in seconds that is not a pause but another recording
+_ALIKE = 1.0  # largest difference in seconds between the jumps of two streams at one joint
 
 
 class Timeline:
-    """Corrects the time stamps of a file's packets, which are placed in the order in which they are read.
+    """Corrects the time stamps of a file's packets, in the order of reading.
 
     start: seconds at which the file begins after the correction.
 
-    MPEG streams count from any moment and jump where recordings were joined. AVI counts its pictures in the order of
-    decoding, so that with B-frames the first one seems to come late.
+    MPEG streams start at any time and jump where recordings were joined. AVI counts pictures in decoding order, so with
+    B-frames the first one seems to be late.
     """
 
     def __init__(self, container: Any, main: Any) -> None:
@@ -50,7 +50,7 @@ class Timeline:
         expected = self._expected.get(index)
         sparse = packet.stream.type not in ("video", "audio")
         if expected is not None and not -_JOINT <= moment + shift - expected < _HOURS:
-            # The streams of a file jump together, though their packets come at different moments.
+            # The streams of a file jump together, although their packets arrive at different moments.
             jumped = self._newest != shift and abs(moment + self._newest - expected) < _ALIKE
             shift = self._newest if jumped or sparse else expected - moment
             self._shifts[index] = self._newest = shift

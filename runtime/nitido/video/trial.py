@@ -1,4 +1,4 @@
-"""Whether a container holds a stream as it is, found out by writing a little of it into memory."""
+"""Tests whether a container supports a stream, by writing a little of it into memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from nitido.video.library import load_av, open_input
 
-_READ = 400  # packets of a file that are read to find the first ones of each stream
+_READ = 400  # number of packets of a file that are read to find the first ones of each stream
 _ENOUGH = 8  # of a stream
 
 
 def first_packets(source: Path | str) -> dict[int, list[Any]]:
-    """The first packets of each stream of a file, by index, as far as they come early."""
+    """The first packets of each stream of a file, by index, if they are near the beginning."""
     found: dict[int, list[Any]] = defaultdict(list)
     with open_input(source) as container:
         try:
@@ -24,7 +24,7 @@ def first_packets(source: Path | str) -> dict[int, list[Any]]:
                 if packet.size and len(found[packet.stream.index]) < _ENOUGH:
                     found[packet.stream.index].append(packet)
         except (load_av().error.FFmpegError, OSError):
-            pass  # what is broken shows when the file is read
+            pass  # damage is reported when the file is read
     return found
 
 

@@ -1,4 +1,4 @@
-"""Writing video files that appear under their name only when they are complete."""
+"""Writes video files, which get their name only when they are complete."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ from nitido.video.shapes import even, with_square_pixels
 from nitido.video.streams import CopiedStreams
 
 _MOVIE = {"movflags": "+faststart", "use_editlist": "1"}
-# An AVI counts frames: sound that begins before them must not move them by one.
+# An AVI counts frames, so sound that begins earlier must not shift them by one.
 _MUXER_OPTIONS = {"mp4": _MOVIE, "mov": _MOVIE, "avi": {"avoid_negative_ts": "disabled"}}
 _CLOCK = Fraction(1, 90_000)  # the unit of time of a recording
 _log = logging.getLogger(__name__)
 
 
 class VideoSink:
-    """Writes frames to a video file that appears under its name only when complete, synced to the disk.
+    """Writes frames to a video file, which gets its name only when it is complete and synced to the disk.
 
-    fps: frames per second of what :meth:`write` writes. frames: written so far. encoder: FFmpeg's name of it.
+    fps: frames per second for :meth:`write`. frames: number of written frames. encoder: its name in FFmpeg.
 
-    4:2:0 halves both sides of the colour, so odd sides get their last row or column twice. Without ``like`` files are
-    tagged BT.709 with limited range.
+    4:2:0 halves both sides of the colour, so the last row or column of odd sides is repeated. Without ``like``, files
+    are tagged BT.709 with limited range.
 
-    Leaving the context with an exception removes what was written; with ``keep`` the frames so far are finished into a
-    playable file instead, as for a recording that cannot be repeated. Raises ``SinkUnavailable``, also when the disk
-    fills up or the finished file cannot be read back, and ``FrameMismatch``.
+    An exception in the context removes the file. With ``keep``, the frames so far become a playable file instead, for
+    recordings that cannot be repeated. Raises ``SinkUnavailable``, also when the disk fills up or the finished file
+    cannot be read back, and ``FrameMismatch``.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class VideoSink:
         streams_of: Path | str | None = None,
         whole: bool = True,
     ) -> None:
-        """like: the pictures whose time base, pixel aspect, colours and depth these have.
-        streams_of: a file, or as text the URL of a clip, whose sound, subtitles, chapters and facts are copied; with
-        ``whole`` to their end, else as far as there are pictures."""
+        """like: the pictures whose time base, pixel aspect, colours and depth are used. streams_of: a file, or as text
+        the URL of a clip, whose sound, subtitles, chapters and metadata are copied; with ``whole`` to their end, else
+        to the end of the pictures."""
         suffix = path.suffix.lower()
         if suffix not in WRITTEN:
             raise SinkUnavailable(f"cannot write {path}: expected a name ending in {', '.join(sorted(WRITTEN))}")
@@ -79,9 +79,9 @@ class VideoSink:
         self._codec = encoding.codec or default_codec(suffix, deep=like is not None and like.deep)
         self.encoder = find_encoder(self._codec)
         if self.encoder == "mjpeg":
-            self._tags = replace(self._tags, matrix=BT470BG, range=FULL)  # JPEG knows no others
+            self._tags = replace(self._tags, matrix=BT470BG, range=FULL)  # JPEG does not support others
         self._mastering = like.mastering if like else None
-        # Where neither the codec nor, through PyAV, the container says how wide a pixel is.
+        # Neither the codec nor, with PyAV, the container can store the pixel aspect.
         shapeless = self.encoder in SHAPELESS and MUXERS[suffix] in ("matroska", "webm")
         self._stretched = shapeless and like is not None and like.aspect != 1
         self._partial = partial_path(path)
@@ -99,16 +99,16 @@ class VideoSink:
 
     @property
     def deep(self) -> bool:
-        """Whether it keeps more than 8 bits: for frames ``like`` such, where the encoder can."""
+        """Whether it keeps more than 8 bits, if ``like`` has them and the encoder supports them."""
         return self._reads and is_deep(pixel_format(self.encoder, deep=True))
 
     def write(self, frame: Frame) -> None:
-        """Appends a frame uint8 H×W×3 BGR, one ``1/fps`` after the one before; the first one sets the size."""
+        """Appends a frame uint8 H×W×3 BGR, ``1/fps`` after the one before; the first one sets the size."""
         base = self._time_base()
         self._write(frame, round(self.frames / self.fps / base), max(1, round(1 / self.fps / base)))
 
     def write_at(self, frame: Frame, seconds: float) -> None:
-        """Appends a frame that belongs at that moment. One that comes too soon for the container is left out."""
+        """Appends a frame for that moment. A frame that is too early for the container is left out."""
         pts = round(seconds / self._time_base())
         if pts > self._last:
             self._write(frame, pts, max(1, round(1 / self.fps / self._time_base())))
@@ -123,7 +123,7 @@ class VideoSink:
             pts = round(pts * self._like.time_base / base)
             duration = round(duration * self._like.time_base / base)
             if pts <= self._last:
-                return  # a container of a fixed rate has one frame for each moment
+                return  # a container with a fixed rate has one frame for each moment
         self._write(frame, pts, duration)
 
     def __enter__(self) -> VideoSink:
@@ -164,8 +164,8 @@ class VideoSink:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            # Encoders know no durations, and without one a player guesses how long the last frame is shown. A frame is
-            # shown until the next one: what a source says of one is that of another where it has B-frames.
+            # Encoders do not set durations, and without one a player has to guess how long the last frame is shown. A
+            # frame is shown until the next one; durations of the source belong to other frames if it has B-frames.
             packet.duration = self._durations.pop(packet.pts, 0) or packet.duration
             held, self._held = self._held, packet
             if held is not None:
@@ -179,7 +179,7 @@ class VideoSink:
         suffix = self.path.suffix.lower()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: FFmpeg has a buffer, and a full disk is to be noticed by the write that finds it.
+            # Unbuffered, because FFmpeg has a buffer, and a full disk should be noticed by the write that fails.
             file = self._stack.enter_context(self._partial.open("w+b", buffering=0))
         except OSError as error:
             raise self._cannot(error) from error
@@ -199,7 +199,7 @@ class VideoSink:
             if self._like is not None and self._like.aspect != 1 and not self._stretched:
                 context.sample_aspect_ratio = self._like.aspect
             if suffix in (".mp4", ".m4v", ".mov") and self.encoder in ("libx265", "hevc_nvenc"):
-                context.codec_tag = "hvc1"  # the one that Apple's players take
+                context.codec_tag = "hvc1"  # the tag that Apple's players support
             if self._streams_of is not None:
                 self._copied = self._stack.enter_context(CopiedStreams(self._streams_of, container, self.path))
                 for key in ("language", "title", "creation_time", "timecode"):
@@ -213,7 +213,9 @@ class VideoSink:
                 f"cannot write {self.path} with {self.encoder}{codec}: {reason(error)}; {advice(self.encoder)}"
             ) from error
         if self._mastering and not keeps_mastering(self.encoder):
-            _log.warning("%s: left out, %s cannot hold it: data on the mastering display", self.path, self.encoder)
+            _log.warning(
+                "%s: left out, because %s does not support it: data on the mastering display", self.path, self.encoder
+            )
         if self._like is not None and self._like.transparent:
             _log.warning("%s: left out: transparency", self.path)
         if self._stretched and self._like is not None:
@@ -222,7 +224,7 @@ class VideoSink:
         self._encoder = Encoder(stream.pix_fmt, self._tags)
 
     def _read_again(self, _url: str, _flags: int, _options: dict[str, str]) -> Any:
-        """The file so far, which FFmpeg reads once more to move its index to the front."""
+        """The file so far, which FFmpeg reads again to move its index to the front."""
         return OpenFile(self._partial.open("rb"), self.path.suffix)
 
     def _finish(self, *, failed: bool, keep: bool) -> None:

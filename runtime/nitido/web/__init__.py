@@ -1,1 +1,1 @@
-"""Pages that are served on this machine."""
+"""Web pages and servers on this machine."""

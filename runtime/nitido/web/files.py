@@ -1,4 +1,4 @@
-"""Files as servers hand them out."""
+"""Files for web servers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""ONNX Runtime's build for browsers, which pages on this machine compute with.
+"""Installs and finds ONNX Runtime's build for browsers, which the pages on this machine use.
 
-14 MB that are not kept in the repository: they come from the npm package ``onnxruntime-web``, pinned by version and
-digest, into a folder of the package (before a wheel is built) or of the user.
+Its 14 MB are not in the repository. They come from the npm package ``onnxruntime-web``, pinned by version and digest,
+and are installed into a folder of the package (before a wheel is built) or of the user.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from nitido.web.server import pages
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
-# What the registry says of that version; npm checks it too, but not when the file comes from elsewhere.
+# The registry's digest of that version. npm checks it too, but not if the file has another source.
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 SCRIPT = "ort.wasm.bundle.min.mjs"
 BINARY = "ort-wasm-simd-threaded.wasm"
 LICENCE = "LICENSE"
 _FOLDER = f"{PACKAGE}-{VERSION}"
 _PATIENCE = 600  # seconds for 33 MB
-_ANSWER = 8  # seconds for a registry to answer at all; npm alone goes on trying for minutes
+_ANSWER = 8  # seconds for the first answer of a registry; npm alone would try for minutes
 _UNREACHABLE = re.compile(
     r"\b(ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|E(?:NET|HOST)UNREACH|ERR_SOCKET_TIMEOUT|network timeout)\b"
 )
@@ -38,7 +38,7 @@ _UNREACHABLE = re.compile(
 
 def find_engine() -> Traversable:
     """The folder with ``SCRIPT`` and ``BINARY``: the one in the package, else the user's. Raises
-    ``ProviderUnavailable`` when there is neither."""
+    ``ProviderUnavailable`` if there is neither."""
     for root in (pages() / "engine", cache_folder()):
         folder = root / _FOLDER
         if all((folder / name).is_file() for name in (SCRIPT, BINARY)):
@@ -62,10 +62,10 @@ def engine_files(folder: Traversable | None) -> dict[str, Traversable]:
 
 
 def install_engine(root: Path, archive: Path | None = None) -> Path:
-    """Puts the engine below ``root`` and returns its folder; does nothing when it is there.
+    """Installs the engine below ``root`` and returns its folder; does nothing if it is already there.
 
-    archive: the npm package's ``.tgz``; ``None`` lets the ``npm`` program fetch it, with whatever registry, proxy and
-    rights that is configured for. Raises ``SourceUnavailable`` when it cannot be fetched or is not the pinned one,
+    archive: the npm package's ``.tgz``; ``None`` lets the ``npm`` program fetch it, with its configured registry, proxy
+    and permissions. Raises ``SourceUnavailable`` when it cannot be fetched or is not the pinned one,
     ``SinkUnavailable`` when the folder cannot be written.
     """
     folder = root / _FOLDER
@@ -106,8 +106,8 @@ def _fetch() -> bytes:
 
 
 def _require_registry(npm: str, folder: str) -> None:
-    """Raises ``SourceUnavailable`` when npm's registry does not answer at once. Whatever it answers is an answer: not
-    every mirror knows this question."""
+    """Raises ``SourceUnavailable`` if npm's registry does not answer quickly. Any answer counts, because not every
+    mirror supports this request."""
     flags = ("--fetch-retries=0", f"--fetch-timeout={1000 * _ANSWER}", "--no-update-notifier", "--loglevel=error")
     try:
         done = subprocess.run(
@@ -139,7 +139,7 @@ def _unpack(content: bytes, folder: Path) -> None:
     with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as packed:
         for name in (SCRIPT, BINARY):
             file = packed.extractfile(f"package/dist/{name}")
-            assert file is not None  # the digest says what is in it
+            assert file is not None  # the digest identifies the content
             (folder / name).write_bytes(file.read())
-    # The npm package names the licence and does not hold it.
+    # The npm package names the licence but does not contain its text.
     (folder / LICENCE).write_bytes((pages() / "onnxruntime-web.LICENSE").read_bytes())

@@ -1,7 +1,7 @@
-"""What pages without uploads have in common: a server that answers to its own address only.
+"""The server of pages without uploads. It only answers requests for its own address.
 
-It is the standard library's: a device needs no web framework to show a live picture or the latent explorer. The app,
-which takes uploads, is another server; what both check is in :mod:`nitido.web.guards`.
+It is based on the standard library, so a device does not need a web framework for the live picture or the latent
+explorer. The app, which takes uploads, has another server. Their common checks are in :mod:`nitido.web.guards`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ KINDS = {
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves each client in a thread of its own that ends with the program.
+    """Serves each client in a separate daemon thread.
 
-    host: an address of this machine. port: 0 takes a free one. patience: seconds after which a client that takes or
-    says nothing is dropped. Raises ``OSError`` for an address that cannot be had.
+    host: an address of this machine. port: 0 takes a free one. patience: seconds after which an inactive client is
+    disconnected. Raises ``OSError`` for an address that cannot be used.
     """
 
     daemon_threads = True
@@ -47,27 +47,27 @@ class PageServer(ThreadingHTTPServer):
         super().__init__((host, port), handler)
 
     def server_bind(self) -> None:
-        # Not the direct base class, which looks up the host's name; that can take seconds.
+        # Not the direct base class, which looks up the host's name, because that can take seconds.
         TCPServer.server_bind(self)
         name, port, *_ = cast(tuple[str, int], self.server_address)
         self.server_name, self.server_port = name, port
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         shown = f"[{self.server_name}]" if ":" in self.server_name else self.server_name
         return f"http://{shown}:{self.server_port}/"
 
 
 class PageHandler(BaseHTTPRequestHandler):
-    """Answers one request. Subclasses say what is where in :meth:`respond`."""
+    """Answers one request. Subclasses define the answers in :meth:`respond`."""
 
     disable_nagle_algorithm = True
     policy = "default-src 'self'; frame-ancestors 'none'"
     more_headers: tuple[tuple[str, str], ...] = ()
 
     def respond(self, path: str) -> None:
-        """Answers to a path without its query: calls :meth:`answer` once."""
+        """Answers a path without its query by calling :meth:`answer` once."""
         raise NotImplementedError
 
     def setup(self) -> None:
@@ -83,7 +83,7 @@ class PageHandler(BaseHTTPRequestHandler):
                 self.answer(HTTPStatus.NO_CONTENT, "image/x-icon", b"")
             else:
                 self.respond(path)
-        except OSError as error:  # timed out, reset, closed: it is the client's own affair
+        except OSError as error:  # timed out, reset, closed: not an error of the server
             _log.debug("%s has gone: %s", self.client_address, error)
         self.close_connection = True
 
@@ -96,7 +96,7 @@ class PageHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def answer_file(self, file: Served) -> None:
-        """A file, with the kind that its suffix says."""
+        """Answers with a file, with the content type of its suffix."""
         suffix = f".{file.name.rpartition('.')[2]}"
         self.answer(HTTPStatus.OK, KINDS.get(suffix, "text/plain; charset=utf-8"), file.read_bytes())
 
@@ -105,7 +105,7 @@ class PageHandler(BaseHTTPRequestHandler):
         self.answer(HTTPStatus.NOT_FOUND, "text/plain", b"not here; the page is at /\n")
 
     def head(self, status: HTTPStatus, kind: str, *, length: int | None = None) -> None:
-        """The beginning of an answer whose body is written to ``wfile``."""
+        """Sends the head of an answer whose body is written to ``wfile``."""
         self.send_response(status)
         self.send_header("Content-Type", kind)
         if length is not None:

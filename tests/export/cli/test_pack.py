@@ -34,7 +34,7 @@ def test_the_command_offers_every_target() -> None:
     assert isinstance(choice, click.Choice) and tuple(choice.choices) == TARGETS
 
 
-def test_what_is_no_model_is_one_line(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_what_is_not_a_model_is_one_line(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "text.onnx").write_text("not a model")
     for model, message in [("no-such", "no model named"), (tmp_path / "text.onnx", "cannot be loaded")]:

@@ -93,7 +93,7 @@ def test_the_smallest_frame_has_a_level(graph: onnx.ModelProto) -> None:
     assert np.isfinite(run(graph, frame=noisy(5, 1, 1))["noise_level"])
 
 
-def test_the_level_is_no_context_of_tiles_and_costs_next_to_nothing(net: LevelFrameNet) -> None:
+def test_the_level_is_not_context_of_tiles_and_costs_almost_nothing(net: LevelFrameNet) -> None:
     facts = read_facts(frame_graph(net), cell=2)
     same = build("denoiser", {"channels": 8, "layers": 4, "grid": 2, "expansion": 0})
     plain = read_facts(frame_graph(same), cell=2)

@@ -101,5 +101,5 @@ def test_a_mixture_draws_from_every_cluster_as_often_as_it_should(
     assert np.allclose(found, mixture.shares.numpy(), atol=0.04)
     normal = np.random.default_rng(0).standard_normal((50, SIZE), np.float32)
     assert np.allclose(decoder.from_normal(normal), mixture(torch.from_numpy(normal)).numpy(), atol=1e-3)
-    with pytest.raises(FrameMismatch, match="no way back"):
+    with pytest.raises(FrameMismatch, match="no inverse"):
         decoder.to_normal(normal)

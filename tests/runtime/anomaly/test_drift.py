@@ -63,7 +63,7 @@ def test_a_long_run_without_a_change_has_no_alarm() -> None:
     assert test.alarms == 0 and test.summary().startswith("drift: none")
 
 
-def test_a_light_that_fades_slowly_is_heard_before_verdicts_tell(line_model: Path) -> None:
+def test_a_light_that_fades_slowly_raises_the_drift_alarm_before_verdicts_change(line_model: Path) -> None:
     inspect, rng = open_inspector(line_model, "cpu"), np.random.default_rng(8)
     test = DriftTest(inspect.threshold.scores)
     alarms, anomalies = [], 0
@@ -98,7 +98,7 @@ def test_only_one_score_of_so_many_counts() -> None:
         assert (one.add(90.0) is not None) == (number >= 9)
         assert (third.add(90.0 if number % 3 == 0 else 15.0) is not None) == (number >= 27)
     assert one.alarm and third.drift and third.drift.median == 90.0
-    assert DriftTest(fitted).summary() == "drift: not judged, 0 of the 50 scores that it takes"
+    assert DriftTest(fitted).summary() == "drift: not tested, only 0 of the necessary 50 scores"
 
 
 def test_the_alarm_goes_off_again() -> None:
@@ -118,7 +118,7 @@ def test_scores_are_kept_in_the_file_and_an_older_file_says_what_it_lacks(line_m
     older.write_bytes(with_properties(line_model.read_bytes(), {PROPERTY: json.dumps(entry)}))
     threshold = open_inspector(older, "cpu").threshold
     assert isinstance(threshold, Threshold) and threshold.scores == ()
-    with pytest.raises(CardMismatch, match=r"older\.onnx was fitted before they were kept.*fit it again"):
+    with pytest.raises(CardMismatch, match=r"older\.onnx was fitted by an older version.*fit it again"):
         DriftTest(threshold.scores, origin=str(older))
     with pytest.raises(CardMismatch, match="holds 19"):
         DriftTest([1.0] * 19)

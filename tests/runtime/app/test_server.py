@@ -137,7 +137,7 @@ def test_names_of_clients_never_leave_their_folder(app: App) -> None:
     assert len(safe_name("a" * 5000 + ".png")) < 130
 
 
-def test_what_is_no_picture_or_too_large_is_refused_in_a_line(app: App) -> None:
+def test_what_is_not_a_picture_or_too_large_is_refused_in_a_line(app: App) -> None:
     answer, content = ask(app, "POST", "api/pictures?name=page.html", b"<html>")
     assert answer.status == 400 and json.loads(content)["problem"].startswith("expected a picture (")
     answer, content = ask(app, "POST", "api/pictures?name=a.png", b"", Content_Length=str(MOST_BYTES + 1))

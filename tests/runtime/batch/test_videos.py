@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_nothing(
     assert left_in(tmp_path / "out") == [NAME]
 
 
-def test_a_last_line_of_the_journal_that_finds_no_room_is_no_failure(
+def test_a_last_line_of_the_journal_without_room_is_not_a_failure(
     tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from nitido.batch.journal import Journal

@@ -47,7 +47,7 @@ def test_the_level_of_a_frame_follows_its_brightness() -> None:
         ({"colour": "red"}, "damaged"),
     ],
 )
-def test_a_damaged_file_is_told(change: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(change: dict[str, object], said: str, tmp_path: Path) -> None:
     path = tmp_path / "cam.json"
     save_calibration(FOUND, path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_told(change: dict[str, object], said: str, tmp_path: 
         load_calibration(path)
 
 
-def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
+def test_a_file_of_something_else_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NitidoError, match="no such file"):
         load_calibration(tmp_path / "none.json")
     for content in (b"", b"[1]", b"\xff\xfe", b"{}"):

@@ -71,7 +71,7 @@ def test_noise_that_stays_for_some_frames_is_measured_and_said(measured: Calibra
     assert found.steady > 0.5
 
 
-def test_a_camera_that_shakes_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_camera_that_shakes_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     rng = np.random.default_rng(0)
     photo = cv2.resize(cameras.scene(), (320, 240)) // 2 + np.indices((240, 320)).sum(0)[..., None] % 16 * 8
 

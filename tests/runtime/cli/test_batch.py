@@ -23,7 +23,7 @@ from support.batch_files import crops, names
 from support.commands import nitido
 
 
-def test_two_inputs_of_one_target_are_told_and_one_is_done(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_two_inputs_of_one_target_are_reported_and_one_is_done(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     for folder in ("one", "two"):
         crops(tmp_path / folder, 1)
     (tmp_path / "one" / "sub" / "0000.png").write_bytes((tmp_path / "one" / "sub" / "0000.jpg").read_bytes())
@@ -36,7 +36,7 @@ def test_two_inputs_of_one_target_are_told_and_one_is_done(tiny_models: dict[str
     assert names(tmp_path / "out") == ["sub/0000.png"]
 
 
-def test_pictures_of_other_kinds_are_told_and_what_is_none_is_not(setting, tmp_path: Path) -> None:
+def test_pictures_of_other_kinds_are_reported_and_other_files_are_not(setting, tmp_path: Path) -> None:
     source, out, model = setting
     (source / "scans").mkdir()
     others = ("a.gif", "b.GIF", "sub/c.jp2", "scans/d.rm", "e.cr2")

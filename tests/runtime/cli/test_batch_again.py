@@ -75,7 +75,7 @@ def test_a_second_run_into_the_same_folder_waits_outside(setting) -> None:
     assert names(out) == []
 
 
-def test_dry_run_tells_and_touches_nothing(setting) -> None:
+def test_dry_run_reports_and_changes_nothing(setting) -> None:
     source, out, model = setting
     run = nitido("denoise", source, "-o", out, *model, "--dry-run")
     assert run.returncode == 0 and not out.exists()

@@ -55,7 +55,7 @@ def test_the_format_may_be_chosen_and_files_may_stand_on_either_side(model: list
 @pytest.mark.parametrize(
     ("given", "said"), [(b"", "is empty"), (b"hello", "not a picture"), (content()[:400], "is the file complete")]
 )
-def test_what_is_no_picture_is_one_line_and_nothing_comes_out(given: bytes, said: str, model: list[object]) -> None:
+def test_what_is_not_a_picture_is_one_line_and_nothing_comes_out(given: bytes, said: str, model: list[object]) -> None:
     run = piped(given, "denoise", "-", "-o", "-", *model)
     assert (run.returncode, run.stdout) == (1, b"")
     lines = run.stderr.decode().splitlines()

@@ -62,7 +62,7 @@ ILL = replace(
 def test_a_report_says_what_is_well_and_what_to_fix() -> None:
     well, ill = "\n".join(render(WELL)), "\n".join(render(ILL))
     assert "All is well." in well and "NEON: unknown" in well and "no driver" in well
-    assert "takes 2 of 3 nodes" in well and "a: holds 30 fps" in well
+    assert "takes 2 of 3 nodes" in well and "a: reaches 30 fps" in well
     assert "5 problems to fix" in ill
     for part in (
         "one and two overwrite",
@@ -117,7 +117,7 @@ def test_the_command_reports_on_this_machine(encoding: str) -> None:
     assert ("640×480" if encoding == "utf-8" else "640x480") in text
 
 
-def test_json_and_exit_code_tell_of_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_and_exit_code_report_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     for report, code in ((WELL, 0), (ILL, 1)):
         monkeypatch.setattr("nitido.doctor.report.examine", lambda report=report, **_: report)
         run = CliRunner().invoke(cli, ["doctor", "--json"])

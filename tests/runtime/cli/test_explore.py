@@ -22,7 +22,7 @@ from support.commands import HANG, command, running
 from support.latent_models import write_latent_model
 
 
-def test_nothing_is_downloaded_unasked_and_the_command_that_does_is_told(home: Path) -> None:
+def test_nothing_is_downloaded_without_request_and_the_command_for_it_is_named(home: Path) -> None:
     write_latent_model(home)
     for arguments in (["explore", str(home / "tiny")], ["explore", str(home / "tiny.decoder.onnx")]):
         found = CliRunner().invoke(cli, arguments).exception
@@ -38,7 +38,7 @@ def test_options_that_make_no_sense_together_are_usage_errors(arguments: list[st
     assert CliRunner().invoke(cli, ["explore", *arguments]).exit_code == 2
 
 
-def test_a_model_that_is_no_decoder_is_an_error_before_anything_is_served(
+def test_a_model_that_is_not_a_decoder_is_an_error_before_anything_is_served(
     home: Path, tiny_models: dict[str, Path]
 ) -> None:
     found = CliRunner().invoke(cli, ["explore", str(tiny_models["denoise"])]).exception
@@ -48,7 +48,7 @@ def test_a_model_that_is_no_decoder_is_an_error_before_anything_is_served(
 @pytest.mark.network
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_end(
+def test_the_command_serves_until_a_signal_ends_it(
     tmp_path: Path, pytestconfig: pytest.Config, number: signal.Signals
 ) -> None:
     write_latent_model(tmp_path)

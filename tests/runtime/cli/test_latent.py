@@ -36,7 +36,7 @@ def test_sample_makes_a_sheet_that_the_seed_repeats(tmp_path: Path) -> None:
     assert np.array_equal(pixels(tmp_path / "a.png")[:8, :8], load_decoder(model, "cpu")(first))
 
 
-def test_sample_tells_the_seed_that_it_chose(tmp_path: Path) -> None:
+def test_sample_prints_the_seed_that_it_chose(tmp_path: Path) -> None:
     model = write_latent_model(tmp_path)
     run = nitido("sample", "--model", model, "-o", tmp_path / "a.png")
     seed = run.stdout.split("seed ")[1].split()[0]
@@ -140,7 +140,7 @@ def test_interpolate_of_a_cvae_needs_the_class(tmp_path: Path) -> None:
     assert np.abs(pixels(tmp_path / "s.png")[:, :8].astype(int) - halves(208, 128)).max() <= 1
 
 
-def test_what_is_no_picture_is_one_line(tmp_path: Path) -> None:
+def test_what_is_not_a_picture_is_one_line(tmp_path: Path) -> None:
     model = write_latent_model(tmp_path)
     (tmp_path / "a.png").write_text("no picture")
     for bad, message in ((tmp_path / "a.png", "is not a picture"), (tmp_path / "b.png", "no such file")):

@@ -33,7 +33,7 @@ def test_strength_nothing_returns_the_piped_bytes(tiny_models: dict[str, Path]) 
     assert done.stdout == given
 
 
-def test_a_reader_that_goes_away_ends_the_run_well(tiny_models: dict[str, Path]) -> None:
+def test_a_reader_that_goes_away_ends_the_run_normally(tiny_models: dict[str, Path]) -> None:
     arguments = ["--source", "-", "--size", "160x120", "--sink", "-", "--every-frame", "--model"]
     with running(
         command("live", *arguments, tiny_models["denoise"]),

@@ -54,7 +54,7 @@ def test_the_journal_gets_whole_lines_with_their_priority(tiny_models: dict[str,
         )  # fmt: skip
     text = (tmp_path / "journal").read_text()
     assert done.returncode == 0, text
-    assert "<4>the last frame was short, 4 of 576 bytes, and was left out\n" in text
+    assert "<4>the last frame was incomplete, 4 of 576 bytes, and was left out\n" in text
     assert "\r" not in text and "\x1b" not in text
 
 

@@ -95,7 +95,7 @@ def objects_of_list(text: str) -> list[dict[str, Any]]:
     return json.loads(text)
 
 
-def test_signs_that_a_code_page_cannot_show_are_no_error(tmp_path: Path) -> None:
+def test_characters_that_a_code_page_cannot_show_are_not_an_error(tmp_path: Path) -> None:
     """As a Windows console, or a file that its output goes to."""
     program = "from nitido.cli.main import main; main()"
     done = subprocess.run(

@@ -92,7 +92,7 @@ def test_a_picture_that_is_larger_already_is_reduced_with_a_note(photo: Path, tm
     [
         ("--scale 9", 2, "--scale 9 asks for more than the ×8 that the models give"),
         ("--scale 3 --model upscale-x2-n", 2, "asks for more than the ×2 that upscale-x2-n gives"),
-        ("--width 400", 1, "40×30 to 400×300 is ×10, more than the ×8 that the models give"),
+        ("--width 400", 1, "40×30 to 400×300 is ×10, more than the ×8 of the models"),
         ("--scale 2 --width 9", 2, "--width and --scale both set the size of the results"),
         ("--fit --width 9", 2, "--fit needs --width and --height"),
         ("--scale 1", 2, "is not in the range x>1"),

@@ -32,7 +32,7 @@ def test_the_cpu_is_tried_in_a_process_of_its_own() -> None:
     assert "AzureExecutionProvider" not in [t.provider for t in try_providers(ENTRIES[0].path, seconds=0.01)]
 
 
-def test_a_provider_that_is_not_there_is_told_with_its_reason() -> None:
+def test_a_missing_provider_is_reported_with_its_reason() -> None:
     if "CUDAExecutionProvider" in ort.get_available_providers():
         pytest.skip("this onnxruntime offers CUDA")
     trial = try_provider(ENTRIES[0].path, "CUDAExecutionProvider")

@@ -57,12 +57,12 @@ def test_tables_of_other_programs_count_by_their_steps() -> None:
         assert file.decode().compression == pytest.approx(level_of_table([7] * 64))
 
 
-def test_other_formats_tell_no_level() -> None:
+def test_other_formats_have_no_level() -> None:
     with PictureFile(file_of("PNG"), "a.png") as file:
         assert file.decode().compression is None
 
 
-def test_only_a_model_against_compression_is_told_and_a_level_given_by_hand_comes_first() -> None:
+def test_only_a_model_against_compression_gets_the_level_and_one_given_by_hand_comes_first() -> None:
     with PictureFile(file_of("JPEG", quality=20), "a.jpg") as file:
         picture = file.decode()
     against, other = model(removes_compression=True), model(removes_compression=False)

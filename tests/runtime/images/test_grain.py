@@ -30,7 +30,7 @@ def test_smooth_pictures_have_none() -> None:
     assert grain_of(ramp()) < 0.6
 
 
-def test_texture_beside_smooth_parts_is_no_grain() -> None:
+def test_texture_next_to_smooth_parts_does_not_count_as_grain() -> None:
     frame = ramp()
     frame[:, : SIDE * 3 // 4] = with_noise(frame[:, : SIDE * 3 // 4], 20.0)
     assert grain_of(frame) < 1.0

@@ -113,6 +113,6 @@ def test_xmp_without_companions_stays_byte_for_byte() -> None:
     assert read_picture(jpeg(packet)).metadata.xmp == packet
 
 
-def test_a_packet_that_is_no_xml_stays_as_it_is() -> None:
+def test_a_packet_that_is_not_xml_stays_as_it_is() -> None:
     packet = b"<not closed http://ns.adobe.com/hdr-gain-map/1.0/"
     assert read_picture(jpeg(packet)).metadata.xmp == packet

@@ -91,7 +91,7 @@ def test_metadata_is_carried_and_the_program_named(kind: str) -> None:
         assert back.metadata.dpi == pytest.approx((300, 300), abs=0.01)
 
 
-def test_nothing_is_named_unasked() -> None:
+def test_nothing_is_named_without_request() -> None:
     for kind in SUFFIX_OF:
         stream = io.BytesIO()
         encode_picture(Picture(np.full((8, 8, 3), 90, np.uint8), grey=True), kind, stream)
@@ -269,7 +269,7 @@ def test_another_orientation_in_xmp_does_not_turn_the_result_again() -> None:
         (lambda p: Image.new("RGB", (8, 8)).save(p, "GIF"), "not a picture"),
     ],
 )
-def test_what_is_no_single_picture_is_refused(tmp_path: Path, make, said: str) -> None:
+def test_what_is_not_a_single_picture_is_refused(tmp_path: Path, make, said: str) -> None:
     make(tmp_path / "a.png")
     with pytest.raises(SourceUnavailable, match=said):
         read_picture(tmp_path / "a.png")

@@ -65,7 +65,7 @@ def test_heic_keeps_depth_colours_and_metadata(deep: bool, grey: bool) -> None:
 
 
 @needs_heif
-def test_what_lies_beside_the_picture_of_a_phone_is_said(tmp_path: Path) -> None:
+def test_what_is_stored_with_the_picture_of_a_phone_is_reported(tmp_path: Path) -> None:
     stream = io.BytesIO()
     encode_picture(Picture(to_8_bits(ramp())), "heic", stream)
     content = stream.getvalue()

@@ -65,9 +65,7 @@ def test_palettes_of_every_depth_with_alpha_for_some_of_their_entries(bits: int)
         (b"iCCP", b"p\0\1" + zlib.compress(b"profile"), "colour profile is packed in an unknown way"),
     ],
 )
-def test_what_is_too_large_beside_the_pixels_does_not_cost_the_picture(
-    bits: int, name: bytes, data: bytes, said: str
-) -> None:
+def test_metadata_that_is_too_large_does_not_cost_the_picture(bits: int, name: bytes, data: bytes, said: str) -> None:
     values = stored(bits, 3)
     small = chunk(b"tEXt", b"Title\0kept")
     picture = read_picture(png(values, bits, 2, chunk(name, data) + small))

@@ -72,8 +72,8 @@ def test_a_pgm_takes_no_colours() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"P6 11 7 255\nabc", "cut short"),
-        (b"P2 11 7 255\n1 2 3", "cut short"),
+        (b"P6 11 7 255\nabc", "truncated"),
+        (b"P2 11 7 255\n1 2 3", "truncated"),
         (b"P2 2 1 9\n1 10", "values beyond 9"),
         (b"P6 11", "no size in its header"),
         (b"P6 0 7 255\n", "0×7 pixels"),

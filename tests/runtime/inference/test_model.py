@@ -48,7 +48,7 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         load(tmp_path / "text.onnx", "cpu")
 
 
-def test_a_latent_model_is_told_from_an_image_model(tmp_path: Path) -> None:
+def test_a_latent_model_is_distinguished_from_an_image_model(tmp_path: Path) -> None:
     model = write_latent_model(tmp_path)
     with pytest.raises(CardMismatch, match=r"expected frame → image, found z → image .*'nitido embed'"):
         load(f"{model}.decoder.onnx", "cpu")

@@ -108,7 +108,7 @@ def test_a_state_that_may_not_be_warped_stays_where_it_is(tmp_path: Path) -> Non
     assert np.array_equal(list(model.stream(frames)), list(model.stream(frames, align=False)))
 
 
-def test_a_frame_of_another_size_begins_anew(averaging: Path) -> None:
+def test_a_frame_of_another_size_begins_again(averaging: Path) -> None:
     model = load(averaging, "cpu")
     frames = frames_of((16, 16), (16, 16), (16, 24), (16, 24))
     results = list(model.stream(frames))
@@ -116,7 +116,7 @@ def test_a_frame_of_another_size_begins_anew(averaging: Path) -> None:
     assert not np.array_equal(results[3], model(frames[3]))
 
 
-def test_a_cut_begins_anew(levelled: Path) -> None:
+def test_a_cut_begins_again(levelled: Path) -> None:
     model = load(levelled, "cpu")
     assert model.has_noise
     calm, loud = [np.full((40, 40, 3), 90 + n, np.uint8) for n in range(3)], frames_of((40, 40), (40, 40))

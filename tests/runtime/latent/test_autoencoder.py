@@ -49,7 +49,7 @@ def test_more_than_go_through_at_once_give_what_each_gives(tmp_path: Path) -> No
     assert np.array_equal(decoder(latents.mean), pictures)
 
 
-def test_classes_are_told_by_name_or_number(tmp_path: Path) -> None:
+def test_classes_are_given_by_name_or_number(tmp_path: Path) -> None:
     model = write_latent_model(tmp_path, kind="cvae", labels=("dim", "plain", "bright"))
     encoder, decoder = load_encoder(model, "cpu"), load_decoder(model, "cpu")
     zero = np.zeros(2, np.float32)
@@ -153,7 +153,7 @@ def test_another_model_is_refused_and_those_at_hand_are_named(
         ({"kind": "cvae", "labels": ["a"]}, "expected z, label → image or notes or .*, found z → image"),
     ],
 )
-def test_a_card_that_makes_no_sense_is_told(tmp_path: Path, change: dict[str, object], message: str) -> None:
+def test_a_card_that_makes_no_sense_is_reported(tmp_path: Path, change: dict[str, object], message: str) -> None:
     w = graph_writer()
     from onnx import TensorProto
 

@@ -50,7 +50,7 @@ def test_files_become_latents_in_their_order(folder: Path, model: Path) -> None:
     assert np.array_equal(embedding.thumbnails, [halves(*levels, 6, 6) for levels in LEVELS.values()])
 
 
-def test_bad_files_are_told_and_the_others_done(folder: Path, model: Path) -> None:
+def test_bad_files_are_reported_and_the_others_done(folder: Path, model: Path) -> None:
     (folder / "b.png").write_text("no picture")
     (folder / "sub" / "cut.png").write_bytes((folder / "a.png").read_bytes()[:60])
     paths = [*pictures_below(folder), folder / "gone.png"]

@@ -197,7 +197,7 @@ def test_sliders_axes_and_the_plane_of_many_dimensions(browser: Browser, engine_
         until(lambda: shows(page, wide) and np.array_equal(place(page), [10] * 8))
 
 
-def test_classes_are_told_to_the_decoder(browser: Browser, engine_folder: Path, tmp_path: Path) -> None:
+def test_classes_are_passed_to_the_decoder(browser: Browser, engine_folder: Path, tmp_path: Path) -> None:
     labels = ("round", "rounder", "roundest")
     decoder = load_decoder(write_bump_decoder(tmp_path / "classes.decoder.onnx", labels=labels), "cpu")
     with opened(browser, engine_folder, decoder) as page:
@@ -347,7 +347,7 @@ def failing(browser: Browser, engine_folder: Path, decoder: Decoder) -> str:
     return text
 
 
-def test_what_cannot_be_loaded_is_told_in_one_line(
+def test_what_cannot_be_loaded_is_reported_in_one_line(
     browser: Browser, engine_folder: Path, bump: Decoder, tmp_path: Path
 ) -> None:
     nothing, damaged = tmp_path / "nothing", tmp_path / "damaged"

@@ -34,7 +34,7 @@ def warning(model: str, frames: Frame) -> str:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_photographs_are_no_digits(model: str) -> None:
+def test_photographs_are_not_taken_for_digits(model: str) -> None:
     photos = [cv2.imread(str(path)) for path in sorted(SAMPLES.glob("*.webp"))]
     frames = np.concatenate([load_encoder(model, "cpu").fit(np.asarray(p)).reshape(1, 28, 28, 3) for p in photos])
     said = warning(model, frames)

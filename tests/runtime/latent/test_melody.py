@@ -87,7 +87,7 @@ def test_a_tune_in_another_octave_is_moved(tmp_path: Path) -> None:
     assert read_midi(near, 2).tolist() == [2, PITCHES + 1]
 
 
-def test_what_is_no_melody_for_the_model_is_one_line(tmp_path: Path) -> None:
+def test_what_is_not_a_melody_for_the_model_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.mid").write_text("no MIDI file")
     write_midi(tmp_path / "whole.mid", codes(C5, C5, C5, C5))
     (tmp_path / "cut.mid").write_bytes((tmp_path / "whole.mid").read_bytes()[:-9])
@@ -151,7 +151,7 @@ def test_a_roll_shows_when_and_how_high_a_note_is() -> None:
     assert not np.array_equal(roll[rows[first][0], 6], roll[rows[first][0], 12])  # where it begins
 
 
-def test_two_notes_of_one_pitch_are_told_from_a_long_one() -> None:
+def test_two_notes_of_one_pitch_are_distinguished_from_a_long_one() -> None:
     assert not np.array_equal(piano_roll(codes(C5, HOLD, C5, HOLD)), piano_roll(codes(C5, HOLD, HOLD, HOLD)))
 
 

@@ -86,7 +86,7 @@ def test_a_folder_gets_a_file_each(tmp_path: Path) -> None:
     assert second is not None and np.asarray(second).shape == (8, 8, 3) and (np.asarray(second) == 2).all()
 
 
-def test_what_exists_or_has_no_meaning_as_a_target_is_told(tmp_path: Path) -> None:
+def test_what_exists_or_has_no_meaning_as_a_target_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"mine")
     for there in (tmp_path / "a.png", tmp_path):
         with pytest.raises(SinkUnavailable, match="exists"):

@@ -35,7 +35,7 @@ def test_a_table_gives_back_what_went_in(suffix: str, variances: bool, tmp_path:
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_a_name_that_is_no_text_goes_into_every_table(tmp_path: Path) -> None:
+def test_a_name_that_is_not_a_text_goes_into_every_table(tmp_path: Path) -> None:
     given = Embedding(["bad\udcff.png"], np.zeros((1, 2), np.float32))
     for suffix, found in ((".npz", "bad\udcff.png"), (".csv", "bad\udcff.png"), (".parquet", "bad\\udcff.png")):
         write_table(tmp_path / f"t{suffix}", given)
@@ -75,7 +75,7 @@ def test_columns_that_somebody_added_are_left_alone(tmp_path: Path) -> None:
         ("t.txt", b"path"),
     ],
 )
-def test_what_is_no_table_is_told_in_one_line(name: str, content: bytes, tmp_path: Path) -> None:
+def test_what_is_not_a_table_is_reported_in_one_line(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceUnavailable, match=r"t\.\w+ is not a table of latents|expected a table") as error:
         read_table(tmp_path / name)

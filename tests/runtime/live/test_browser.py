@@ -108,7 +108,7 @@ def test_a_still_picture_is_sent_again_so_that_vanished_clients_are_found(
     stream.close()
 
 
-def test_clients_that_take_nothing_or_vanish_are_dropped_and_hold_up_nobody() -> None:
+def test_clients_that_read_nothing_or_vanish_are_disconnected_and_delay_nobody() -> None:
     with MjpegSink(port=0, patience=0.5) as sink:
         show_to_clients_of_all_kinds(sink)
 

@@ -102,7 +102,7 @@ def test_a_clip_behind_an_address_plays_like_a_file_and_ends(tmp_path: Path, ran
         assert len(sink.frames) == 12
 
 
-def test_what_was_asked_and_what_was_obtained_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_requested_and_obtained_settings_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "nitido")
     settings = CaptureSettings((640, 480), 30, "YUYV")
     source = camera(FakeCapture(1), wait=lambda _s: True, settings=settings)
@@ -111,13 +111,13 @@ def test_what_was_asked_and_what_was_obtained_are_told(caplog: pytest.LogCapture
         15.0,
     )
     assert isinstance(source, Measured)  # so that a run can make ready before the first frame
-    assert "3: asked for 640×480 30 fps YUYV, obtained 16×12 15 fps MJPG" in caplog.text
+    assert "3: requested 640×480 30 fps YUYV, obtained 16×12 15 fps MJPG" in caplog.text
     caplog.clear()
     camera(FakeCapture(1), wait=lambda _s: True, settings=CaptureSettings((16, 12), 15, "mjpg"))
     assert "obtained 16×12 15 fps MJPG" in caplog.text and "asked" not in caplog.text
 
 
-def test_a_driver_that_tells_nothing_is_not_believed() -> None:
+def test_a_driver_without_values_is_ignored() -> None:
     capture = FakeCapture(1, fourcc="\0\0\0\0")
     capture.facts |= {cv2.CAP_PROP_FPS: 90000.0, cv2.CAP_PROP_FRAME_WIDTH: 0}
     assert camera(capture, wait=lambda _s: True).obtained == CaptureSettings(None, None, None)
@@ -148,7 +148,7 @@ def test_sources_that_cannot_be_say_what_is_expected(spec: str, message: str) ->
         open_source(spec)
 
 
-def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"no video")
     with pytest.raises(SourceUnavailable, match="not a video"):
         open_source(str(tmp_path / "x.mp4"))

@@ -123,7 +123,7 @@ def test_a_rung_that_lasted_is_tried_soon_again_after_the_next_overload() -> Non
     assert next(change.at for change in bench.changes if not change.down and change.at > fell) - fell < 3.0
 
 
-def test_room_that_is_only_just_enough_is_no_reason_to_go_up() -> None:
+def test_time_that_is_just_enough_is_not_a_reason_to_go_up() -> None:
     bench = Bench(Ladder(RUNGS[:2], 1 / 30), costs(80, 30, 0, 0, 0))
     assert bench.run(60) == ["m.int8"]
 

@@ -255,7 +255,7 @@ def test_a_failure_anywhere_comes_out_of_run_after_all_threads_ended(where: str)
     assert not threads_left(before)
 
 
-def test_a_sink_whose_reader_has_gone_ends_the_run_well() -> None:
+def test_a_sink_whose_reader_has_gone_ends_the_run_normally() -> None:
     with FakeSource(endless()) as source:
         report = run(source, fake_model(), ListSink(work=lambda _f: refuse(SinkClosed("the reader has gone"))))
     assert report.ended == "the reader has gone"

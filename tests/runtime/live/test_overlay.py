@@ -22,7 +22,7 @@ def test_the_split_view_is_before_on_the_left_and_after_on_the_right() -> None:
     assert compose(SHOT, None, split=False) is SHOT.after
 
 
-def test_a_small_frame_beside_its_enlargement_is_split_at_the_same_place() -> None:
+def test_a_small_frame_next_to_its_enlargement_is_split_at_the_same_place() -> None:
     shot = Shot(frame(40, (160, 100)), frame(90, (320, 200)), 0, 0.0, 0.0, "m")
     assert compose(shot, None, split=True)[60, 150].tolist() == [40] * 3
 

@@ -31,10 +31,10 @@ def test_frames_are_put_together_however_the_pipe_cuts_them() -> None:
     assert [item[11, 15, 2] for item in source] == [1, 2, 3]
 
 
-def test_a_short_last_frame_is_told_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_short_last_frame_is_reported_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
     source = PipeSource((16, 12), stream=io.BytesIO(raw_frames(1, 2, 3)[:-5]))
     assert len(list(source)) == 2
-    assert "the last frame was short, 571 of 576 bytes" in caplog.text
+    assert "the last frame was incomplete, 571 of 576 bytes" in caplog.text
 
 
 def test_a_pipe_is_live_unless_it_has_a_rate_to_be_read_at() -> None:
@@ -44,7 +44,7 @@ def test_a_pipe_is_live_unless_it_has_a_rate_to_be_read_at() -> None:
         PipeSource((0, 4), stream=io.BytesIO())
 
 
-def test_frames_of_another_size_and_a_reader_that_has_gone_are_told_apart() -> None:
+def test_frames_of_another_size_and_a_closed_reader_raise_different_errors() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as stream:
         sink = PipeSink(stream=stream)

@@ -52,7 +52,7 @@ class Camera:
         return frame, found
 
 
-def test_the_share_of_the_past_grows_and_is_told(model: Model) -> None:
+def test_the_share_of_the_past_grows_and_is_shown(model: Model) -> None:
     camera = Camera(model)
     assert [camera.next()[1].past for _ in range(3)] == pytest.approx([0.5, 0.75, MOST])
 
@@ -138,7 +138,7 @@ def test_from_the_whole_size_to_half_of_it_is_no_jump(folder: Path) -> None:
     assert score > psnr(scene, HalfSizeStream(FrameStream(model))(given)) + 2
 
 
-def test_from_a_model_that_remembers_to_one_that_does_not_is_no_jump(folder: Path) -> None:
+def test_from_a_recurrent_model_to_another_one_there_is_no_jump(folder: Path) -> None:
     """Under load the result goes over within a few frames."""
     given, budget = np.full((48, 64, 3), 100, np.uint8), 0.1
 

@@ -35,7 +35,7 @@ def test_without_faster_ones_a_model_stays_alone() -> None:
     assert variant_names(open_variants("denoise-n", "cpu", threads=1, faster=False)) == ["denoise-n"]
 
 
-def test_variants_are_the_int8_beside_a_file_and_a_broken_one_is_left_out(
+def test_variants_are_the_int8_next_to_a_file_and_a_broken_one_is_left_out(
     tiny_models: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = tiny_models["denoise"].read_bytes()

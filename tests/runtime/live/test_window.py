@@ -55,7 +55,7 @@ def test_keys_change_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert controls.stopping
 
 
-def test_a_snapshot_keeps_both_pictures_and_a_full_disk_is_no_end(
+def test_a_snapshot_keeps_both_pictures_and_a_full_disk_does_not_end_the_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     screen = FakeScreen(monkeypatch, keys="s")

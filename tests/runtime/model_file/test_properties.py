@@ -32,7 +32,7 @@ def test_stamped_metadata_is_there_once_and_the_rest_unchanged(tiny_models: dict
     }
 
 
-def test_a_stamped_model_is_sealed_anew(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_stamped_model_is_sealed_again(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "stamped.onnx"
     path.write_bytes(with_properties(tiny_models["denoise"].read_bytes(), {PROPERTY: "{}"}))
     assert verify(path, "cpu").passed
@@ -41,6 +41,6 @@ def test_a_stamped_model_is_sealed_anew(tiny_models: dict[str, Path], tmp_path: 
 
 
 @pytest.mark.parametrize("damage", [b"\xff" * 40, b"\x0a\x7fshort", b"\x0b\x01"])
-def test_what_is_no_model_is_not_stamped(damage: bytes) -> None:
+def test_what_is_not_a_model_is_not_stamped(damage: bytes) -> None:
     with pytest.raises(CardMismatch, match="not an ONNX model"):
         with_properties(damage, {PROPERTY: "{}"})

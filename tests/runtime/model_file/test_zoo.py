@@ -14,7 +14,7 @@ from nitido.model_file import zoo
 from support.latent_models import write_latent_model
 
 
-def test_an_autoencoder_is_told_to_be_in_two_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_autoencoder_is_reported_to_be_in_two_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_latent_model(tmp_path, "mine")
     monkeypatch.setenv(zoo.ENVIRONMENT, str(tmp_path))
     for name in ("vae-digits", "mine"):

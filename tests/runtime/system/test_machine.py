@@ -53,7 +53,7 @@ def test_a_machine_is_read_from_its_files(tmp_path: Path, monkeypatch: pytest.Mo
     assert (found.physical_cores, found.usable_cpus) == (2, 2)
 
 
-def test_what_a_machine_does_not_tell_is_unknown(tmp_path: Path) -> None:
+def test_what_a_machine_does_not_report_is_unknown(tmp_path: Path) -> None:
     found = describe_machine(tmp_path)
     assert set(found.features.values()) == {None}
     assert found.physical_cores is None

@@ -7,7 +7,7 @@ import threading
 from nitido.system.memory_budget import MemoryBudget
 
 
-def test_a_budget_is_never_exceeded_and_nobody_waits_for_ever() -> None:
+def test_a_budget_is_never_exceeded_and_every_request_is_served() -> None:
     budget, most, lock = MemoryBudget(100), 0, threading.Lock()
     done: list[int] = []
 

@@ -65,7 +65,7 @@ def test_a_link_that_is_named_is_followed(tree: Path) -> None:
     assert require_files(tree / "linked", PNG) == [Path("c.png")]
 
 
-def test_what_is_no_file_is_said(tree: Path) -> None:
+def test_what_is_not_a_file_is_reported(tree: Path) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("no pipes with names on this system")
     os.mkfifo(tree / "pipe.png")

@@ -42,7 +42,7 @@ def test_signs_of_life_come_twice_within_the_limit_and_the_status_every_five_sec
         assert systemd.rest() == ["STATUS=c"]
 
 
-def test_a_socket_in_the_file_system_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_in_the_file_system_is_reported_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # such names are at most 107 bytes long
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, Service({"NOTIFY_SOCKET": "notify"}) as service:
         systemd.bind("notify")

@@ -37,7 +37,7 @@ def test_wheels_that_overwrite_each_other_are_found(tmp_path: Path, module: str,
     assert clash.fix.endswith(f"-m pip install --no-deps {keep}")
 
 
-def test_one_wheel_of_each_is_no_clash(tmp_path: Path) -> None:
+def test_one_wheel_of_each_is_not_a_clash(tmp_path: Path) -> None:
     install(tmp_path, "onnxruntime", "onnxruntime")
     install(tmp_path, "opencv-python", "cv2")
     assert find_clashes([str(tmp_path)]) == []

@@ -170,7 +170,7 @@ def test_pictures_without_a_container_are_read(tmp_path: Path, suffix: str, code
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all", bytes(4096)])
-def test_what_is_no_video_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_a_video_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(SourceUnavailable, match=r"a\.mp4"):
         VideoSource(tmp_path / "a.mp4")

@@ -107,7 +107,7 @@ def test_subtitles_of_text_are_carried_between_containers(tmp_path: Path, caplog
     assert [at for at, _ in words_of(tmp_path / "d.webm")] == [0.1, 0.7]
     assert caplog.text == ""
     copy(source, tmp_path / "f.avi")
-    assert "f.avi: left out, .avi files cannot hold it: subtitle 1 (srt, spa)" in caplog.text
+    assert "f.avi: left out, because .avi files do not support it: subtitle 1 (srt, spa)" in caplog.text
 
 
 def test_words_are_taken_out_of_every_form() -> None:
@@ -135,7 +135,7 @@ def test_fonts_are_kept_in_matroska_and_else_named(tmp_path: Path, caplog: pytes
         assert (found.name, found.data) == ("some.ttf", b"a font")
     assert caplog.text == ""
     copy(source, tmp_path / "out.mp4")
-    assert "out.mp4: left out, .mp4 files cannot hold it: attachment some.ttf" in caplog.text
+    assert "out.mp4: left out, because .mp4 files do not support it: attachment some.ttf" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -215,8 +215,8 @@ def test_what_an_avi_cannot_say_is_named(tmp_path: Path, caplog: pytest.LogCaptu
         assert container.chapters()
     copy(clip, tmp_path / "b.avi")
     copy(source, tmp_path / "c.avi")
-    assert "b.avi: left out, .avi files cannot hold it: MOOD, language deu" in caplog.text
-    assert "c.avi: left out, .avi files cannot hold it: chapters" in caplog.text
+    assert "b.avi: left out, because .avi files do not support it: MOOD, language deu" in caplog.text
+    assert "c.avi: left out, because .avi files do not support it: chapters" in caplog.text
     with av.open(str(tmp_path / "b.avi")) as container:
         assert container.metadata["title"] == "Holiday"
 

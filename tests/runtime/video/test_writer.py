@@ -231,7 +231,7 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
         assert (context.name, context.pix_fmt, context.color_trc) == ("hevc", "yuv420p10le", 16)
 
 
-def test_what_is_beside_the_pictures_is_copied(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_other_streams_of_a_file_are_copied(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     facts = {"title": "Holiday", "creation_time": "2020-05-05T10:00:00.000000Z"}
     source = make_clip(tmp_path / "in.mp4", [ramp(i) for i in range(25)], sounds=["spa", "eng"], facts=facts)
     for name in ("out.mp4", "out.mkv", "out.webm"):

@@ -51,7 +51,7 @@ def test_what_is_not_the_pinned_archive_is_refused_and_leaves_nothing(home: Path
     assert not cache_folder().exists()
 
 
-def test_without_npm_the_way_without_it_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_npm_the_message_says_how_to_do_without_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(home))
     with pytest.raises(SourceUnavailable, match=rf"npm pack onnxruntime-web@{VERSION}.*--from"):
         install_engine(cache_folder())

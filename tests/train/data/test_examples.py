@@ -93,7 +93,7 @@ def test_damaged_digit_files_are_named(content: bytes, digits: Path) -> None:
         read_examples([digits], Shape(SIDE, SIDE, 1))
 
 
-def test_a_file_that_is_no_colour_font_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_colour_font_is_named(tmp_path: Path) -> None:
     path = tmp_path / "letters.ttf"
     path.write_bytes(b"not a font")
     with pytest.raises(SourceUnavailable, match="not a font of colour bitmaps"):

@@ -77,14 +77,14 @@ def test_patches_are_the_camera_s_own_frames_or_have_its_noise(calibration: Path
     assert few[0][1].shape == PatchStream(store, plain)[0][1].shape
 
 
-def test_what_does_not_fit_is_told(calibration: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_reported(calibration: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="need a calibration"):
         recipe("", measured=0.5)
     with pytest.raises(RecipeError, match="add up to at most 1"):
         recipe(calibration, measured=0.8, paired=0.4)
     with pytest.raises(NitidoError, match="no such file"):
         Camera.of(recipe(tmp_path / "none.json", measured=0.5))
-    with pytest.raises(NitidoError, match="kept no frames"):
+    with pytest.raises(NitidoError, match="has no frames"):
         Camera.of(recipe(calibration.with_name("bare.json"), paired=0.5))
     assert Camera.of(recipe(calibration.with_name("bare.json"), measured=1)) is not None
 

@@ -85,14 +85,14 @@ def test_tunes_are_read_once_until_a_file_changes(tmp_path: Path, monkeypatch: p
         read_melodies([path], GRID)
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
     first = phrases_of(tmp_path, "M:4/4\nL:1/4\nK:C\ncdef|gfed|")
     (kept,) = (tmp_path / "cache" / "nitido").glob("*.npz")
     kept.write_bytes(kept.read_bytes()[:50])
     assert read_melodies([tmp_path / "tunes.abc"], GRID).notes.tolist() == first
 
 
-def test_what_is_no_source_is_one_line(tmp_path: Path) -> None:
+def test_what_is_not_a_source_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match=r"no corpus 'bartok'; it has airdsAirs, .*ryansMammoth"):
         read_melodies([Path("music21:bartok")], GRID)
     with pytest.raises(SourceUnavailable, match=r"no tunes in .*expected files \.abc"):

@@ -52,7 +52,7 @@ def test_no_network_of_other_layers_can_be_begun_with() -> None:
         begin_with(random_live_net(), deeper)
 
 
-def test_states_of_zeros_are_no_past() -> None:
+def test_states_of_zeros_mean_no_past() -> None:
     net = random_live_net()
     restored, states = net(frames())
     again, _ = net(frames(), net.blank(frames()))

@@ -69,7 +69,7 @@ def test_a_recipe_beats_the_mean_picture_after_few_steps(name: str, tmp_path: Pa
     assert objective.validate(net, device)["psnr"] > meter.error(0).psnr + MARGIN
 
 
-def test_the_decoder_begins_near_the_mean_picture_and_tells_pictures_apart(tmp_path: Path) -> None:
+def test_the_decoder_begins_near_the_mean_picture_and_distinguishes_pictures(tmp_path: Path) -> None:
     options = options_for(tmp_path)
     objective = LatentObjective(
         load_recipe("autoencoder", {"net.options.height": 32, "net.options.width": 32}), options

@@ -49,7 +49,7 @@ def test_one_picture_does_not_serve_for_both(
     shutil.copy(next(photos.glob("*.png")), one)
     with pytest.raises((SourceUnavailable, RecipeError), match=r"found (one|1)"):
         opened(one, latent=latent)
-    with pytest.raises(SourceUnavailable, match="hold the same one picture"):
+    with pytest.raises(SourceUnavailable, match="have only the same picture"):
         opened(one, one, latent=latent)
     opened(photos, photos, latent=latent)
     assert "3 of the 3 pictures of --val are in --data too" in caplog.text

@@ -50,5 +50,5 @@ def test_a_mixture_has_the_shares_means_and_spread_of_its_clusters() -> None:
 
 def test_a_mixture_of_a_conditional_network_is_refused(tmp_path: Path) -> None:
     net, objective = opened("cvae", tmp_path)
-    with pytest.raises(RecipeError, match="knows no classes"):
+    with pytest.raises(RecipeError, match="does not support classes"):
         fit_latent_mixture(net, objective)

@@ -27,7 +27,7 @@ def test_the_true_level_is_the_deviation_of_luma_noise() -> None:
     assert true_level(clean + 0.1, clean).tolist() == pytest.approx([0, 0], abs=1e-4)  # a shift is no noise
 
 
-def test_levels_are_told_estimated_and_told_wrong() -> None:
+def test_levels_are_given_estimated_and_given_with_an_error() -> None:
     level = torch.full((4000,), 8.0)
     told = told_levels(level, NoiseRecipe(told=0.6, told_error=0.15), torch.Generator().manual_seed(0))
     estimated, right = (told == -1), (told == 8.0)

@@ -121,7 +121,7 @@ def test_a_recipe_that_makes_no_sense_is_one_line(tunes: Path, tmp_path: Path) -
     options = options_for(tmp_path / "run", tunes)
     recipe = tiny_melody_recipe()
     assert recipe.latent is not None
-    with pytest.raises(RecipeError, match="expects beta and beta_warmup"):
+    with pytest.raises(RecipeError, match="expects only beta and beta_warmup"):
         MelodyObjective(replace(recipe, latent=replace(recipe.latent, noise=0.1)), options)
     for wrong, message in (
         ({"steps": 30}, "steps must be a multiple of 16"),

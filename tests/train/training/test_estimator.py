@@ -70,5 +70,5 @@ def test_only_the_estimator_changes(photos: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_network_without_estimator_is_refused(photos: Path) -> None:
-    with pytest.raises(CheckpointError, match="estimates no noise level"):
+    with pytest.raises(CheckpointError, match="without a noise estimator"):
         fit_estimator(random_checkpoint("denoise"), PictureStore(find_pictures([photos]), smallest=100), 1)

@@ -37,7 +37,7 @@ def test_kernels_move_as_matrices_do_under_torchs_muon() -> None:
     assert float((ours.detach().reshape(8, 36) - theirs.detach()).norm()) < 0.03 * moved
 
 
-def test_what_is_no_kernel_moves_as_under_adam() -> None:
+def test_what_is_not_a_kernel_moves_as_with_adam() -> None:
     torch.manual_seed(0)
     ours = nn.Parameter(torch.randn(16))
     theirs = nn.Parameter(ours.detach().clone())

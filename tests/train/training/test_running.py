@@ -138,7 +138,7 @@ def test_two_processes_speak_with_one_voice(photos: Path, tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups of this kind")
 @pytest.mark.parametrize("split", [["--workers", "2"], ["--workers", "0", "--devices", "2"]])
-def test_a_signal_to_all_processes_of_a_run_ends_it_well(photos: Path, tmp_path: Path, split: list[str]) -> None:
+def test_a_signal_to_all_processes_of_a_run_ends_it_normally(photos: Path, tmp_path: Path, split: list[str]) -> None:
     from nitido_train.recipe.files import as_toml
 
     recipe, out = tmp_path / "tiny.toml", tmp_path / "run"
@@ -188,7 +188,7 @@ def test_a_resumed_run_says_that_its_data_are_others(
     train(recipe_from_dict(tiny_recipe(steps=2)), options_for(run, photos))
     again = options_for(run, photos, resume=True)
     train(recipe_from_dict(tiny_recipe(steps=3)), again)
-    assert "other data" not in caplog.text
+    assert "different data" not in caplog.text
     others = tmp_path / "others"
     others.mkdir()
     for path in photos.iterdir():

@@ -81,7 +81,7 @@ def test_a_learning_rate_that_teaches_nothing_is_named(
     recipe = recipe_from_dict(tiny_recipe(steps=60, lr=lr, final_lr=lr / 10, warmup=0, validate_every=20))
     options = RunOptions(out=tmp_path / "run", data=(photos,), workers=0, accelerator="cpu", progress=False)
     train(recipe, options)
-    assert [line.partition(":")[0] for line in reports(caplog)] == ["nothing is being learnt"]
+    assert [line.partition(":")[0] for line in reports(caplog)] == ["the training is not learning"]
 
 
 def test_an_autoencoder_that_ignores_its_pictures_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -95,4 +95,4 @@ def test_an_autoencoder_that_ignores_its_pictures_is_named(tmp_path: Path, caplo
     )
     train(replace(recipe, seed=1), options)
     (line,) = reports(caplog)
-    assert "whatever it is given" in line and "latent.beta" in line
+    assert "for every input" in line and "latent.beta" in line

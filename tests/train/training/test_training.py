@@ -104,7 +104,7 @@ def test_a_training_says_what_it_began_with(photos: Path, tmp_path: Path) -> Non
     train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, start=start))
     found = load_checkpoint(tmp_path / "run" / "last.pt")
     assert found.licence == "for research only"
-    assert found.data == "not stated; begun with a network that was trained on pictures of others"
+    assert found.data == "not stated; started from a network that was trained on pictures of others"
     train(recipe_from_dict(tiny_recipe(steps=1)), replace(options, out=tmp_path / "fresh"))
     fresh = load_checkpoint(tmp_path / "fresh" / "last.pt")
     assert (fresh.licence, fresh.data) == ("", "")

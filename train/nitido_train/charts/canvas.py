@@ -49,8 +49,8 @@ def as_frame(canvas: Canvas) -> Frame:
 
 
 def plain(name: str) -> str:
-    """The name, changed so that matplotlib shows it as it is: no formula for dollars, and no legend entry is dropped
-    because it begins with ``_``."""
+    """The name, escaped so that matplotlib shows it literally: dollars do not start a formula, and a leading ``_`` does
+    not hide a legend entry."""
     text = name.replace("$", r"\$") or "(none)"
     return f" {text}" if text.startswith("_") else text
 

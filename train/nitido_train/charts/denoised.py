@@ -1,4 +1,4 @@
-"""What a denoising autoencoder makes of damaged pictures, compared with PCA and a median filter."""
+"""Results of a denoising autoencoder for damaged pictures, compared with PCA and a median filter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MEDIANS = (3, 5)
 
 
 def denoised_figure(given: Bytes, restored: Bytes, clean: Bytes, components: Components) -> Figure:
-    """Rows of damaged, restored and clean pictures, with the PSNR of each way in the caption.
+    """Rows of damaged, restored and clean pictures, with the PSNR of each method in the caption.
 
-    given, restored, clean: uint8 N×H×W×C. components: PCA of clean training pictures, as many as the latent has
-    numbers.
+    given, restored, clean: uint8 N×H×W×C. components: PCA of clean training pictures, with as many components as the
+    latent has numbers.
     """
     size = len(components.rows)
     medians = {side: np.stack([_median(picture, side) for picture in given]) for side in MEDIANS}

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from nitido.frames import Frame
 
-Table = list[list[str]]  # the first row is its head
+Table = list[list[str]]  # the first row is the heading
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture or a chart, with what belongs to it.
+    """A picture or a chart, with its caption and its numbers.
 
     picture: the picture or the drawn chart.
-    caption: what it shows, unless the picture says so itself.
+    caption: what it shows; may be empty if the picture says it.
     chart: whether it is a chart, black on white.
-    table: the numbers in it.
+    table: its numbers.
     """
 
     picture: Frame

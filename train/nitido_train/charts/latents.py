@@ -1,4 +1,4 @@
-"""Figures of a latent space: pictures decoded from it, where examples lie in it, and the reconstruction error."""
+"""Figures of a latent space: decoded pictures, the positions of examples, and the reconstruction error."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from nitido_train.nets.latent import LatentNet
 from nitido_train.tensors import from_logits, to_tensor
 
 AT_ONCE = 500
-PAGE = 1300  # pixels across a page of pictures, about
+PAGE = 1300  # approximate width of a page of pictures, in pixels
 SCATTERED = 3000  # latents in a scatter
-INHABITED = 1000  # latents whose quantiles a grid follows
+INHABITED = 1000  # latents whose quantiles define the grid
 FEW = 200  # held-out examples; where there are fewer, the scatter has training examples, too
 LARGEST = 128  # components of PCA in the curve
 SEED = 20
@@ -45,7 +45,8 @@ class Passed:
 
 @torch.no_grad()
 def passed(net: LatentNet, examples: Examples, device: torch.device) -> Iterator[Passed]:
-    """All examples through the mean of the latent. They are not damaged as in the training of some kinds."""
+    """Reconstructions of all examples from the mean of the latent. The examples are not damaged, as they are in the
+    training of some kinds."""
     for start in range(0, len(examples), AT_ONCE):
         numbers = np.arange(start, min(len(examples), start + AT_ONCE))
         pictures = examples.pictures(numbers)
@@ -77,7 +78,7 @@ def latent_figures(net: LatentNet, examples: Examples, held_out: Examples, devic
 def decoded_figures(net: LatentNet, examples: Examples, device: torch.device) -> dict[str, Figure]:
     """``manifold``: a regular grid of latents, decoded. ``samples``: random latents, decoded.
 
-    examples: their latents say which part of the space is in use.
+    examples: their latents show which part of the space is in use.
     """
     latents = latents_of(net, _thinned(examples, INHABITED), device)
     side = max(net.height, net.width)

@@ -1,4 +1,4 @@
-"""Principal component analysis: what a linear code of the same size keeps of pictures it was not fitted to."""
+"""Principal component analysis, for comparison: how well a linear code of the same size restores held-out pictures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from nitido_train.data.examples import Bytes, Examples
 
-NARROW = 2048  # values of a picture up to which PCA sees all pictures, through their covariance
-BUDGET = 1 << 26  # values that are fitted at once; of larger collections of wider pictures, evenly spaced ones
-HIGHEST = 100.0  # dB of a picture without any error, which would make a mean infinite
+NARROW = 2048  # values per picture up to which PCA uses all pictures, through their covariance
+# values that are fitted at once; from larger collections of wider pictures, evenly spaced pictures are taken
+BUDGET = 1 << 26
+HIGHEST = 100.0  # dB for a picture without any error, because infinity would make the mean infinite
 
 
 @dataclass(frozen=True)
 class Error:
-    """Mean errors of pictures that went through ``latent`` numbers.
+    """Mean errors of pictures that were reduced to ``latent`` numbers and restored.
 
     mse: mean squared error of values 0..1.
     psnr: in dB.
@@ -46,8 +47,8 @@ def principal_components(batches: Iterable[Bytes], count: int, values: int, most
 
     batches: uint8 n×…, together ``count`` pictures of ``values`` bytes each.
 
-    Of small pictures the covariance is added up batch by batch, which is exact. Wider ones go to scikit-learn's ``PCA``
-    at once, as float32. An SVD in parts, as in ``IncrementalPCA``, would take minutes.
+    For small pictures, the covariance is summed batch by batch, which is exact. Wider ones go to scikit-learn's ``PCA``
+    at once, as float32. A partial SVD, as in ``IncrementalPCA``, would take minutes.
     """
     most = min(most, count - 1, values)
     if values <= NARROW:
@@ -96,8 +97,8 @@ def pca_errors(components: Components, batches: Iterable[Bytes], sizes: Sequence
 
 
 def affordable(examples: Examples, values: int) -> Examples:
-    """The examples. Of pictures of more than :data:`NARROW` values, as many evenly spaced ones as together have
-    :data:`BUDGET` values."""
+    """The examples. If they have more than :data:`NARROW` values each, evenly spaced ones with :data:`BUDGET` values in
+    all."""
     if values <= NARROW:
         return examples
     stride = -(-len(examples) * values // BUDGET)

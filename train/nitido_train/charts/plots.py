@@ -24,8 +24,8 @@ from nitido_train.charts.canvas import (
 from nitido_train.charts.figures import Figure
 from nitido_train.charts.pca import Error
 
-MOST_LABELS = 20  # labels that get a colour of their own; the others share a grey
-LOG_FROM = 4.0  # ratio of the largest to the smallest value from which on an axis is logarithmic
+MOST_LABELS = 20  # labels with a colour of their own; the others are all grey
+LOG_FROM = 4.0  # an axis is logarithmic if the largest value is at least this many times the smallest
 TITLES = {
     "loss": "Training loss",
     "psnr": "PSNR in dB",
@@ -61,7 +61,7 @@ def curves(history: Sequence[Mapping[str, float]], score: str) -> dict[str, Figu
 
 
 def lines_chart(lines: Mapping[str, Line], title: str, *, falls: bool = False, best: float | None = None) -> Frame:
-    """Lines by name. falls: use a logarithmic axis when that shows more. best: a step to mark."""
+    """Lines by name. falls: use a logarithmic axis if that shows more. best: a step to mark."""
     canvas, axes = new_canvas(5.2, 3.3)
     for i, (name, (steps, values)) in enumerate(lines.items()):
         axes.plot(
@@ -137,7 +137,7 @@ def scatter(latents: NDArray[np.float32], labels: NDArray[np.int64], names: Sequ
 
 
 def pca_chart(pca: Sequence[Error], nets: Mapping[str, Sequence[Error]]) -> Frame:
-    """Reconstruction error over latent size, of PCA and of networks: a line for each name."""
+    """Reconstruction error over latent size, for PCA and for networks: a line for each name."""
     canvas, axes = new_canvas(5.6, 3.8, sharp=True)
     linear = {e.latent: e.mse for e in pca}
     axes.plot([e.latent for e in pca], [e.mse for e in pca], color=ORANGE, marker="s", markersize=4, label="PCA")

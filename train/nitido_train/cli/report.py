@@ -13,8 +13,8 @@ PATH = click.Path(path_type=Path)
 @click.command(short_help="Draw the report of a training again, or compare several.")
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("-o", "--output", type=PATH, help="Page to write, for several runs.")
-@click.option("--data", multiple=True, type=PATH, help="Data of the training.  [default: where it was]")
-@click.option("--val", multiple=True, type=PATH, help="Data of the validation.  [default: where it was]")
+@click.option("--data", multiple=True, type=PATH, help="Training data.  [default: the original place]")
+@click.option("--val", multiple=True, type=PATH, help="Validation data.  [default: the original place]")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--threads", type=int, help="CPU threads.  [default: all]")
 def report(
@@ -26,10 +26,10 @@ def report(
     threads: int | None,
 ) -> None:
     """Write RUN/report.html with the figures of the run's best checkpoint, or for several RUNs one page that compares
-    them: scores, curves, and for autoencoders of the same data their reconstruction error against PCA by latent size.
+    them: scores, curves and, for autoencoders of the same data, reconstruction errors compared with PCA by latent size.
     """
     if len(runs) > 1 and output is None:
-        raise click.UsageError("several runs are compared on one page: say where with -o comparison.html")
+        raise click.UsageError("several runs are compared on one page: name it with -o comparison.html")
     if len(runs) == 1 and output is not None:
         raise click.UsageError(f"the report of one run is written into its folder, {runs[0]}; leave out -o")
 
@@ -49,7 +49,7 @@ def report(
         except SourceUnavailable as error:
             if data:
                 raise
-            click.echo(f"without the data: {error}; name them with --data", err=True)
+            click.echo(f"the data is missing: {error}; name its place with --data", err=True)
             objective = None
         write_report(run, objective, torch.device(device))
         click.echo(f"{runs[0] / 'report.html'}")
@@ -62,7 +62,7 @@ def report(
     for folder in runs:
         run = read_run(folder)
         if run.best is None:
-            raise CheckpointError(f"{folder} was not validated yet: there is nothing to compare; train it on")
+            raise CheckpointError(f"{folder} was not validated yet; continue its training before you compare it")
         compared.append(Compared(run, objective_of(run, data, val)))
     assert output is not None
     for row in write_comparison(output, compared, torch.device(device)):

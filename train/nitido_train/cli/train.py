@@ -1,4 +1,4 @@
-"""``nitido train``: trains a recipe and says where the result is."""
+"""``nitido train``: train a recipe."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def parse_overrides(_context: click.Context, _parameter: click.Parameter, values
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="CPU threads of the training itself.  [default: the cores it may use, less --workers]",
+    help="CPU threads of the training process.  [default: the available cores minus --workers]",
 )
 @click.option("--accelerator", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
@@ -155,22 +155,22 @@ def train(
     except NitidoError:
         if is_first_process():
             raise
-        raise SystemExit(1) from None  # the first process says it for all
+        raise SystemExit(1) from None  # only the first process prints it
     finally:
         if distributed.is_available() and distributed.is_initialized():
-            # Cutting the connection may wait for a process that has ended; leaving it open now and then ends this one
-            # with "terminate called without an active exception".
+            # Closing the connection may wait for a process that has ended. If it is left open, this process sometimes
+            # ends with "terminate called without an active exception".
             leave_library_behind()
     if is_first_process():
         _print_result(result, loaded.name, out)
 
 
 def _for_camera(path: Path) -> dict[str, object]:
-    """What a recipe is given for a calibration. Raises ``NitidoError`` for a file that is none."""
+    """The recipe's entries for a calibration. Raises ``NitidoError`` for another kind of file."""
     from nitido.calibration.calibration import load_calibration
 
     paired = 0.25 if load_calibration(path).pairs else 0.0
-    # A third of the patches stays as the recipe has it, so that the network goes on being good at other cameras.
+    # A third of the patches keeps the recipe's noise, so that the network stays good for other cameras.
     return {
         "noise.calibration": str(path.resolve()),
         "noise.measured": 0.65 - paired,

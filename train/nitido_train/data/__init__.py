@@ -1,1 +1,1 @@
-"""What a network is trained on."""
+"""Training data."""

@@ -1,4 +1,4 @@
-"""A stream of JPEG patches, with the level that their file's quantization table shows."""
+"""A stream of JPEG patches, with the level that the quantization table of their file shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nitido_train.data.patches import PatchStream
 from nitido_train.data.pictures import PictureStore
 from nitido_train.recipe.schema import Recipe
 
-CLEAN = 0.03  # share of patches that are not compressed: a good picture is to be left as it is
+CLEAN = 0.03  # share of patches that are not compressed, so that good pictures stay unchanged
 CLEAN_LEVEL = 0.5
 
 Bytes = NDArray[np.uint8]
@@ -23,8 +23,8 @@ Bytes = NDArray[np.uint8]
 class ArtefactStream(Dataset[tuple[Bytes, Bytes, NDArray[np.float32]]]):
     """The i-th (JPEG patch, clean patch, [level of the file's table, level of the worst table that was used]).
 
-    Patches are drawn as :class:`PatchStream` draws them. A file shows the table of its last compression only; for a
-    share of the patches an earlier one was on another grid, and may have been stronger.
+    Patches are drawn as in :class:`PatchStream`. A file only shows the table of its last compression. A share of the
+    patches was compressed before on another grid, perhaps more strongly.
     """
 
     def __init__(self, store: PictureStore, recipe: Recipe) -> None:
@@ -49,6 +49,6 @@ class ArtefactStream(Dataset[tuple[Bytes, Bytes, NDArray[np.float32]]]):
         return given, target, np.array([levels[-1], max(levels)], np.float32)
 
     def _draw(self, rng: np.random.Generator) -> int:
-        """A quality, evenly in the logarithm of 101 - quality: half of what people have is above 80."""
+        """A quality, uniform in the logarithm of 101 - quality, because half of all files are above 80."""
         low, high = (math.log(101 - quality) for quality in self._quality)
         return 101 - round(math.exp(rng.uniform(high, low)))

@@ -1,4 +1,4 @@
-"""Batches of small pictures and of melodies, as autoencoders are given them."""
+"""Batches of small pictures and of melodies for autoencoders."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ AT_ONCE = 500  # examples that pass through a network together outside training
 
 @dataclass(frozen=True)
 class LatentBatch:
-    """Examples as a network is given them.
+    """Examples as input of a network.
 
-    given, target: uint8 N×H×W×C. Where the recipe binarizes, pixels of the target are 0 or 255.
+    given, target: uint8 N×H×W×C. If the recipe binarizes, pixels of the target are 0 or 255.
     label: N.
     draw: N×d from a standard normal distribution.
     """
@@ -36,10 +36,10 @@ class LatentBatch:
 
 
 class MelodyBatch(NamedTuple):
-    """Phrases as a network is given them.
+    """Phrases as input of a network.
 
     notes: uint8 N×T.
-    draw: N×d from a standard normal distribution. Zeros take the mean.
+    draw: N×d from a standard normal distribution. Zeros give the mean.
     """
 
     notes: NDArray[np.uint8]
@@ -57,7 +57,7 @@ def latent_batch(
 ) -> LatentBatch:
     """The examples with these numbers, for a network with ``latent`` dimensions.
 
-    mirrored: which of them are mirrored left to right. crop: see :meth:`Examples.parts`; 0 takes them whole.
+    mirrored: which of them are mirrored left to right. crop: see :meth:`Examples.parts`; 0 takes whole pictures.
     """
     target = examples.parts(numbers, crop, rng) if crop else examples.pictures(numbers)
     if mirrored is not None:
@@ -76,7 +76,7 @@ def fixed_batches(examples: Examples, asked: LatentRecipe, latent: int, seed: in
 
 
 def damage(pictures: Bytes, asked: LatentRecipe, rng: np.random.Generator) -> Bytes:
-    """N×H×W×C bytes with Gaussian noise and a rectangle of noise, as a denoising autoencoder is given them."""
+    """N×H×W×C bytes with Gaussian noise and a rectangle of noise, as input of a denoising autoencoder."""
     if not (asked.noise or asked.masked):
         return pictures
     noisy = pictures + rng.normal(0, 255 * asked.noise, pictures.shape)

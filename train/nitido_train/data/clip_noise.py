@@ -1,4 +1,4 @@
-"""The noise of one camera along a clip: its parameters stay, the noise is another in each frame."""
+"""The noise of one camera in a clip: constant parameters, new noise in each frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nitido_train.recipe.schema import NoiseRecipe
 
 @dataclass(frozen=True)
 class Compression:
-    """JPEG of one camera: its quality, and where the grid of blocks begins outside a frame that was cut out."""
+    """JPEG of one camera: its quality, and how far outside a cropped frame the grid of blocks begins."""
 
     quality: int
     top: int = 0
@@ -26,8 +26,8 @@ class ClipNoise:
     """What happens to each frame of a clip, in this order.
 
     kind: parameters of a sensor's or of developed noise, or the standard deviation of white noise in 8-bit levels.
-    compressions: JPEG, as cameras deliver video (MJPEG). The grid stays where it is: what a compression does to a scene
-    that stands still is the same in every frame.
+    compressions: JPEG, as cameras deliver video (MJPEG). The grid does not move, so the compression of a still scene is
+    the same in every frame.
     """
 
     kind: degrade.CameraNoise | developed.DevelopedNoise | float
@@ -49,7 +49,7 @@ class ClipNoise:
         return ClipNoise(camera, (_anywhere(quality, rng),))
 
     def add(self, frame: Frame, rng: np.random.Generator) -> Frame:
-        """The frame with fresh noise."""
+        """The frame with new noise."""
         noisy = _adder(self.kind)(frame, rng)
         for jpeg in self.compressions:
             noisy = degrade.compress_at(noisy, jpeg.quality, jpeg.top, jpeg.left)

@@ -24,7 +24,7 @@ from nitido_train.recipe.schema import DataRecipe, Recipe
 
 log = logging.getLogger(__name__)
 
-MOST_FRAMES = 400  # of a video that are kept
+MOST_FRAMES = 400  # frames of a video that are kept
 LIGHTS = 0.15  # share of clips in which the light changes
 ZOOM = 2.0  # most pixels of a stored clip per pixel of a training clip
 
@@ -50,7 +50,7 @@ def find_sources(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 class ClipStore:
-    """Decoded videos in memory, shrunk to half their width and height so that their own noise goes.
+    """Decoded videos in memory, shrunk to half their width and height to remove their own noise.
 
     Videos that cannot be decoded, or are smaller than ``smallest`` pixels or shorter than ``shortest`` frames once
     shrunk, are left out and counted in ``skipped``.
@@ -125,7 +125,7 @@ def _with(paths: Sequence[Path], suffixes: Collection[str]) -> list[Path]:
 
 
 def _delivered(clip: Clip, data: DataRecipe, rng: np.random.Generator) -> Clip:
-    """The clip as cameras and codecs deliver it: a share with soft colour, a share as JPEG, whose grid stays."""
+    """The clip as cameras and codecs deliver it: a share with soft colour, a share as JPEG with a constant grid."""
     soft = float(rng.uniform(*SOFTNESS)) if rng.random() < data.soft_colour else 0.0
     jpeg = rng.random() < data.jpeg
     quality = int(rng.integers(data.jpeg_quality[0], data.jpeg_quality[1] + 1))

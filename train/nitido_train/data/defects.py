@@ -1,8 +1,8 @@
-"""Defects drawn onto good frames. A network that knows only good ones learns to remove them.
+"""Draws defects onto good frames. A network learns to remove them and so to redraw good frames.
 
-Defects are patches, strokes and bites in the frame's own colours: a scratch, a splash or a missing piece shows the
-colour of what lies next to it or under it. The idea of learning from drawn defects is from DRAEM (Zavrtanik, Kristan,
-Skocaj, ICCV 2021). What is drawn depends on the random generator alone.
+Defects are patches, strokes and bites in the frame's own colours, because a scratch, a splash or a missing piece shows
+the colour next to it or under it. The idea of learning from drawn defects is from DRAEM (Zavrtanik, Kristan, Skocaj,
+ICCV 2021). What is drawn depends on the random generator alone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from nitido.frames import Frame
 from nitido_train.data import degrade
 from nitido_train.recipe.schema import DefectRecipe
 
-_APART = 48.0  # levels: colours nearer than this would hardly show
+_APART = 48.0  # levels: closer colours would hardly be visible
 _CORNERS = 12  # of a defect's outline
-_FAR = 64  # pixels to the next edge at most, for what grows from one edge to another
+_FAR = 64  # largest distance to the next edge in pixels, for defects that grow from one edge to another
 _TRIES = 6
 _PATCH = 128 * 128  # pixels of a test frame that get as many defects as a patch in training
 _TEST_SEED = 1
@@ -79,8 +79,8 @@ def _paint(under: Frame, mask: NDArray[np.uint8], paint: NDArray[np.float32]) ->
 
 
 def _grow(result: Frame, frame: Frame, side: float, rng: np.random.Generator) -> bool:
-    """Draws a defect that begins at an edge, in the colour beyond it: a spur or a bite. One that reaches the other side
-    is a bridge or a gap. Returns whether an edge was found within a few tries."""
+    """Draws a defect that begins at an edge, in the colour beyond it: a spur or a bite, or, if it reaches the other
+    side, a bridge or a gap. Returns whether an edge was found within a few tries."""
     height, width = frame.shape[:2]
     for _ in range(_TRIES):
         row, column = int(rng.integers(height)), int(rng.integers(width))
@@ -109,7 +109,8 @@ def _grow(result: Frame, frame: Frame, side: float, rng: np.random.Generator) ->
 
 
 def _way_to_edge(frame: Frame, start: tuple[int, int], step: Point, here: NDArray[np.int16]) -> int | None:
-    """Steps from ``start`` to the first pixel of a clearly different colour than ``here``. ``None``: none is near."""
+    """Number of steps from ``start`` to the first pixel whose colour clearly differs from ``here``. ``None``: too
+    far."""
     ways = np.arange(1, _FAR)
     rows = np.rint(start[0] + ways * step[0]).astype(int)
     columns = np.rint(start[1] + ways * step[1]).astype(int)
@@ -186,7 +187,7 @@ def _spun(points: NDArray[np.float64], middle: float, rng: np.random.Generator) 
 
 def _place(frame: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
     """Top and left corner for a shape whose middle lies inside the frame. Half of the shapes go to the most detailed of
-    four places: a defect on an edge is harder to recognise than one on empty ground."""
+    four places, because a defect on an edge is harder to recognise than one on a plain area."""
     height, width = frame.shape[:2]
     tries = 4 if rng.random() < 0.5 else 1
     best, most = (0, 0), -1.0
@@ -203,12 +204,12 @@ def _place(frame: Frame, shape: tuple[int, ...], rng: np.random.Generator) -> tu
 
 
 def _colour(frame: Frame, under: Frame, recipe: DefectRecipe, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The colour to draw with over ``under`` (n×3): one of the frame that shows there. Where the frame has none, and
-    for a share ``recipe.foreign``, it is any colour that shows."""
+    """The colour to draw over ``under`` (n×3): a colour of the frame that is visible there. If the frame has none, and
+    for a share ``recipe.foreign``, it is any visible colour."""
     mean = under.mean(axis=0, dtype=np.float64)
     drawn = frame[rng.integers(frame.shape[0], size=8), rng.integers(frame.shape[1], size=8)]
     foreign = rng.integers(0, 256, (8, 3))
-    # On a frame of one colour, defects seldom have that colour.
+    # Colours of a uniform frame are seldom visible on it.
     opposite = np.clip(255 - mean + rng.normal(0, 8, 3), 0, 255)
     candidates = foreign if rng.random() < recipe.foreign else drawn
     for colour in candidates:

@@ -1,7 +1,7 @@
-"""What happens to a clean frame before the network sees it: noise, compression, shrinking.
+"""Degradations of clean frames: noise, compression, shrinking.
 
-Every function takes a frame and a random generator and returns a frame. Noise is rounded and clipped to uint8 here, in
-training as in evaluation, because uint8 is what a device sees.
+Every function takes a frame and a random generator and returns a frame. Noise is rounded and clipped to uint8, in
+training and in evaluation, because devices work with uint8.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class CameraNoise:
     shot: variance per unit of linear light, full scale 1.
     read: constant variance, full scale 1.
     gains: white-balance gains of blue, green and red. They amplify the noise of their channel.
-    smear: 0..1, how far neighbouring pixels share noise, as after demosaicing.
-    grain: standard deviation in pixels of the blur that the camera's own denoiser applies to the noise. Its strength
-    stays the same.
-    colour: the same for the colour of the noise, which gets weaker.
+    smear: 0..1, correlation of the noise of neighbouring pixels, as after demosaicing.
+    grain: standard deviation in pixels of the blur that the camera's own denoiser applies to the noise. The noise keeps
+    its strength.
+    colour: the same for the colour of the noise, which does get weaker.
     """
 
     shot: float
@@ -76,7 +76,7 @@ class CameraNoise:
         )
 
 
-# Exposures at which denoisers are compared: a shot noise and the read noise in the middle of its range above.
+# Exposures at which denoisers are compared: a shot noise, with the read noise in the middle of the range above.
 CAMERAS = {
     name: CameraNoise(shot=shot, read=float(np.exp(_log_read(np.log(shot)))))
     for name, shot in (("low", 0.001), ("mid", 0.004), ("high", 0.012))

@@ -1,15 +1,16 @@
-"""Noise as it leaves a camera: developed, smoothed by the camera's own denoiser, and compressed.
+"""Noise in files from cameras: developed, smoothed by the camera's own denoiser, and compressed.
 
-A sensor's noise (:class:`nitido_train.data.degrade.CameraNoise`) is white before development. Users have files, where
-demosaicing and the camera's denoiser have made neighbouring pixels alike, colour noise is coarser than luma noise, a
-tone curve has changed its strength with brightness, and JPEG has replaced part of it by its own error, often twice.
+A sensor's noise (:class:`nitido_train.data.degrade.CameraNoise`) is white before development. Users have files. In
+these, demosaicing and the camera's denoiser have correlated neighbouring pixels, colour noise is coarser than luma
+noise, a tone curve makes its strength depend on brightness, and JPEG has replaced part of it by its own error, often
+twice.
 
 Sources: noise before development and JPEG 60..100 after it, Guo, Yan, Zhang, Zuo, Zhang, "Toward Convolutional Blind
 Denoising of Real Photographs" (CBDNet), CVPR 2019. Denoisers of white noise fail on real noise because it is
 correlated: Zhou et al., "When AWGN-based Denoiser Meets Real Noises" (PD-Denoising), AAAI 2020. The order of a camera's
 steps: Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019. Two compressions on different grids
 mislead networks that never saw them: Jiang, Zhang, Timofte, "Towards Flexible Blind JPEG Artifacts Removal" (FBCNN),
-ICCV 2021. Ranges were chosen by what published pairs of real noise show; they are wider than any one set.
+ICCV 2021. The ranges follow published pairs of real noise and are wider than those of any single set.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from numpy.typing import NDArray
 from nitido.frames import Frame
 from nitido_train.data.degrade import blurred, compress_anywhere, in_colours, to_bytes
 
-LEVELS = (0.7, 14.0)  # luma noise in 8-bit levels that is drawn
-SOFTNESS = (0.5, 2.5)  # pixels by which cameras blur colour
+LEVELS = (0.7, 14.0)  # range of luma noise in 8-bit levels
+SOFTNESS = (0.5, 2.5)  # range of cameras' colour blur in pixels
 UNEVEN_GRAIN = 12.0  # pixels
-DETAIL = 6.0  # 8-bit levels between a pixel and its neighbours where smoothing ends
-FIRST_QUALITY = (90, 98)  # of a camera's own JPEG, where the file was saved again
+DETAIL = 6.0  # difference in 8-bit levels between a pixel and its neighbours at which smoothing ends
+FIRST_QUALITY = (90, 98)  # quality of a camera's own JPEG, if the file was saved again
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class DevelopedNoise:
 
     level: standard deviation of luma noise at middle grey, in 8-bit levels.
     slope: exponent of its growth with brightness.
-    shoulder: 0..1, how much weaker it is in white, where the tone curve is flat.
+    shoulder: 0..1, how much weaker it is in white areas, where the tone curve is flat.
     grain: standard deviation in pixels of the blur of luma noise. The level stays the same.
     coarse, coarse_grain: share 0..1 of the luma noise that is blurred more, and its blur in pixels.
     colour: levels of Cb and Cr noise as shares of ``level``.
     colour_grain: blur of Cb and Cr noise in pixels.
-    qualities: JPEG qualities, in their order, each on a grid that begins anywhere.
-    uneven: standard deviation of ln(level) from place to place, over some 20 pixels.
-    flat: 0..1, how much weaker it is where the picture is flat, since cameras smooth that most.
+    qualities: JPEG qualities in order, each on a grid with a random origin.
+    uneven: standard deviation of ln(level) across the picture, at a scale of about 20 pixels.
+    flat: 0..1, how much weaker it is in flat areas, which cameras smooth most.
     """
 
     level: float
@@ -112,7 +113,7 @@ def add_developed_noise(frame: Frame, noise: DevelopedNoise, rng: np.random.Gene
 
     luma = grained(noise.grain)
     if noise.coarse > 0:
-        # Shares of the variance: together they have the same strength.
+        # Shares of the variance, so the sum has the same strength.
         luma = np.sqrt(1 - noise.coarse**2) * luma + noise.coarse * grained(noise.coarse_grain)
     luma *= curve
     blue, red = (share * curve * grained(sigma) for share, sigma in zip(noise.colour, noise.colour_grain, strict=True))
@@ -123,7 +124,7 @@ def add_developed_noise(frame: Frame, noise: DevelopedNoise, rng: np.random.Gene
 
 
 def developed_noise_at(frame: Frame, position: int, setting: str) -> Frame:
-    """The frame at ``position`` of a test set, as one of many cameras returns it at a setting of ``DEVELOPED``.
+    """The frame at ``position`` of a test set, as from a random camera at a setting of ``DEVELOPED``.
 
     It is seeded by setting and position.
     """
@@ -132,8 +133,8 @@ def developed_noise_at(frame: Frame, position: int, setting: str) -> Frame:
 
 
 def soften_colour(frame: Frame, sigma: float) -> Frame:
-    """The frame with its colour blurred by ``sigma`` pixels, as cameras deliver it: they measure each colour at one
-    pixel of two or four and smooth what they interpolate."""
+    """The frame with its colour blurred by ``sigma`` pixels, as in cameras, which measure each colour at one of two or
+    four pixels and smooth the interpolated colours."""
     luma, *colour = cv2.split(cv2.cvtColor(frame, cv2.COLOR_BGR2YCrCb))
     soft = [cv2.GaussianBlur(plane, (0, 0), sigma) for plane in colour]
     return np.asarray(cv2.cvtColor(cv2.merge([luma, *soft]), cv2.COLOR_YCrCb2BGR), np.uint8)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 def batch_indices(count: int, size: int, seed: int, steps: range) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """(step, indices of its batch) of a collection of ``count`` in batches of ``size``.
 
-    Each index comes once an epoch, and each epoch has its own order. What does not fill a batch is left out. The result
-    depends on seed and step alone.
+    Each index occurs once per epoch, and each epoch has its own order. An incomplete last batch is left out. The result
+    depends only on seed and step.
     """
     per_epoch = count // size
     epoch, order = -1, np.empty(0, np.int64)

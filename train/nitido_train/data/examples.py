@@ -23,12 +23,12 @@ from nitido_train.data.pictures import find_pictures, read_frame
 log = logging.getLogger(__name__)
 
 Bytes = NDArray[np.uint8]
-CACHE = 2 << 30  # bytes of prepared pictures held in memory; what does not fit is decoded again when it is needed
+CACHE = 2 << 30  # bytes of prepared pictures kept in memory; others are decoded again when needed
 _IDX_SUFFIX = "-images-idx3-ubyte"
 
 
-ROOM = 1.5  # how much larger than a training picture a file is held from which random parts are taken
-GREY = 3  # levels by which the colours of a grey picture may differ: JPEG adds a little colour
+ROOM = 1.5  # files from which random parts are taken are kept this much larger than a training picture
+GREY = 3  # levels by which the channels of a grey picture may differ, because JPEG adds a little colour
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ class Examples:
         return len(self.labels)
 
     def pictures(self, numbers: Sequence[int] | NDArray[np.int64]) -> Bytes:
-        """uint8 n×H×W×C, BGR with three channels. Raises ``SourceUnavailable`` for a file that has become unreadable
+        """uint8 n×H×W×C; three channels are BGR. Raises ``SourceUnavailable`` for a file that has become unreadable
         since the training began."""
         if isinstance(self._pictures, np.ndarray):
             return self._pictures[np.asarray(numbers)]
         return np.stack([self._picture(int(number)) for number in numbers])
 
     def parts(self, numbers: Sequence[int] | NDArray[np.int64], crop: float, rng: np.random.Generator) -> Bytes:
-        """A random part of each picture, uint8 n×H×W×C, with the proportions that all have. Its sides are up to
-        ``crop`` (0..1) shorter than those of the largest such part. Raises as :meth:`pictures` does."""
+        """A random part of each picture, uint8 n×H×W×C, in the common proportions. Its sides are shorter than those of
+        the largest such part by up to ``crop`` (0..1). Raises the same as :meth:`pictures`."""
         sources = self.pictures(numbers) if isinstance(self._pictures, np.ndarray) else map(self._large, numbers)
         return np.stack([_random_part(np.asarray(source), self.shape, crop, rng) for source in sources])
 
@@ -102,7 +102,7 @@ class Examples:
         return fitted
 
     def _large(self, number: int) -> Frame:
-        """A whole picture, a little larger than it has to be for a part of it."""
+        """A whole picture, a little larger than needed, so that parts can be cut from it."""
         known = self._larger.get(int(number))
         if known is not None:
             return known
@@ -126,7 +126,7 @@ class Examples:
 
 
 def read_examples(sources: Sequence[Path], shape: Shape) -> Examples:
-    """All examples of the sources, in a fixed order. Their ``shape`` has the channels that were asked for or found.
+    """All examples of the sources, in a fixed order. Their ``shape`` has the channels that were requested or found.
     Raises ``SourceUnavailable``.
 
     A source is one of these:
@@ -195,7 +195,7 @@ def _read_idx(path: Path, shape: Shape) -> Examples:
     raw = _idx_array(path, 0x803)
     labels = _idx_array(path.with_name(path.name.replace(_IDX_SUFFIX, "-labels-idx1-ubyte")), 0x801).astype(np.int64)
     if len(raw) != len(labels):
-        raise SourceUnavailable(f"{path} holds {len(raw)} pictures and its label file {len(labels)} labels")
+        raise SourceUnavailable(f"{path} has {len(raw)} pictures, but its label file has {len(labels)} labels")
     shape = replace(shape, channels=shape.channels or 1)
     if raw.shape[1:] == (shape.height, shape.width) and shape.channels == 1:
         pictures = raw[..., None]
@@ -219,7 +219,7 @@ def _idx_array(path: Path, magic: int) -> Bytes:
 
 
 def _read_font(path: Path, shape: Shape) -> Examples:
-    """The bitmaps of a CBDT colour font on white, each of them once."""
+    """The bitmaps of a CBDT colour font on white, without duplicates."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
@@ -250,7 +250,7 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
     paths, names_of = [], []
     skipped, grey = 0, not shape.channels
     for path in find_pictures([folder]):
-        # Decoded once now, so that a broken file is found before the training and not in its middle.
+        # Decoded once now, so that a broken file is found before the training starts.
         picture = read_frame(path)
         if picture is None:
             skipped += 1
@@ -271,13 +271,14 @@ def _read_folder(folder: Path, shape: Shape) -> Examples:
 
 
 def _is_grey(picture: Frame, shape: Shape) -> bool:
-    """Whether a picture has no colour in the size that a network sees."""
+    """Whether a picture has no colour at the size that the network gets."""
     fitted = fit_picture(picture, shape.height, shape.width).astype(np.int16)
     return bool(np.ptp(fitted, axis=2).max() <= GREY)
 
 
 def hold_out(examples: Examples, most: int = 2000) -> tuple[Examples, Examples]:
-    """(for training, for validation). A tenth of the examples is for validation, evenly spaced and at most ``most``."""
+    """(for training, for validation). A tenth of the examples, evenly spaced and at most ``most``, is for
+    validation."""
     if len(examples) < 2:
         raise RecipeError(f"found {len(examples)} example; a training needs at least two")
     stride = max(2, min(10, len(examples)), len(examples) // most)

@@ -1,4 +1,4 @@
-"""The batches of a stream of training examples, prepared by other processes where that is asked for."""
+"""The batches of a stream of training examples, optionally prepared by other processes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def load_batches(
 
 
 class ProcessSampler(Sampler[int]):
-    """The patches of one process among several. Together all processes see what a single one would see.
+    """The patches of one of several processes. Together, all processes get what a single process would get.
 
     first: the step to begin with.
-    steps: the step to end before.
+    steps: the step before which to stop.
     batch: patches of one step, over all processes.
     rank, world: this process, and how many there are.
     """

@@ -1,4 +1,4 @@
-"""Noise as it was measured on one camera, and that camera's own frames."""
+"""Noise as measured on one camera, and frames of that camera."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nitido_train.recipe.schema import Recipe
 
 
 class MeasuredNoise:
-    """Draws noise that has the curve, the colour and the correlation of a calibration."""
+    """Draws noise with the curve, the colour and the correlation of a calibration."""
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
@@ -42,10 +42,10 @@ class MeasuredNoise:
         return np.fft.irfft2(np.fft.rfft2(white) * self._spectra[key], shape).astype(np.float32)
 
     def _spectrum(self, component: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """The amplitudes by which white noise gets that correlation: the root of its Fourier transform."""
+        """The amplitudes that give white noise that correlation: the root of its Fourier transform."""
         table = np.asarray(self._calibration.correlation[component])  # R+1 rows, 2R+1 columns
         reach = table.shape[0] - 1
-        # Fading out from half way on, or what is cut off at the reach would come back as waves.
+        # Fades out from half the distance on, because a sharp end would cause waves.
         far = np.hypot(np.arange(reach + 1)[:, None], np.arange(-reach, reach + 1)) / (reach + 1)
         table = table * np.clip(2 - 2 * far, 0, 1)
         around = np.zeros(shape)
@@ -63,7 +63,7 @@ class CameraFrames:
     def __init__(self, calibration: Calibration, path: Path, side: int) -> None:
         """path: of the calibration's file. side: of the patches, in pixels."""
         if not calibration.pairs:
-            raise NitidoError(f"{path} kept no frames; measure again with: nitido calibrate --keep-frames")
+            raise NitidoError(f"{path} has no frames; measure again with: nitido calibrate --keep-frames")
         folder = path.parent / calibration.pairs
         self._pairs: list[tuple[Frame, Frame]] = []
         for names in find_pairs(find_pictures([folder])):
@@ -83,7 +83,7 @@ class CameraFrames:
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera of a recipe. noise: its noise. frames: its own frames, where the recipe wants them."""
+    """The camera of a recipe. noise: its noise. frames: its own frames, if the recipe uses them."""
 
     noise: MeasuredNoise
     frames: CameraFrames | None

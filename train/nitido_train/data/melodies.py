@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 CORPUS = "music21:"
 SUFFIXES = frozenset({".abc", ".mid", ".midi", ".musicxml", ".mxl", ".xml", ".krn"})
-_READER = 1  # increased when the same files would give other rows
+_READER = 1  # to be increased when the same files would give different rows
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Melodies:
     """Phrases of tunes.
 
     notes: uint8 N×T, see :class:`nitido_train.data.scores.Grid`.
-    tunes: int64 N, ascending: the tune that each row is from.
-    used: number of tunes that gave a row.
-    left_out: number of tunes that gave none, by reason.
+    tunes: int64 N, ascending, the tune of each row.
+    used: number of tunes with at least one row.
+    left_out: number of tunes without a row, by reason.
     """
 
     notes: NDArray[np.uint8]
@@ -53,10 +53,10 @@ class Melodies:
 def read_melodies(sources: Sequence[Path], grid: Grid) -> Melodies:
     """The phrases of all tunes in duple time, in a fixed order. A phrase that occurs twice is returned once.
 
-    sources: folders, files, or corpora that music21 comes with, such as ``music21:ryansMammoth``.
+    sources: folders, files, or corpora that come with music21, such as ``music21:ryansMammoth``.
 
-    Reading takes about a fifth of a second per tune. So the result is kept in the user's cache folder and read from
-    there the next time, unless a file has changed. Raises ``SourceUnavailable``.
+    Reading takes about a fifth of a second per tune, so the result is kept in the user's cache folder. The next time it
+    is read from there, unless a file has changed. Raises ``SourceUnavailable``.
     """
     files = [path for source in sources for path in _files(source)]
     kept = cache_folder() / f"melodies-{_digest(files, grid)}.npz"
@@ -147,7 +147,7 @@ def _scores(path: Path) -> Iterator[Any]:
         head, *bodies = re.split(r"(?m)^(?=X:)", path.read_text(encoding="utf-8", errors="replace"))
         sources = [(body, {"format": "abc"}) for body in (bodies or [f"X:1\n{head}"])]
     elif suffix in (".mid", ".midi"):
-        sources = [(path.read_bytes(), {"format": "midi"})]  # given a path, music21 leaves a broken file open
+        sources = [(path.read_bytes(), {"format": "midi"})]  # if it got a path, music21 would leave a broken file open
     for source, how in sources:
         try:
             score = parse(source, **how)

@@ -1,7 +1,7 @@
-"""Clips of motion, made from pictures that stand still.
+"""Makes moving clips from still pictures.
 
-Real clips have blur, parallax and people. What they lack, and pictures have, is detail without noise, a camera that
-stands perfectly still, and motion of which everything is known.
+Real clips have blur, parallax and people. Pictures have detail without noise, and clips made from them have cameras
+that stand perfectly still and motion that is known exactly.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Clip = NDArray[np.uint8]  # T×H×W×3 BGR
 Draw = Callable[[np.random.Generator], Frame]  # a random picture
 
 STATIC, SHAKE, PAN = 0.35, 0.2, 0.25  # shares of cameras that stand still, shake, pan; the others zoom or turn
-OBJECTS = 0.45  # share of clips in which something moves before the picture
+OBJECTS = 0.45  # share of clips in which something moves in front of the picture
 CUTS = 0.08  # share of clips with a cut
 SCALES = (0.4, 2.0)  # pixels of the picture per pixel of the clip
-SHARP = 0.5  # share of clips with a pixel of the picture for each of theirs, so that they are as sharp
+SHARP = 0.5  # share of clips that use one pixel of the picture per pixel, so that they are equally sharp
 FASTEST = 8.0  # pixels per frame
 
 
 @dataclass(frozen=True)
 class Path:
-    """A camera's way over a picture, one value per frame.
+    """A camera's path over a picture, one value per frame.
 
-    across, down: where the clip's middle is, in pixels of the clip.
+    across, down: position of the clip's middle, in pixels of the clip.
     angle: turn in radians.
     zoom: logarithm of the magnification.
     """
@@ -85,13 +85,13 @@ def _scene(draw: Draw, length: int, side: int, rng: np.random.Generator) -> Clip
 
 
 def _ground(picture: Frame, side: int, rng: np.random.Generator) -> tuple[Frame, float]:
-    """(a part of the picture that is large enough for most motion, its pixels per pixel of the clip)."""
+    """(a part of the picture that is large enough for most motion, its number of pixels per pixel of the clip)."""
     scale = 1.0 if rng.random() < SHARP else float(np.exp(rng.uniform(*np.log(SCALES))))
     height, width = picture.shape[:2]
     wanted = [min(n, round(2 * side * scale)) for n in (height, width)]
     top, left = (int(rng.integers(n - w + 1)) for n, w in zip((height, width), wanted, strict=True))
     part = picture[top : top + wanted[0], left : left + wanted[1]]
-    if scale > 1.2:  # shrink without aliasing; the views then interpolate only
+    if scale > 1.2:  # shrink without aliasing here; the views then only interpolate
         size = max(8, round(wanted[1] / scale)), max(8, round(wanted[0] / scale))
         part, scale = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8), 1.0
     if rng.random() < 0.5:
@@ -115,7 +115,7 @@ def _view(ground: Frame, path: Path, n: int, scale: float, side: int) -> Frame:
 
 
 def _add_object(clip: Clip, picture: Frame, rng: np.random.Generator) -> None:
-    """Lets a piece of the picture move over the clip, with an edge as sharp as a lens makes it."""
+    """Moves a piece of the picture over the clip, with an edge as sharp as from a lens."""
     length, side = clip.shape[0], clip.shape[1]
     size = int(rng.integers(max(8, side // 8), side * 2 // 3))
     height, width = picture.shape[:2]
@@ -143,7 +143,7 @@ def _add_object(clip: Clip, picture: Frame, rng: np.random.Generator) -> None:
 
 
 def with_other_light(clip: Clip, rng: np.random.Generator) -> Clip:
-    """The clip with light that is switched, or fades: by half, or by so little that only its mean shows it."""
+    """The clip with light that is switched or fades: by half, or so slightly that only the mean shows it."""
     length = clip.shape[0]
     change = np.exp(rng.uniform(np.log(0.01), np.log(0.8)))
     gain = np.exp(change if rng.random() < 0.5 else -change)
@@ -155,7 +155,7 @@ def with_other_light(clip: Clip, rng: np.random.Generator) -> Clip:
 
 
 def _shaking(length: int, rng: np.random.Generator, size: float) -> NDArray[np.float64]:
-    """A hand's shaking: steps of about ``size`` pixels that pull back to the middle."""
+    """The shaking of a hand: steps of about ``size`` pixels that return towards the middle."""
     place, places = 0.0, np.empty(length)
     for n in range(length):
         places[n] = place

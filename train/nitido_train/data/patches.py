@@ -17,8 +17,8 @@ from nitido_train.recipe.schema import DataRecipe, Recipe
 class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     """The i-th (input, target) pair of patches of a training, as frames.
 
-    It depends on the recipe's seed and on i alone. That is why a resumed run sees exactly what an uninterrupted one
-    sees.
+    It depends only on the recipe's seed and on i, so a resumed run gets exactly the same patches as an uninterrupted
+    one.
     """
 
     def __init__(self, store: PictureStore, recipe: Recipe) -> None:
@@ -46,7 +46,7 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         return np.ascontiguousarray(given), np.ascontiguousarray(target)
 
     def clean(self, rng: np.random.Generator) -> Frame:
-        """A patch that is not degraded yet, with a margin around it where it is going to be shrunk."""
+        """A patch before degradation, with a margin around it if it will be shrunk."""
         data = self.recipe.data
         picture = _zoomed(self.store.draw(rng), data.patch + 2 * self._margin, data, rng)
         return np.ascontiguousarray(_delivered(_turn(picture, rng) if data.turn else picture, data, rng))
@@ -54,7 +54,7 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     def _of_camera(
         self, camera: Camera, side: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-        """A pair with the camera's noise; ``None``: this one is to have other noise."""
+        """A pair with the camera's noise; ``None``: this pair gets other noise."""
         noise, kind = self.recipe.noise, rng.random()
         assert noise is not None
         if camera.frames is not None and kind < noise.paired:
@@ -68,12 +68,12 @@ class PatchStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
 
     @property
     def _margin(self) -> int:
-        """Pixels that are cut away after shrinking, so that no patch shows how the kernel behaves at an edge."""
+        """Pixels that are cut off after shrinking, so that patches do not contain effects of the kernel at edges."""
         return 4 * self.recipe.scale if self.recipe.scale > 1 else 0
 
 
 def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) -> tuple[Frame, Frame]:
-    """(what the network is given, what it should return) for one clean frame, as the recipe's task asks."""
+    """(input, wanted output) of the network for one clean frame, according to the recipe's task."""
     if recipe.blots is not None:
         return defects.add_defects(target, recipe.blots, rng), target
     if recipe.noise is None:
@@ -96,8 +96,8 @@ def degrade_for_task(recipe: Recipe, target: Frame, rng: np.random.Generator) ->
 
 
 def _delivered(picture: Frame, data: DataRecipe, rng: np.random.Generator) -> Frame:
-    """The patch as clean pictures are delivered: a share with soft colour, a share as JPEG with colour at half the
-    size, on a grid that begins anywhere."""
+    """The patch as cameras deliver clean pictures: a share with soft colour, a share as JPEG with colour at half the
+    size, on a grid with a random origin."""
     if data.soft_colour and rng.random() < data.soft_colour:
         picture = developed.soften_colour(picture, rng.uniform(*developed.SOFTNESS))
     if data.jpeg and rng.random() < data.jpeg:
@@ -117,7 +117,7 @@ def _zoomed(picture: Frame, side: int, data: DataRecipe, rng: np.random.Generato
 
 
 def _cut(picture: Frame, side: int, edges: float, rng: np.random.Generator) -> Frame:
-    """A random square. With probability ``edges`` it is the one of three that has the strongest gradients."""
+    """A random square. With probability ``edges`` it is the one with the strongest gradients out of three."""
     h, w = picture.shape[:2]
     tries = 3 if rng.random() < edges else 1
     best, best_detail = None, -1.0

@@ -36,8 +36,8 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
 
 
 class PictureStore:
-    """Decoded pictures as frames. Up to ``budget`` bytes are held in memory, the others are decoded each time.
-    ``purpose``, in messages, is what they are for.
+    """Decoded pictures as frames. Up to ``budget`` bytes are kept in memory; other pictures are decoded each time.
+    ``purpose`` says in messages what the pictures are for.
 
     Files that cannot be decoded, or have a side of fewer than ``smallest`` pixels, are left out and counted in
     ``skipped``. Raises ``SourceUnavailable`` when none is left.
@@ -62,7 +62,7 @@ class PictureStore:
             raise SourceUnavailable(
                 f"none of the {len(paths)} pictures for {purpose} is readable and at least {smallest} px wide and high"
             )
-        # Larger pictures have more patches, but ten times the area is not ten times as much to learn from.
+        # Larger pictures have more patches, but ten times the area does not contain ten times as much to learn.
         weights = np.sqrt(np.asarray(areas, np.float64))
         self._cumulative = np.cumsum(weights) / weights.sum()
 
@@ -84,8 +84,8 @@ class PictureStore:
 
 
 def read_frame(path: Path) -> Frame | None:
-    """A picture file as a frame. ``None`` when it is missing or cannot be decoded. Transparent parts are white, as they
-    are when a model gets the picture."""
+    """A picture file as a frame. ``None`` when it is missing or cannot be decoded. Transparent parts are white, as when
+    a model gets the picture."""
     # Not cv2.imread: it prints to stderr for a missing file and cannot open non-ASCII names on Windows.
     try:
         data = path.read_bytes()
@@ -101,13 +101,13 @@ def read_frame(path: Path) -> Frame | None:
 
 
 def _has_alpha(data: bytes) -> bool:
-    """Whether a picture has transparency, by its head: nothing is decoded."""
-    if data.startswith(b"\xff\xd8"):  # JPEG, most of all pictures
+    """Whether a picture has transparency, from its header, without decoding it."""
+    if data.startswith(b"\xff\xd8"):  # JPEG, the most common format
         return False
     try:
         with warnings.catch_warnings(action="error"), Image.open(io.BytesIO(data)) as image:
             return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return True  # too large for Pillow to say, but not for the runtime's own reader
-    except Exception:  # Pillow raises whatever it stumbles over in a damaged file; OpenCV has the last word
+        return True  # too large for Pillow, but not for the runtime's own reader
+    except Exception:  # Pillow raises any kind of exception for damaged files; OpenCV decides
         return False

@@ -1,4 +1,4 @@
-"""From a score to rows of note codes: bars of one length, one key, strains, phrases."""
+"""Converts a score to rows of note codes: bars of one length, one key, strains, phrases."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from nitido.latent.melody import FIRST, HOLD, REST
 
 BEAT, BAR = 4, 16  # steps
-MIDDLE = 71  # MIDI note: tunes are moved by octaves until their mean is nearest to it
-OFF_GRID = 0.25  # share of the onsets in a phrase that may lie between steps, as the middle of a triplet does
+MIDDLE = 71  # MIDI note: tunes are moved by octaves so that their mean is as close to it as possible
+OFF_GRID = 0.25  # share of the onsets in a phrase that may lie between steps, such as the middle of a triplet
 METERS = {"4/4": 4, "2/2": 4, "2/4": 2}  # quarters in a bar; all become bars of BAR steps
 
 
 class TuneLeftOut(Exception):
-    """Why a tune gives no phrase."""
+    """The reason why a tune has no usable phrase."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar as it is written.
+    """A bar as in the score.
 
     notes: (onset in steps, MIDI note or ``None`` for a rest, whether it is tied to the note before).
     exact: whether each onset lies on a step.
@@ -56,7 +56,7 @@ class Bar:
 def transposed(part: Any) -> list[Bar]:
     """The bars of a music21 part, transposed to a key without accidentals: C major, A minor, D dorian, by its mode.
 
-    A bar of 2/4 gets as many steps as one of 4/4, because reels are written either way. Raises ``TuneLeftOut``.
+    A bar of 2/4 gets as many steps as one of 4/4, because reels are written in both. Raises ``TuneLeftOut``.
     """
     measures = list(part.getElementsByClass("Measure"))
     if not measures:
@@ -89,8 +89,8 @@ def transposed(part: Any) -> list[Bar]:
 def phrases(bars: list[Bar], grid: Grid) -> list[NDArray[np.uint8]]:
     """The phrases of a tune, uint8 T each: every strain from its first whole bar on, in pieces of T steps.
 
-    The last note of a strain is held to the end of its bar, also where it is written shorter to leave room for the
-    upbeat of the repeat. Raises ``TuneLeftOut``.
+    The last note of a strain is held to the end of its bar, even if it is written shorter to leave room for the upbeat
+    of the repeat. Raises ``TuneLeftOut``.
     """
     rows: list[NDArray[np.uint8]] = []
     reasons = {"with strains that are too short": 0, "with too many notes between the steps": 0, "out of range": 0}

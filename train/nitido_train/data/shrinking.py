@@ -1,9 +1,9 @@
-"""How pictures were made smaller before somebody wants them larger again: not only by antialiased bicubic.
+"""Ways in which pictures are shrunk before somebody wants to enlarge them, in addition to antialiased bicubic.
 
-Programs and web sites shrink with areas, with cubic or linear kernels that are not widened and so alias, or after a
-blur, and often twice; then they compress. An upscaler that knows one kernel sharpens the pictures of all others wrongly
-(Zhang, Liang, Van Gool, Timofte, "Designing a Practical Degradation Model for Deep Blind Image Super-Resolution"
-(BSRGAN), ICCV 2021; Wang, Xie, Dong, Shan, "Real-ESRGAN", ICCV Workshops 2021).
+Programs and web sites average areas, use cubic or linear kernels that are not widened and therefore alias, or blur
+first. Often pictures are shrunk twice, and then they are compressed. An upscaler that knows only one kernel sharpens
+pictures from all other kernels wrongly (Zhang, Liang, Van Gool, Timofte, "Designing a Practical Degradation Model for
+Deep Blind Image Super-Resolution" (BSRGAN), ICCV 2021; Wang, Xie, Dong, Shan, "Real-ESRGAN", ICCV Workshops 2021).
 
 All kernels keep the picture's middle in place, so a result lies exactly over the picture it was made from.
 """
@@ -22,21 +22,21 @@ from nitido_train.data.degrade import compress, compress_anywhere, shrink
 from nitido_train.data.developed import DevelopedNoise, add_developed_noise
 from nitido_train.recipe.schema import ShrinkRecipe
 
-BLURS = (0.3, 1.2)  # pixels of the small picture: standard deviation of a blur before shrinking by a linear kernel
-SHARPENING = (0.4, 1.6)  # pixels of the small picture: standard deviation of the blur of an unsharp mask
-FIRST = (0.55, 1.0)  # what a picture was resized to before, as a share of its size
+BLURS = (0.3, 1.2)  # standard deviation of a blur before shrinking by a linear kernel, in pixels of the small picture
+SHARPENING = (0.4, 1.6)  # standard deviation of the blur of an unsharp mask, in pixels of the small picture
+FIRST = (0.55, 1.0)  # earlier size of a picture, as a share of its size
 
 Resize = Callable[[Frame, int, int], Frame]
 """(frame, width, height) -> the frame in that size."""
 
 
 def _by_pillow(way: Image.Resampling) -> Resize:
-    """Kernels that are widened when they shrink."""
+    """Resizing with kernels that are widened for shrinking."""
     return lambda frame, width, height: np.asarray(Image.fromarray(frame).resize((width, height), way))
 
 
 def _by_opencv(way: int) -> Resize:
-    """Kernels that are not, but for ``INTER_AREA``."""
+    """Resizing with kernels that are not widened, except ``INTER_AREA``."""
     return lambda frame, width, height: np.asarray(cv2.resize(frame, (width, height), interpolation=way), np.uint8)
 
 
@@ -51,8 +51,7 @@ _OTHERS = {"area": 0.3, "unfiltered cubic": 0.3, "unfiltered linear": 0.1, "Lanc
 
 
 def shrink_as_found(frame: Frame, scale: int, asked: ShrinkRecipe, rng: np.random.Generator) -> Frame:
-    """The frame shrunk, made noisy and compressed as pictures are that people have. H and W must be multiples of
-    ``scale``."""
+    """The frame, shrunk, made noisy and compressed like people's pictures. H and W must be multiples of ``scale``."""
     small = _shrunk(frame, scale, asked, rng)
     if rng.random() < asked.noise:
         level = float(rng.uniform(*asked.noise_level))
@@ -67,7 +66,7 @@ def shrink_as_found(frame: Frame, scale: int, asked: ShrinkRecipe, rng: np.rando
 
 
 def _sharpened(frame: Frame, radius: float, amount: float) -> Frame:
-    """An unsharp mask: what a blur takes away, added ``amount`` times."""
+    """An unsharp mask: adds ``amount`` times what a blur removes."""
     soft = cv2.GaussianBlur(frame, (0, 0), radius)
     return np.asarray(cv2.addWeighted(frame, 1 + amount, soft, -amount, 0), np.uint8)
 
@@ -83,13 +82,13 @@ def _shrunk(frame: Frame, scale: int, asked: ShrinkRecipe, rng: np.random.Genera
         frame = first(frame, max(width, round(share * width * scale)), max(height, round(share * height * scale)))
     kind = str(rng.choice(names, p=list(_OTHERS.values())))
     if kind == "blur":
-        ratio = frame.shape[1] / width  # of what is left of the scale
+        ratio = frame.shape[1] / width  # of the remaining scale
         frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), ratio * rng.uniform(*BLURS)), np.uint8)
         kind = "unfiltered linear"
     return KERNELS[kind](frame, width, height)
 
 
 def shrink_by(name: str, frame: Frame, scale: int, quality: int | None = None) -> Frame:
-    """The frame shrunk by a kernel of ``KERNELS``, as JPEG of a quality where one is given."""
+    """The frame, shrunk by a kernel of ``KERNELS`` and, with a quality, compressed as JPEG."""
     small = KERNELS[name](frame, frame.shape[1] // scale, frame.shape[0] // scale)
     return small if quality is None else compress(small, quality)

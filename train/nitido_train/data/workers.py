@@ -1,4 +1,4 @@
-"""Batches that processes prepare, with what goes wrong in those processes in one line."""
+"""Batches that other processes prepare. Their errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from torch.utils.data import DataLoader
 from nitido.errors import NitidoError, TrainingError
 
 ADVICE = "--workers 0 prepares the patches without other processes"
-SMALLEST = 1 << 17  # bytes of shared memory without which not even the first process can be started
+SMALLEST = 1 << 17  # bytes of shared memory that the first process needs at least
 _SHARED = Path("/dev/shm")
-_FULL = f"no room in {_SHARED}, through which processes hand over patches; enlarge it, or {ADVICE}"
+_FULL = f"no room in {_SHARED}, through which processes pass on patches; enlarge it, or {ADVICE}"
 
 
 def from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
-    """The batches of a loader that has workers. Raises ``TrainingError`` when they fail, as with a small /dev/shm, and
-    what they raise on purpose."""
+    """The batches of a loader with workers. Raises ``TrainingError`` when workers fail, for example because /dev/shm is
+    too small, and passes on their ``NitidoError``."""
     if _SHARED.is_dir() and shutil.disk_usage(_SHARED).free < SMALLEST:
-        # torch would leave a loader that is half made, whose end is a traceback.
+        # torch would leave an incomplete loader, which prints a traceback when it is deleted.
         raise TrainingError(_FULL)
     try:
         yield from loader
@@ -37,8 +37,8 @@ def from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
 
 
 def begin_worker(_index: int) -> None:
-    """Called in each process of a loader. Service managers and ``timeout`` send SIGTERM to a whole group of processes;
-    it is for the training, which then finishes its step, needs its batch for that, and ends the others itself."""
+    """Called in each process of a loader. Service managers and ``timeout`` send SIGTERM to a whole group of processes.
+    The signal is meant for the training process, which needs its batch to finish the step and then ends the others."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

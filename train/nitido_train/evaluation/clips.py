@@ -1,4 +1,4 @@
-"""How recurrent denoisers are validated: clips frame after frame, aligned as the runtime does it, scored as uint8."""
+"""Validates recurrent denoisers: clips frame by frame, with states aligned as in the runtime, scored as uint8."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Playback:
 
     @torch.no_grad()
     def without_past(self) -> Tensor:
-        """What the network makes of the last frames alone, with the same noise levels: N×3×H×W."""
+        """The network's results for only the last frames, with the same noise levels: N×3×H×W."""
         if self._given is None:
             raise ValueError("no frames were played yet")
         given, level = self._given
@@ -69,13 +69,13 @@ class Playback:
         return self._shown
 
     def forget_gradients(self) -> None:
-        """Cuts the states off from what they were computed from."""
+        """Detaches the states from their computation."""
         if self._states is not None:
             self._states = tuple(state.detach() for state in self._states)
 
 
 class ClipValidation:
-    """The same clips with the same noise every time."""
+    """Validates on clips that always have the same noise."""
 
     def __init__(self, clips: Sequence[Clip]) -> None:
         """clips: T×H×W×3, all of the same shape."""

@@ -1,7 +1,7 @@
-"""How each task is measured: how clean frames are degraded, and how a result is scored.
+"""Defines how each task is measured: how clean frames are degraded, and how results are scored.
 
-Validation during a training, the evaluation of a model file and the benchmarks all take their frames from here. What
-is degraded depends on the degradation and on the position in the test set alone, so all of them measure the same.
+Validation during a training, evaluation of a model file and benchmarks all get their frames here. A degraded frame
+depends only on the degradation and on its position in the test set, so all of them measure the same.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ JPEG_QUALITIES = (10, 20, 40, 75, 90)
 class Degradation:
     """One way of degrading clean frames.
 
-    name: as cards have it.
-    key: as the validation figures of a training have it.
+    name: as in cards.
+    key: as in the validation figures of a training.
     apply: from (clean frame, its position in the test set) to the degraded frame.
     """
 
@@ -42,9 +42,9 @@ class Condition:
     """A set of frames under one degradation.
 
     name, key: see :class:`Degradation`.
-    given: what goes into the model.
-    clean: what its results are compared with.
-    scale: how much larger a result is than what was given.
+    given: inputs of the model.
+    clean: frames to compare the results with.
+    scale: size of a result relative to its input.
     meant: whether the network was made for this degradation.
     """
 
@@ -60,7 +60,7 @@ class Condition:
         return "PSNR" if self.scale == 1 else "PSNR-Y"
 
     def baseline(self, given: Frame) -> Frame:
-        """What one has without a model: the degraded frame itself, or its bicubic enlargement."""
+        """The result without a model: the degraded frame itself, or its bicubic enlargement."""
         return given if self.scale == 1 else degrade.enlarge(given, self.scale)
 
     def measure(self, restore: Callable[[Frame], Frame]) -> float:
@@ -69,7 +69,8 @@ class Condition:
         return float(np.mean([score(restore(given), clean, self.scale) for given, clean in pairs]))
 
     def part(self, every: int, side: int) -> Condition:
-        """The upper left corner of one frame in ``every``, ``side`` clean pixels wide and high: enough to rank."""
+        """The upper left corner, ``side`` clean pixels wide and high, of every ``every``-th frame: enough for a
+        ranking."""
 
         def cut(frames: list[Frame], side: int) -> list[Frame]:
             return [frame[..., :side, :side, :] for frame in frames[::every]]
@@ -96,7 +97,7 @@ def camera_noise() -> list[Degradation]:
 
 
 def developed_noise() -> list[Degradation]:
-    """Noise as it leaves cameras, at the settings at which denoisers are validated."""
+    """Noise of developed files, at the settings at which denoisers are validated."""
 
     def at(setting: str) -> Callable[[Frame, int], Frame]:
         return lambda frame, position: developed.developed_noise_at(frame, position, setting)
@@ -147,10 +148,10 @@ def conditions(
 ) -> list[Condition]:
     """The conditions that models of a task are measured under.
 
-    purpose: see :attr:`nitido_train.recipe.schema.Recipe.purpose`. Denoising: white noise. For a ``camera`` model,
-    camera noise comes first and white noise is not what it is meant for. Reconstruction: the defects that ``drawn``
-    describes, or those of a recipe that says nothing about them. Upscaling: bicubic shrinking, of frames cropped to a
-    multiple of ``scale``; for pictures ``found`` anywhere other kernels and JPEG as well.
+    purpose: see :attr:`nitido_train.recipe.schema.Recipe.purpose`. Denoising: white noise. A ``camera`` model is
+    measured on camera noise first; white noise is not what it is made for. Reconstruction: the defects that ``drawn``
+    describes, or else the default ones. Upscaling: bicubic shrinking, of frames cropped to a multiple of ``scale``;
+    with purpose ``found`` also other kernels and JPEG.
     """
     whole = [degrade.crop_to_multiple(frame, scale) for frame in clean]
 
@@ -169,8 +170,8 @@ def conditions(
 
 
 def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condition]:
-    """The conditions that a training is validated under: those of its task, and for a denoiser that learns developed
-    noise the noise of sensors and of developed files."""
+    """The conditions that a training is validated under: those of its task. For a denoiser that learns developed noise,
+    they are the noise of sensors and of developed files."""
     if recipe.noise is None or not recipe.noise.developed:
         purpose = "plain" if recipe.purpose == "camera" else recipe.purpose
         return conditions(recipe.task, recipe.scale, clean, purpose=purpose, drawn=recipe.blots)
@@ -182,8 +183,8 @@ def validation_conditions(recipe: Recipe, clean: Sequence[Frame]) -> list[Condit
 
 
 def conditions_of(folder: Path, task: str, scale: int, *, purpose: str = "plain") -> list[Condition]:
-    """:func:`conditions` of the pictures in a folder. For a denoiser and a folder of pairs it is their real noise.
-    Raises ``SourceUnavailable``."""
+    """:func:`conditions` of the pictures in a folder. For a denoiser and a folder of pairs, the condition is their real
+    noise. Raises ``SourceUnavailable``."""
     if task == "denoise" and (found := read_pairs(folder)):
         _names, given, clean = found
         return [Condition("real noise", "real", given, clean)]

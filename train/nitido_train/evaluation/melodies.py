@@ -22,8 +22,8 @@ def melody_passage(net: nn.Module, batch: MelodyBatch, device: torch.device) -> 
 def measure_melody_net(net: nn.Module, batches: Iterator[MelodyBatch], device: torch.device) -> dict[str, float]:
     """Means over all phrases.
 
-    accuracy: share of the codes that come back through the mean of the latent.
-    notes: the same of the codes where a note begins, which are harder.
+    accuracy: share of the codes that are reconstructed correctly from the mean of the latent.
+    notes: the same for codes where a note begins, which are harder.
     elbo, reconstruction, kl: the evidence lower bound and its two parts, in nats per phrase, with one draw each.
     """
     sums: dict[str, float] = {}

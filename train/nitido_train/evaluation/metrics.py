@@ -1,4 +1,4 @@
-"""Figures of quality, as the field's tables define them."""
+"""Metrics of quality, defined as in the literature."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def score(restored: Frame, clean: Frame, scale: int) -> float:
 
 
 def scored(frame: Frame, scale: int) -> NDArray[np.generic]:
-    """What :func:`score` looks at of a frame, H×W×C: all channels in 8-bit levels, or the luma inside the border."""
+    """The part of a frame that :func:`score` compares, H×W×C: all channels in 8-bit levels, or the luma inside the
+    border."""
     return frame if scale == 1 else luma(frame)[scale:-scale, scale:-scale, None]
 
 

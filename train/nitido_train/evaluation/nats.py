@@ -21,7 +21,7 @@ def reconstruction_nats(logits: Tensor, target: Tensor, kind: str, likelihood: b
 
     kind: ``bce`` takes each value as a probability. ``mse`` takes pixels as Gaussian. ``pyramid``: see
     :func:`pyramid_nats`.
-    likelihood: with ``mse``, use the variance that suits the batch best (Rybkin, Daniilidis, Levine, "Simple and
+    likelihood: with ``mse``, use the optimal variance for the batch (Rybkin, Daniilidis, Levine, "Simple and
     Effective VAE Training with Calibrated Decoders", 2021). It balances the error against the KL divergence without a
     weight to tune. Otherwise the result is the sum of squared errors.
     """
@@ -38,11 +38,11 @@ def reconstruction_nats(logits: Tensor, target: Tensor, kind: str, likelihood: b
 
 def pyramid_nats(pictures: Tensor, target: Tensor) -> Tensor:
     """Mean negative log-likelihood of N×C×H×W targets, per picture, of a Laplace distribution around the pictures on
-    each level of a Laplacian pyramid, with the width that suits the batch best.
+    each level of a Laplacian pyramid, with the optimal width for the batch.
 
-    What is left of a picture after shrinking it to a half, a quarter and so on weighs as much as its pixels do, so
-    shapes and edges count more than the exact colour of an area (Bojanowski and others, "Optimizing the Latent Space of
-    Generative Networks", 2018, with fixed weights). The levels are not independent: the sum is a measure, not a bound.
+    Versions of the picture at a half, a quarter and so on of its size weigh as much as its pixels, so shapes and edges
+    count more than the exact colour of an area (Bojanowski and others, "Optimizing the Latent Space of Generative
+    Networks", 2018, with fixed weights). The levels are not independent, so the sum is not a bound.
     """
     difference = pictures - target
     nats = difference.new_zeros(())

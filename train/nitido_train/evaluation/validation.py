@@ -1,4 +1,4 @@
-"""A fixed validation set: the same crops with the same degradation every time, scored as uint8, as a user sees them."""
+"""A fixed validation set: always the same crops with the same degradation, scored as uint8, as users see them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ AT_ONCE = 4  # frames that pass through the network together
 class ValidationSet:
     """Centre crops of the pictures in ``paths``, at most ``limit`` of them, ``side`` pixels wide and high.
 
-    They are degraded and scored as :mod:`nitido_train.evaluation.conditions` defines it for the recipe's task.
-    Denoisers that never see developed noise are validated on white noise, also those for cameras.
+    They are degraded and scored as :mod:`nitido_train.evaluation.conditions` defines for the recipe's task. Denoisers
+    that are not trained on developed noise are validated on white noise, even those for cameras.
     """
 
     def __init__(self, paths: Sequence[Path], recipe: Recipe, *, side: int = 256, limit: int = 24) -> None:
@@ -34,7 +34,7 @@ class ValidationSet:
         self._conditions = validation_conditions(recipe, crops)
 
     def __len__(self) -> int:
-        """How many pictures are measured on."""
+        """The number of pictures."""
         return len(self._conditions[0].clean)
 
     @torch.no_grad()
@@ -56,13 +56,14 @@ class ValidationSet:
         return scores
 
     def examples(self, count: int = 4) -> tuple[Tensor, list[Frame]]:
-        """Network inputs n×3×h×w and their clean frames, to look at while training. Noise is that of the middle σ."""
+        """Network inputs n×3×h×w and their clean frames, for pictures during the training. The noise has the middle
+        σ."""
         condition = self._conditions[len(self._conditions) // 2]
         return to_tensor(torch.from_numpy(np.stack(condition.given[:count]))), condition.clean[:count]
 
 
 def _ssim(restored: Frame, clean: Frame, scale: int) -> float:
-    """Structural similarity of what :func:`nitido_train.evaluation.metrics.score` compares."""
+    """Structural similarity of the parts that :func:`nitido_train.evaluation.metrics.score` compares."""
     pair = np.stack([scored(frame, scale) for frame in (restored, clean)]).astype(np.float32)  # 2 h w c
     a, b = torch.from_numpy(pair).permute(0, 3, 1, 2).split(1)  # 1 c h w each
     return float(cast(Tensor, structural_similarity_index_measure(a, b, data_range=255.0)))

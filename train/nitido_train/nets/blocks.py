@@ -1,4 +1,4 @@
-"""Building blocks shared by the live networks: dense convolutions on pixel-unshuffled grids."""
+"""Building blocks of the frame networks: dense convolutions on pixel-unshuffled grids."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 def space_to_depth(frames: Tensor, grid: int) -> Tensor:
     """N×C×H×W → N×(grid²·C)×(H/grid)×(W/grid), laid out as ONNX ``SpaceToDepth``: row, column, channel.
 
-    H and W must be multiples of ``grid``. ``torch.pixel_unshuffle`` puts the channel first instead. This order needs no
-    permutation in the exported graph.
+    H and W must be multiples of ``grid``. ``torch.pixel_unshuffle`` puts the channel first instead. The order used here
+    does not need a permutation in the exported graph.
     """
     n, c, h, w = frames.shape
     cells = frames.view(n, c, h // grid, grid, w // grid, grid)  # N C H/g g W/g g
@@ -31,7 +31,7 @@ def depth_to_space(cells: Tensor, grid: int) -> Tensor:
 
 
 class SpaceToDepth(nn.Module):
-    """:func:`space_to_depth` as a layer, so that a traced network shows it as one step."""
+    """:func:`space_to_depth` as a layer, so that it is a single step in a traced network."""
 
     def __init__(self, grid: int) -> None:
         super().__init__()
@@ -53,12 +53,12 @@ class DepthToSpace(nn.Module):
 
 
 class CollapsibleConv2d(nn.Module):
-    """A convolution that is trained as a sum of linear branches and computed with the one kernel they add up to.
+    """A convolution that is trained as a sum of linear branches and computed with the single kernel that is their sum.
 
-    The branches are a plain k×k kernel, a k×k kernel that expands followed by a 1×1 kernel that squeezes, and the
-    identity where the widths agree. All are linear, so their sum is one k×k kernel. That kernel is used in training
-    too: the richer parametrisation costs almost nothing per step, and the exported network is exactly the trained one.
-    Starting at the identity keeps the ReLUs of a stack without normalisation alive.
+    The branches are a plain k×k kernel, an expanding k×k kernel followed by a squeezing 1×1 kernel, and the identity if
+    the widths agree. All are linear, so their sum is one k×k kernel. Training uses that kernel, too, so the branches
+    cost almost nothing per step, and the exported network is exactly the trained one. Because the sum starts at the
+    identity, the ReLUs of a stack without normalisation do not die.
 
     Source: SESR (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", MLSys 2022).
 
@@ -108,7 +108,7 @@ class CollapsibleConv2d(nn.Module):
 
 
 def shift_of(condition: Tensor, shift: Tensor) -> Tensor:
-    """What a condition N×K or N×K×H×W adds to O channels: N×O×1×1 or N×O×H×W. shift: O×K."""
+    """The values N×O×1×1 or N×O×H×W that a condition N×K or N×K×H×W adds to O channels. shift: O×K."""
     if condition.ndim == 4:
         return F.conv2d(condition, shift[:, :, None, None])
     return (condition @ shift.T)[:, :, None, None]
@@ -117,7 +117,7 @@ def shift_of(condition: Tensor, shift: Tensor) -> Tensor:
 class LevelConv2d(nn.Conv2d):
     """A plain convolution whose bias depends on a condition: ``bias + shift · condition``.
 
-    forward: N×I×H×W, condition N×K or, one for each place, N×K×H×W → N×O×H×W.
+    forward: N×I×H×W and the condition N×K or, for each position, N×K×H×W → N×O×H×W.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel_size: int, conditions: int) -> None:
@@ -131,7 +131,7 @@ class LevelConv2d(nn.Conv2d):
 class CollapsibleLevelConv2d(CollapsibleConv2d):
     """A :class:`CollapsibleConv2d` whose bias depends on a condition N×``conditions``.
 
-    It begins as a convolution that ignores it.
+    At first it ignores the condition.
     """
 
     def __init__(self, inputs: int, outputs: int, *, conditions: int, expansion: int = 2) -> None:
@@ -149,7 +149,7 @@ class CollapsibleLevelConv2d(CollapsibleConv2d):
 
 
 def collapse(net: nn.Module) -> nn.Module:
-    """A copy of a network in eval mode, with a plain convolution in place of every collapsible one."""
+    """A copy of a network in eval mode, with a plain convolution for every collapsible one."""
     plain = copy.deepcopy(net).eval().requires_grad_(False)
     for module in list(plain.modules()):
         for name, child in module.named_children():

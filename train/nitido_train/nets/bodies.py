@@ -1,4 +1,4 @@
-"""Bodies of frame networks: dense convolutions on cells, and nothing that is slow on a device."""
+"""Bodies of frame networks: dense convolutions on cells, without any operator that is slow on devices."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nitido_train.nets.blocks import CollapsibleConv2d, CollapsibleLevelConv2d, 
 
 
 class ConvStack(nn.Module):
-    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels with a ReLU after each but the last.
+    """Convolutions from ``widths[0]`` to ``widths[-1]`` channels, with a ReLU after each except the last.
 
     A skip adds the first features to the last ones. It helps a stack without normalisation to start learning: in short
-    runs six layers improved on the identity sooner with it than without (docs/development/training-log.md).
-    ``last_gain`` shrinks the last kernel at the start, so that a residual network begins close to the identity.
+    runs, six layers improved on the identity sooner with it (docs/development/training-log.md). ``last_gain`` shrinks
+    the last kernel at the start, so that a residual network begins close to the identity.
     """
 
     def __init__(self, widths: list[int], *, expansion: int, last_gain: float = 0.1) -> None:
@@ -36,8 +36,8 @@ class ConvStack(nn.Module):
 class LevelStack(nn.Module):
     """A :class:`ConvStack` whose hidden layers get a condition, such as the noise level, as part of their biases.
 
-    That costs nothing per pixel. FFDNet (Zhang, Zuo, Zhang, 2018) gets its level as another channel of the input.
-    Parameters have the names they have in a ConvStack, so that this stack can begin with the weights of one.
+    That costs nothing per pixel. In contrast, FFDNet (Zhang, Zuo, Zhang, 2018) gets its level as another input channel.
+    The parameters have the same names as in a ConvStack, so this stack can start from the weights of one.
     """
 
     def __init__(self, widths: list[int], *, conditions: int, expansion: int, last_gain: float = 0.1) -> None:
@@ -58,7 +58,7 @@ class LevelStack(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """A U-shaped body from ``inputs`` channels to ``outputs``. Each grid is half as fine as the one before.
+    """A U-shaped body from ``inputs`` channels to ``outputs``. Each grid has half the resolution of the one before.
 
     widths: channels on each grid.
     before, after: number of 3×3 convolutions on each grid, on the way down and on the way up.

@@ -1,8 +1,8 @@
-"""How noisy a frame is: its noise level from statistics that texture hardly touches.
+"""Estimates the noise level of a frame from statistics that hardly depend on texture.
 
-Noise is everywhere, texture is not. So the level is read from those places of a frame where it varies least. Each 8×8
-patch of a sparse grid is transformed by a DCT; the energies of its frequency bands are averaged over the frame in ways
-that favour quiet patches, and a small network turns these averages into a level. The idea of reading noise from the
+Noise is everywhere, texture is not. So the level is estimated from the parts of a frame that vary least. Each 8×8 patch
+of a sparse grid is transformed by a DCT. The energies of its frequency bands are averaged over the frame in ways that
+favour quiet patches, and a small network turns these averages into a level. The idea of estimating noise from the
 quietest patches in a transform domain is old; see Ponomarenko et al., "An automatic approach to lossy compression of
 AVIRIS images", IGARSS 2007, and Liu, Tanaka, Okutomi, "Single-Image Noise Level Estimation for Blind Denoising", 2013.
 """
@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LOWEST, HIGHEST = 0.5, 60.0  # noise levels that networks are given, in 8-bit levels
+LOWEST, HIGHEST = 0.5, 60.0  # range of noise levels for networks, in 8-bit levels
 MIDDLE = 5.0  # the level at which a network's own biases hold
 SIDE = 8  # pixels of a patch
-FLOOR = 0.1  # added to energies in squared 8-bit levels: what rounding to bytes leaves, about
+FLOOR = 0.1  # added to energies, in squared 8-bit levels: approximately the error of rounding to bytes
 HIDDEN = 32
 
 # Bands of luma and of colour as lists of (row, column) frequencies of the 8×8 DCT.
@@ -48,15 +48,17 @@ class NoiseEstimator(nn.Module):
         """cell: pixels of a cell on each side: 1, 2, 4 or 8."""
         super().__init__()
         filters, bands = _filters(cell)
-        self.stride = SIDE // cell + 1  # not a multiple of 8 pixels, so that a JPEG's blocks are met at several places
+        self.stride = (
+            SIDE // cell + 1
+        )  # not a multiple of 8 pixels, so that patches lie at different places in the blocks of a JPEG
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("bands", bands, persistent=False)
         self.hidden = nn.Linear(4 * len(bands), HIDDEN)
         self.level = nn.Linear(HIDDEN, 1)
 
     def statistics(self, cells: Tensor) -> Tensor:
-        """N×28: of each band, half the logarithm of its mean energy: the arithmetic, the geometric and the harmonic
-        mean, and the mean of power -2. The later they stand here, the less they see of what few patches hold."""
+        """N×28: for each band, half the logarithm of its mean energy, with four means: arithmetic, geometric, harmonic
+        and power -2. In this order, they depend less and less on a few strong patches."""
         step = self.stride - 2  # the last patch may begin at the last cell
         coefficients = F.conv2d(F.pad(cells, (0, step, 0, step)), cast(Tensor, self.filters), stride=self.stride)
         energies = F.conv2d(coefficients * coefficients, cast(Tensor, self.bands)) + FLOOR  # N 7 rows columns

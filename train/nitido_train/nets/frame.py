@@ -20,13 +20,13 @@ class FrameNet(nn.Module):
     ``multiple``. The result is N×3×(scale·H)×(scale·W), not clipped.
 
     ``body`` sees ``cell``×``cell`` pixels as one position of 3·cell² channels and predicts 3·(cell·scale)² channels.
-    The sum is taken on that grid, before depth-to-space, as in ABPN (Du, Liu, Tang, Wu, CVPR Workshops 2021), because
-    it is the most robust to 8-bit quantization. A denoiser (``scale`` 1) does not get the noise level as an input, in
-    contrast to FFDNet (Zhang, Zuo, Zhang, 2018). The network estimates it.
+    The sum is computed on that grid, before depth-to-space, as in ABPN (Du, Liu, Tang, Wu, CVPR Workshops 2021),
+    because that is most robust to 8-bit quantization. In contrast to FFDNet (Zhang, Zuo, Zhang, 2018), a denoiser
+    (``scale`` 1) does not need the noise level as an input.
 
-    states: what a recurrent network carries from frame to frame.
-    takes_level: whether it may be given the noise level, and estimates it otherwise.
-    quantized_parts: names of the modules that compute in 8 bits once it is quantized.
+    states: what a recurrent network keeps from one frame for the next.
+    takes_level: whether it takes an optional noise level, which it estimates otherwise.
+    quantized_parts: names of the modules that compute in 8 bits in the quantized network.
     """
 
     states: tuple[StateSpec, ...] = ()
@@ -49,7 +49,7 @@ class FrameNet(nn.Module):
         self.register_buffer("anchor", torch.tensor(index), persistent=False)
 
     def body_input(self, frames: Tensor) -> Tensor:
-        """What ``body`` is given of frames."""
+        """The input of ``body`` for frames."""
         return space_to_depth(frames, self.cell)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class FrameNet(nn.Module):
 
 
 class LevelFrameNet(FrameNet):
-    """A denoiser that is given the noise level of its input, or finds out.
+    """A denoiser that is given the noise level of its input, or estimates it.
 
     The noise level is the standard deviation of luma noise (BT.601) in 8-bit levels, of what the network sees.
     ``body(cells, condition)`` gets it as the condition (ln(level/5), ln²(level/5)).
@@ -74,10 +74,10 @@ class LevelFrameNet(FrameNet):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, frames: Tensor, level: Tensor | None = None, *, estimates: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """level: of each frame, N; negative ones are estimated, as all are without it.
+        """level: of each frame, N; negative levels are estimated. ``None``: all are estimated.
 
-        estimates: returns (restored frames, ln(level) N as the estimator finds it). No gradient of the first reaches
-        the estimator.
+        estimates: return (restored frames, estimated ln(level) N). The estimator gets no gradient from the restored
+        frames.
         """
         cells = space_to_depth(frames, self.cell)
         found = self.estimator(cells)
@@ -89,6 +89,6 @@ class LevelFrameNet(FrameNet):
 
 
 def condition(log_level: Tensor) -> Tensor:
-    """ln(level) N, or N×1×h×w where it differs from place to place → what bodies are given, N×2 or N×2×h×w."""
+    """ln(level) N, or N×1×h×w if it varies over the frame → the condition for bodies, N×2 or N×2×h×w."""
     away = log_level - math.log(MIDDLE)
     return torch.stack([away, away * away], 1) if away.ndim == 1 else torch.cat([away, away * away], 1)

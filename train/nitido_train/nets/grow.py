@@ -1,8 +1,8 @@
-"""A larger network that begins with a smaller one: it returns the same at step 0 and can learn more.
+"""Grows a larger network from a smaller one: at step 0 it returns the same, but it can learn more.
 
-Source: Net2Net (Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016). Here
-the network gets wider by channels that no other layer uses yet, not by split copies. Kernels that start at the identity
-keep these channels alive, and no noise is needed to make them differ.
+Source: Net2Net (Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016). Here the
+network gets wider by channels that no other layer uses at first, instead of split copies. Kernels that start at the
+identity keep these channels alive, and they differ without added noise.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def grow(net: FrameNet, smaller: FrameNet) -> None:
     """Puts ``smaller`` into the first channels and layers of a new ``net``, in place. Requires :func:`is_larger`.
 
     Added channels compute features that the old channels and the output ignore at first. Added layers pass the old
-    channels on. So ``net`` returns what ``smaller`` returns. If it enlarges by another factor, its last layer stays
+    channels on. So ``net`` returns what ``smaller`` returns. If the scale of the networks differs, the last layer stays
     random.
     """
     ours, theirs = _convs(net), _convs(smaller)
@@ -61,7 +61,7 @@ def _set(conv: CollapsibleConv2d, kernel: torch.Tensor) -> None:
     taps = slice(margin, conv.kernel_size - margin)
     wanted = torch.zeros_like(conv.plain[:outputs])
     wanted[:, :inputs, taps, taps] = kernel
-    # The plain branch makes up for what the other branches add.
+    # The plain branch compensates for the other branches.
     conv.plain[:outputs] += wanted - conv.kernel()[:outputs]
 
 

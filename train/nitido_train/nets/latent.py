@@ -1,4 +1,4 @@
-"""Autoencoders of all kinds: pictures to a small latent vector and back."""
+"""Autoencoders of all kinds: from pictures to a small latent vector and back."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LatentPassage(NamedTuple):
 
     logits: N×C×H×W, before the sigmoid.
     mean, log_var: N×d. ``log_var`` is ``None`` for kinds that are not variational.
-    real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator: on the prior, on the latents, and on
-    the latents with the discriminator's weights as constants.
+    real, fake, fooled: N×1 logits of an adversarial autoencoder's discriminator: for the prior, for the latents, and
+    for the latents with constant weights of the discriminator.
     """
 
     logits: Tensor
@@ -124,8 +124,8 @@ class LatentNet(nn.Module):
 
     height, width, channels: of the pictures. Height and width are multiples of 2^len(widths).
     labels: names of the label numbers of a ``cvae``.
-    rank: 0, or through how many numbers the two layers between convolutions and hidden units pass, which hold most of
-    the weights; see ``nets.thin``.
+    rank: 0, or the rank of the two layers between convolutions and hidden units, which have most of the weights; see
+    ``nets.thin``.
     """
 
     def __init__(
@@ -173,12 +173,12 @@ class LatentNet(nn.Module):
         return nn.functional.one_hot(label, len(self.labels)).to(torch.float32)
 
     def forward(self, pictures: Tensor, label: Tensor, draw: Tensor) -> LatentPassage:
-        """One pass, with all that the losses need.
+        """One pass, with everything that the losses need.
 
         pictures: N×C×H×W, -0.5..0.5.
         label: N int64, used by a ``cvae`` only.
         draw: N×d from a standard normal distribution. A VAE samples with it, and for an ``aae`` it is the prior. Zeros
-        take the mean.
+        give the mean.
         """
         condition = self.condition(label)
         encoded = self.encoder(pictures, condition)
@@ -189,8 +189,8 @@ class LatentNet(nn.Module):
         logits = self.decoder(encoded, condition)
         if self.critic is None:
             return LatentPassage(logits, encoded, None)
-        # One backward pass for both: the discriminator learns from detached latents, the encoder from a discriminator
-        # whose weights are constants.
+        # One backward pass serves both: the discriminator learns from detached latents, and the encoder learns from a
+        # discriminator with constant weights.
         still = {name: value.detach() for name, value in self.critic.named_parameters()}
         fooled = functional_call(self.critic, still, (encoded,))
         return LatentPassage(logits, encoded, None, self.critic(draw), self.critic(encoded.detach()), fooled)

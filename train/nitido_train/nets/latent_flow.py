@@ -1,4 +1,4 @@
-"""The second stage of a generator: a normalizing flow between standard normal numbers and the latents in use."""
+"""The second stage of a generator: a normalizing flow between standard normal numbers and latents."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ STRETCH = 2.0  # largest logarithm of the factor by which one coupling stretches
 
 
 class Coupling(nn.Module):
-    """One half of the numbers moves the other half (Dinh, Sohl-Dickstein, Bengio, "Density Estimation Using Real NVP",
-    2017): ``x * exp(log_scale) + shift``, both computed from the kept half and the class."""
+    """One half of the numbers is kept, the other half changes (Dinh, Sohl-Dickstein, Bengio, "Density Estimation Using
+    Real NVP", 2017): ``x * exp(log_scale) + shift``, both computed from the kept half and the class."""
 
     kept: Tensor
     moved: Tensor
 
     def __init__(self, kept: Tensor, classes: int, hidden: int) -> None:
-        """kept: d values, 1 for the numbers that stay as they are and 0 for those that move."""
+        """kept: d values, 1 for the numbers that are kept and 0 for those that change."""
         super().__init__()
         size = len(kept)
         self.register_buffer("kept", kept)
@@ -73,7 +73,7 @@ class LatentFlow(nn.Module):
         return x * self.std + self.mean
 
     def inverse(self, latents: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(standard normal numbers N×d, logarithm of the determinant of the way there, N)."""
+        """The inverse: (standard normal numbers N×d, logarithm of the determinant of the inverse, N)."""
         x = (latents - self.mean) / self.std
         logarithm = -torch.log(self.std).sum().expand(len(x))
         for coupling in reversed(self.couplings):

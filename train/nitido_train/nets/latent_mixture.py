@@ -1,4 +1,4 @@
-"""The other second stage of a generator: a mixture of normal distributions, for few examples of many kinds."""
+"""Another second stage of a generator: a mixture of normal distributions, for few examples of many kinds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-LEAST_SPREAD = 0.05  # of the mean standard deviation of the latents: that of a cluster of one
+# of the mean standard deviation of the latents: standard deviation of a cluster with a single latent
+LEAST_SPREAD = 0.05
 ROUNDS = 12
 
 
 class LatentMixture(nn.Module):
     """The first of the standard normal numbers chooses a component, all of them place the latent within it.
 
-    forward: standard normal numbers N×d → latents N×d. Unlike a flow it has no way back.
+    forward: standard normal numbers N×d → latents N×d. Unlike a flow, it has no inverse.
     """
 
     kind = "mixture"
@@ -25,7 +26,7 @@ class LatentMixture(nn.Module):
     deviations: Tensor
 
     def __init__(self, above: Tensor, means: Tensor, deviations: Tensor) -> None:
-        """above: K values: the share of the components before each. means, deviations: K×d."""
+        """above: K values, the summed shares of the components before each. means, deviations: K×d."""
         super().__init__()
         self.size = means.shape[1]
         shares = torch.cat([above[1:], torch.ones(1)]) - above
@@ -41,7 +42,7 @@ class LatentMixture(nn.Module):
         return self.means[chosen] + self.deviations[chosen] * normal * self._own(normal)
 
     def _own(self, normal: Tensor) -> Tensor:
-        """0 for the number that has chosen the component and so is not free any more, 1 for the others."""
+        """0 for the number that chooses the component and is therefore not free, 1 for the others."""
         own = torch.ones(self.size)
         own[0] = 0
         return own.expand_as(normal)

@@ -1,4 +1,4 @@
-"""A variational autoencoder of melodies: rows of note codes to a small latent vector and back."""
+"""A variational autoencoder of melodies: from rows of note codes to a small latent vector and back."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class MelodyDecoder(nn.Module):
 class MelodyNet(nn.Module):
     """Encoder and decoder (Kingma and Welling, Auto-Encoding Variational Bayes, 2014), without recurrence.
 
-    All notes of a melody are computed at once, by layers that any ONNX Runtime has. Without batch normalization the
-    network learns several times more slowly.
+    All notes of a melody are computed at once, with layers that every ONNX Runtime has. Without batch normalization,
+    the network would learn several times more slowly.
 
     steps: T, whole bars of 16.
     lowest, pitches: the notes it knows, see :class:`nitido_train.data.scores.Grid`.
@@ -110,12 +110,12 @@ class MelodyNet(nn.Module):
         return rows.transpose(1, 2)[..., None].to(torch.float32)
 
     def forward(self, notes: Tensor, draw: Tensor) -> MelodyPassage:
-        """notes: codes N×T. draw: N×d from a standard normal distribution. Zeros take the mean."""
+        """notes: codes N×T. draw: N×d from a standard normal distribution. Zeros give the mean."""
         mean, log_var = self.encoder(self.one_hot(notes))
         return MelodyPassage(self.decoder(mean + draw * torch.exp(0.5 * log_var)), mean, log_var)
 
     def card(self) -> dict[str, Any]:
-        """What the cards of both halves say of a melody."""
+        """The facts about melodies on the cards of both parts."""
         return {
             "kind": "vae",
             "medium": "melody",

@@ -1,9 +1,9 @@
 """A denoiser that gets its noise level as constant channels, for 8 bits.
 
-In float, the level is part of each layer's bias. ONNX Runtime's 8-bit convolutions want biases that are constants:
-release 1.17 ignores others without a word, and release 1.32 computes with them at half the speed. So the quantized
-network has four channels more. They hold the level at every position, each layer hands them on to the next, and one tap
-of each kernel turns them into what the bias would be. Four, because 8-bit kernels want widths in multiples of four.
+In float, the level is part of each layer's bias. ONNX Runtime's 8-bit convolutions need constant biases: release 1.17
+ignores others without a message, and release 1.32 is slow with them. So the quantized network has four more channels.
+They hold the level at every position, each layer passes them on to the next, and the centre of each kernel turns them
+into the bias. There are four, because 8-bit kernels are only fast with multiples of four channels.
 
 The last layer has four more outputs, which are zero: a convolution with 12 outputs takes three times as long as one
 with 16.
@@ -22,7 +22,7 @@ from nitido_train.nets.estimator import HIGHEST, LOWEST, MIDDLE
 from nitido_train.nets.frame import FrameNet, LevelFrameNet
 from nitido_train.tensors import ZERO_POINT
 
-COPIES = 2  # channels for each of the two parts of a condition: the weights of each are half as large
+COPIES = 2  # channels for each of the two parts of a condition, so that the weights of each are half as large
 PLANES = 2 * COPIES
 # Ends of the two parts.
 LOWEST_AWAY, HIGHEST_AWAY = math.log(LOWEST / MIDDLE), math.log(HIGHEST / MIDDLE)
@@ -65,28 +65,29 @@ class PlaneFrameNet(FrameNet):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, frames: Tensor, level: Tensor | None = None, *, estimates: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """As :class:`LevelFrameNet`. The estimator learns nothing here: it was fitted to the float network."""
+        """As :class:`LevelFrameNet`. The estimator does not learn here, because it was fitted with the float
+        network."""
         cells = self.body_input(frames, level)
         restored = depth_to_space((cells + self.body(cells))[:, :-PLANES], self.cell)
         return (restored, self.estimator(space_to_depth(frames, self.cell)).detach()) if estimates else restored
 
 
 def planes_of(log_level: Tensor) -> Tensor:
-    """ln(level) N → N×4, what the channels hold: bytes as networks see them."""
+    """ln(level) N → N×4, the values of the channels: bytes as networks see them."""
     away = log_level - math.log(MIDDLE)
     parts = torch.stack([(away - LOWEST_AWAY) / (HIGHEST_AWAY - LOWEST_AWAY), away * away / MOST], 1)  # N 2, 0..1
     return ((255 * parts).round() - ZERO_POINT).repeat_interleave(COPIES, 1) / 255
 
 
 def plane_values(log_level: Tensor) -> Tensor:
-    """ln(level) of each place, N×1×h×w → N×4×h×w: as :func:`planes_of`, before rounding."""
+    """ln(level) of each position, N×1×h×w → N×4×h×w: as :func:`planes_of`, before rounding."""
     away = log_level - math.log(MIDDLE)
     parts = torch.cat([(away - LOWEST_AWAY) / (HIGHEST_AWAY - LOWEST_AWAY), away * away / MOST], 1)
     return parts.repeat_interleave(COPIES, 1) - ZERO_POINT / 255
 
 
 def in_planes(net: FrameNet) -> FrameNet:
-    """The network as it is quantized: collapsed, a level among its channels."""
+    """The network in the form for quantization: collapsed, with the level among its channels."""
     plain = cast(FrameNet, collapse(net))
     return PlaneFrameNet(plain) if isinstance(plain, LevelFrameNet) else plain
 
@@ -94,7 +95,7 @@ def in_planes(net: FrameNet) -> FrameNet:
 @torch.no_grad()
 def plane_stack(body: nn.Module, *, spare: int) -> PlaneStack:
     """A collapsed :class:`nitido_train.nets.bodies.LevelStack` whose input has the level as four more channels, the
-    last ones. spare: outputs added to the last layer, which are zero."""
+    last ones. spare: number of zero outputs added to the last layer."""
     *hidden, last = cast(list[nn.Conv2d], list(cast(nn.ModuleList, body.convs)))
     convs: list[nn.Conv2d] = []
     for number, conv in enumerate(cast(list[LevelConv2d], hidden)):
@@ -106,7 +107,7 @@ def plane_stack(body: nn.Module, *, spare: int) -> PlaneStack:
         bias[:outputs] = cast(Tensor, conv.bias)
         middle = size // 2
         for plane in range(PLANES):
-            # Of the network's input, planes are -128/255..127/255; from the first layer on 0..1.
+            # In the network's input, planes are -128/255..127/255; from the first layer on, they are 0..1.
             offset = ZERO_POINT / 255 if number == 0 else 0.0
             if hands_on:
                 weight[outputs + plane, inputs + plane, middle, middle] = 1.0

@@ -1,4 +1,4 @@
-"""The networks, by the name a recipe calls them."""
+"""The networks, by their names in recipes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _SMALLEST = {"expansion": 0, "lowest": 0, "before": 0, "after": 0, "rank": 0, "l
 
 def build(kind: str, options: dict[str, Any]) -> nn.Module:
     """An untrained network of that kind. Raises ``RecipeError`` for an unknown kind, and for an option that is unknown
-    or does not fit, which the message names."""
+    or does not fit; the message names it."""
     if kind not in NETS:
         raise RecipeError(
             f"unknown network '{kind}': expected one of {', '.join(sorted(NETS))}; was it trained by a newer nitido?"

@@ -1,4 +1,4 @@
-"""Wide linear layers as two thin ones: most of what they compute, with a fraction of the weights.
+"""Replaces wide linear layers by two thin ones that compute almost the same with a fraction of the weights.
 
 Source: Xue, Li, Gong, "Restructuring of Deep Neural Network Acoustic Models with Singular Value Decomposition",
 Interspeech 2013.
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class ThinLinear(nn.Sequential):
-    """A linear layer through ``rank`` numbers. forward: N×inputs → N×outputs."""
+    """A linear layer of rank ``rank``. forward: N×inputs → N×outputs."""
 
     def __init__(self, inputs: int, outputs: int, rank: int) -> None:
         super().__init__(nn.Linear(inputs, rank), nn.Linear(rank, outputs))
@@ -24,8 +24,8 @@ def linear(inputs: int, outputs: int, rank: int) -> nn.Module:
 
 
 def thinned(net: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """``weights`` of another network in a form that ``net`` takes: for each of its thin layers that is a wide one in
-    the other network, the product of its rank that is closest to the wide layer's weights."""
+    """``weights`` of another network in the form of ``net``: if a thin layer is wide in the other network, it gets the
+    best approximation of that rank of the wide layer's weights."""
     found = dict(weights)
     for name, layer in net.named_modules():
         if isinstance(layer, ThinLinear) and f"{name}.weight" in found:

@@ -1,4 +1,4 @@
-"""States that follow the motion, as the runtime moves them, with gradients."""
+"""Moves states along with the motion, as the runtime does, but with gradients."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def align_states(states: Sequence[Tensor], specs: Sequence[StateSpec], flow: Ten
 
 
 def warp(state: Tensor, flow: Tensor, grid: int, how: str) -> Tensor:
-    """What :func:`nitido.inference.alignment.warp_state` does, for a batch. H and W are those of the state, times
-    ``grid``."""
+    """Does the same as :func:`nitido.inference.alignment.warp_state`, for a batch. H and W are those of the state,
+    times ``grid``."""
     height, width = state.shape[2:]
     with torch.autocast(state.device.type, enabled=False):
         moved = (F.avg_pool2d(flow, grid) if grid > 1 else flow) / grid

@@ -1,1 +1,1 @@
-"""What a training run optimises and measures."""
+"""The objectives: what a training run optimises and measures."""

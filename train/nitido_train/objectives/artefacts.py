@@ -1,4 +1,4 @@
-"""Networks against JPEG artefacts: which are given the strength of the compression, or estimate it."""
+"""Networks against JPEG artefacts, which are given the strength of the compression or estimate it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nitido_train.objectives.levels import LevelObjective
 class ArtefactObjective(LevelObjective):
     """A :class:`LevelObjective` whose levels are those of quantization tables, see :mod:`nitido.images.compression`.
 
-    A network is given the level of a file's own table, which is that of its last compression. The estimator learns the
-    level of the strongest one that a patch has gone through.
+    The network is given the level of the file's table, which is that of its last compression. The estimator learns the
+    level of the strongest compression of a patch.
     """
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:

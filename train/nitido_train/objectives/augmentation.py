@@ -1,8 +1,8 @@
-"""Whether a training gains by mirrored pictures and by random parts of them. PCA decides, on pictures it does not know.
+"""Decides whether mirrored pictures and random parts help a training, with PCA on held-out pictures.
 
-A network that sees few pictures learns them by heart. Mirroring and cropping help against that if the results look like
-other pictures of the same kind. That is so for photos. It is not so for letters, or for parts that always lie the same
-way. A PCA of the same size shows it within seconds.
+A network that is trained on few pictures memorises them. Mirroring and cropping help against that if the results look
+like other pictures of the same kind. Photos do; letters, or parts that always lie the same way, do not. A PCA of the
+same size shows within seconds whether they do.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 from nitido_train.charts.pca import pca_errors, principal_components
 from nitido_train.data.examples import Bytes, Examples
 
-MANY = 2000  # examples that need no augmentation
-CROP = 0.4  # share by which the sides of a part may be shorter
-COPIES, MOST = 10, 1000  # augmented copies of each picture for PCA, and of all together at most
+MANY = 2000  # number of examples that do not need augmentation
+CROP = 0.4  # largest share by which the sides of a part are shorter
+COPIES, MOST = 10, 1000  # augmented copies of each picture for PCA, and their largest total
 SIDE = 32  # pixels of the longer side of pictures for PCA, at most
 GAIN = 0.5  # dB by which PCA must gain
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """mirror, crop: as in a recipe. gain: of PCA on pictures it was not fitted to, in dB. size: its components."""
+    """mirror, crop: as in a recipe. gain: of PCA on held-out pictures, in dB. size: its components."""
 
     mirror: bool
     crop: float
@@ -33,7 +33,7 @@ class Augmentation:
 
     def __str__(self) -> str:
         if not self.mirror and not self.crop:
-            return "not mirrored and not cropped, because PCA gains nothing by it"
+            return "not mirrored and not cropped, because PCA gains nothing from it"
         ways = [*(["mirrored"] if self.mirror else []), *(["cropped"] if self.crop else [])]
         return (
             f"{' and '.join(ways)} at random, because {self.size} principal components of such pictures restore "
@@ -42,8 +42,8 @@ class Augmentation:
 
 
 def choose_augmentation(examples: Examples, latent: int, seed: int) -> Augmentation | None:
-    """What suits few examples best: mirrored ones, random parts, both or neither. ``None`` for too few to compare, and
-    for many. latent: size of the autoencoder's latent. It depends on examples and seed alone."""
+    """The best augmentation for few examples: mirroring, random parts, both or neither. ``None`` for too few examples
+    to compare, and for many. latent: size of the autoencoder's latent. The result depends only on examples and seed."""
     if not 6 <= len(examples) <= MANY:
         return None
     apart = np.arange(len(examples)) % 3 == 2
@@ -65,7 +65,7 @@ def choose_augmentation(examples: Examples, latent: int, seed: int) -> Augmentat
 
 
 def _augmented(examples: Examples, mirror: bool, crop: float, rng: np.random.Generator) -> Bytes:
-    """The examples. Where they are to be augmented, several copies of each."""
+    """The examples; if they are augmented, several copies of each."""
     numbers = np.arange(len(examples))
     if not mirror and not crop:
         return examples.pictures(numbers)
@@ -75,7 +75,7 @@ def _augmented(examples: Examples, mirror: bool, crop: float, rng: np.random.Gen
 
 
 def _small(pictures: Bytes) -> Bytes:
-    """The pictures, shrunk where they are large: what is decided is the same, and PCA takes a fraction of the time."""
+    """The pictures, shrunk if they are large: the decision stays the same, and PCA takes a fraction of the time."""
     height, width = pictures.shape[1:3]
     scale = SIDE / max(height, width)
     if scale >= 1:

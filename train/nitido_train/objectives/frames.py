@@ -69,7 +69,9 @@ class FrameObjective:
 
     def _start(self, state: Checkpoint, options: RunOptions) -> nn.Module:
         if options.start is not None and options.start.quantization and not state.step:
-            raise CheckpointError("--from holds a network trained for 8 bits; choose the float one it was made from")
+            raise CheckpointError(
+                "--from is a network that was trained for 8 bits; choose the float one that it was made from"
+            )
         if state.step or options.start is None or not options.qat:
             return first_weights(state, options)
         if state.recipe.net != options.start.recipe.net:
@@ -94,7 +96,7 @@ class FrameObjective:
 
     @torch.no_grad()
     def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
-        """Rows of given, restored and clean pictures."""
+        """Rows of input, restored and clean pictures."""
         given, clean = self._validation.examples()
         restored = to_frames(net(given.to(device)))
         shown = [np.repeat(np.repeat(p, self.recipe.scale, 0), self.recipe.scale, 1) for p in to_frames(given)]
@@ -103,7 +105,7 @@ class FrameObjective:
 
     @torch.no_grad()
     def is_constant(self, net: nn.Module, device: torch.device) -> bool:
-        """Whether every restored picture is of a single colour."""
+        """Whether every restored picture has a single colour."""
         given, _ = self._validation.examples()
         pairs = zip(to_frames(given), to_frames(net(given.to(device))), strict=True)
         return all(_contrast(frame) <= 1 < _contrast(before) for before, frame in pairs)
@@ -117,7 +119,7 @@ class FrameObjective:
 
 def _split(options: RunOptions) -> tuple[list[Path], list[Path]]:
     """Files for training and for validation. Without a validation folder, evenly spaced files are held out. Raises
-    ``SourceUnavailable`` when all of the pictures would serve for both."""
+    ``SourceUnavailable`` when all pictures would be in both."""
     paths = find_pictures(options.data)
     if options.val:
         held_out = find_pictures(options.val)

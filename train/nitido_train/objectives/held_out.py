@@ -1,4 +1,4 @@
-"""Which data are kept for validation: what is said of them, and what is refused."""
+"""Checks and describes the data that are held out for validation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def validation_line(used: int, found: int, together: int, options: RunOptions, kind: str) -> str:
-    """What a training says of its validation data.
+    """A sentence about the validation data of a training.
 
-    used: how many are measured on. found: how many were held out or are in the folders of --val. together: all of the
-    data, these included. kind: what they are, in the plural.
+    used: number of examples in the validation. found: number that was held out or is in the folders of --val. together:
+    number of all examples, including these. kind: of the examples, in the plural.
     """
     if options.val:
         return f"validation on {used} of the {found} {kind} of --val"
@@ -27,17 +27,18 @@ def validation_line(used: int, found: int, together: int, options: RunOptions, k
 
 
 def require_others(paths: Sequence[Path], held_out: Sequence[Path]) -> None:
-    """Warns of files that are trained on and validated on. Raises ``SourceUnavailable`` when that is the only one."""
+    """Warns about files that are used for both training and validation. Raises ``SourceUnavailable`` if there is only
+    one such file and no other."""
     trained = {path.resolve() for path in paths}
     validated = {path.resolve() for path in held_out}
     both = len(trained & validated)
     if both and len(trained) == len(validated) == 1:
         raise SourceUnavailable(
-            f"--data and --val hold the same one picture, {paths[0]}: a training and its validation need different ones"
+            f"--data and --val have only the same picture, {paths[0]}: training and validation need different ones"
         )
     if both:
         log.warning(
-            "%d of the %d pictures of --val are in --data too: the score is of pictures that were trained on",
+            "%d of the %d pictures of --val are in --data too, so the score includes pictures from the training",
             both,
             len(validated),
         )

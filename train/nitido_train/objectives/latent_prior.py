@@ -1,8 +1,8 @@
-"""Fitting the distribution that samples are drawn from to the latents that an encoder really uses.
+"""Fits the distribution for drawing samples to the latents that an encoder actually uses.
 
-A variational autoencoder's latents fill their prior only roughly, so what is drawn from the prior falls between them.
-A second model of the latents alone closes the gap (Dai and Wipf, "Diagnosing and Enhancing VAE Models", 2019). Theirs
-is another autoencoder; here it is a flow, which can be run backwards and has a likelihood to choose the best step by.
+A variational autoencoder's latents fill their prior only roughly, so samples from the prior fall between them. A second
+model, only of the latents, closes this gap (Dai and Wipf, "Diagnosing and Enhancing VAE Models", 2019). They use
+another autoencoder. Here it is a flow, which is invertible and has a likelihood that selects the best step.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from nitido_train.nets.melody import MelodyNet
 from nitido_train.objectives.latents import LatentObjective
 from nitido_train.objectives.melodies import MelodyObjective
 
-MOST = 20_000  # training examples whose latents are fitted
+MOST = 20_000  # largest number of training examples whose latents are fitted
 STEPS = 2500
 BATCH = 512
 RATE = 2e-3
 COMPONENTS = 256  # of a mixture
-LOOKS = 10  # times that the held-out latents are looked at
+LOOKS = 10  # number of evaluations on held-out latents
 
 
 @dataclass(frozen=True)
 class FittedPrior:
-    """flow: of the step with the best likelihood. gain: nats by which it describes held-out latents better than a
-    normal distribution for each dimension does. step: which one."""
+    """flow: of the step with the best likelihood. gain: advantage on held-out latents, in nats, over a normal
+    distribution for each dimension. step: the number of the step."""
 
     flow: LatentFlow
     gain: float
@@ -61,10 +61,10 @@ class EncodedExamples:
 
 
 def fit_latent_mixture(net: LatentNet, objective: LatentObjective, components: int = COMPONENTS) -> LatentMixture:
-    """Fits a mixture to the places where the encoder puts the objective's training examples. It suits few examples of
-    many kinds, to which a flow fits only roughly. Raises ``RecipeError`` for a conditional network."""
+    """Fits a mixture to the latents of the objective's training examples. It is for few examples of many kinds, which a
+    flow fits only roughly. Raises ``RecipeError`` for a conditional network."""
     if net.kind == "cvae":
-        raise RecipeError("a mixture knows no classes: a cvae expects a flow as its second stage")
+        raise RecipeError("a mixture does not support classes: a cvae expects a flow as its second stage")
     return fit_mixture(encode_examples(net, objective, objective.examples).mean.numpy(), components)
 
 
@@ -118,7 +118,7 @@ def fit_flow(train: EncodedExamples, held_out: EncodedExamples, steps: int = STE
 
 @torch.no_grad()
 def encode_examples(net: LatentNet, objective: LatentObjective, examples: Examples) -> EncodedExamples:
-    """Where the encoder puts examples, and how widely it spreads each."""
+    """Means and standard deviations of the encoder's latents for examples."""
     means: list[Tensor] = []
     deviations: list[Tensor] = []
     for batch in objective.fixed_batches(examples):

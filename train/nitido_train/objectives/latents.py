@@ -35,13 +35,13 @@ from nitido_train.recipe.schema import Recipe
 from nitido_train.tensors import from_logits, to_unit
 
 DESCRIBED = 5000  # examples whose latents are averaged for the card
-AVERAGED = 500  # examples whose mean the decoder begins with
+AVERAGED = 500  # examples for the mean with which the decoder starts
 SHOWN = 10  # columns of the reconstruction grid
 
 
 class LatentObjective:
     """An :class:`~nitido_train.objectives.objective.Objective`. The score of variational kinds is the evidence lower
-    bound in nats per picture, that of the others the PSNR of reconstructed validation examples."""
+    bound in nats per picture; that of the others is the PSNR of reconstructed validation examples."""
 
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         """Reads the examples. Raises ``SourceUnavailable``, ``RecipeError``."""
@@ -97,7 +97,7 @@ class LatentObjective:
         return to_unit(some).mean((0, 2, 3))
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[LatentBatch]:
-        """Every example once an epoch, in an order of the epoch's own."""
+        """Every example once per epoch, in a different order in each epoch."""
         count, seed = len(self.examples), self.recipe.seed
         steps = range(first, self.recipe.schedule.steps)
         for step, numbers in batch_indices(count, self._size, seed, steps):
@@ -113,7 +113,7 @@ class LatentObjective:
         factor = self._asked.warmup_factor(step)
         if passage.log_var is not None:
             nats = nats + factor * self._asked.beta * kl_nats(passage.mean, passage.log_var).mean()
-        loss = nats / target[0].numel()  # a scale that the gradient clipping and the learning rate know
+        loss = nats / target[0].numel()  # a scale that suits the gradient clipping and the learning rate
         if passage.real is not None and passage.fake is not None and passage.fooled is not None:
             ones, zeros = torch.ones_like(passage.real), torch.zeros_like(passage.real)
             bce = F.binary_cross_entropy_with_logits
@@ -125,7 +125,7 @@ class LatentObjective:
         return measure_latent_net(net, self.fixed_batches(self.held_out), self._asked, device)
 
     def fixed_batches(self, examples: Examples) -> Iterator[LatentBatch]:
-        """All of the examples, in batches that are the same every time."""
+        """All examples, in batches that are always the same."""
         return fixed_batches(examples, self._asked, self._latent, self.recipe.seed)
 
     @torch.no_grad()
@@ -136,8 +136,8 @@ class LatentObjective:
 
     @torch.no_grad()
     def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
-        """Columns of given, restored and, where they differ from the given ones, clean examples. Also what the decoder
-        makes of a grid of latents, and of random ones."""
+        """Columns of input, restored and, if they differ from the input, clean examples; also decoded pictures of a
+        grid of latents and of random latents."""
         evenly = np.linspace(0, len(self.held_out) - 1, min(SHOWN, len(self.held_out))).astype(np.int64)
         rng = np.random.default_rng(self.recipe.seed)
         batch = latent_batch(self.held_out, evenly, self._asked, self._latent, rng)
@@ -152,7 +152,7 @@ class LatentObjective:
 
     @torch.no_grad()
     def is_constant(self, net: nn.Module, device: torch.device) -> bool:
-        """Whether all training examples come back as the same picture."""
+        """Whether all training examples are reconstructed as the same picture."""
         evenly = np.linspace(0, len(self.examples) - 1, min(SHOWN, len(self.examples))).astype(np.int64)
         rng = np.random.default_rng(self.recipe.seed)
         batch = latent_batch(self.examples, evenly, self._asked, self._latent, rng)
@@ -160,8 +160,8 @@ class LatentObjective:
         return bool(np.ptp(restored, axis=0).max() <= 1 < np.ptp(batch.target, axis=0).max())
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
-        """The space, the pictures in it, and PCA of the same size for comparison. Of a denoising autoencoder also what
-        it makes of damaged pictures, next to PCA and a median filter."""
+        """The latent space, the pictures in it, and PCA of the same size for comparison. For a denoising autoencoder
+        also results for damaged pictures, compared with PCA and a median filter."""
         found = latent_figures(cast(LatentNet, net), self.examples, self.held_out, device)
         return found | ({"denoised": self._denoised(net, device)} if self._asked.noise or self._asked.masked else {})
 

@@ -1,4 +1,4 @@
-"""Denoisers that are given the noise level or estimate it, trained for both uses at once."""
+"""Denoisers that are given the noise level or estimate it, trained for both at once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nitido_train.objectives.frames import FrameObjective
 from nitido_train.recipe.schema import NoiseRecipe
 from nitido_train.tensors import to_tensor
 
-# The estimator aims at this quantile of what the level may be: too little noise removed is the smaller fault.
+# The estimator aims at this quantile of the possible levels, because removing too little noise is the smaller fault.
 QUANTILE = 0.4
-# Weight of its loss. The estimator's own steps do not depend on it; the limit of the whole gradient does.
+# Weight of its loss. The estimator's own steps do not depend on it, but the clipping of the whole gradient does.
 SHARE = 0.02
 
 
 class LevelObjective(FrameObjective):
-    """A :class:`FrameObjective` that draws for each patch whether the network is given its level.
+    """A :class:`FrameObjective` that decides at random for each patch whether the network is given its level.
 
-    ``noise.told`` of the patches are given theirs, half of these with an error. The others are estimated. The estimator
-    learns the level of every patch.
+    The share ``noise.told`` of the patches comes with a level, and half of these levels have an error. For the other
+    patches the level is estimated. The estimator learns the level of every patch.
     """
 
     def loss(self, net: nn.Module, batch: Any, step: int, device: torch.device) -> Tensor:
@@ -37,7 +37,7 @@ class LevelObjective(FrameObjective):
         return self._loss(restored, target) + SHARE * pinball
 
     def levels(self, batch: Any, given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """(what a network is given for each patch, what its estimator learns), both N, in 8-bit levels."""
+        """(levels for the network, levels that its estimator learns), both N, in 8-bit levels."""
         level = true_level(given, target)
         return level, level
 
@@ -49,7 +49,7 @@ def true_level(given: Tensor, target: Tensor) -> Tensor:
 
 
 def told_levels(level: Tensor, noise: NoiseRecipe, rng: torch.Generator) -> Tensor:
-    """What the network is given as the level of each frame; -1 where it has to estimate."""
+    """The level that the network gets for each frame; -1 if it has to estimate."""
     chance = torch.rand(len(level), generator=rng).to(level)
     error = 1 + noise.told_error * torch.randn(len(level), generator=rng).to(level)
     wrong = level * torch.where(chance < noise.told / 2, error.clamp_min(0.1), 1.0)

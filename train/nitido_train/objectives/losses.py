@@ -23,7 +23,7 @@ def charbonnier(output: Tensor, target: Tensor) -> Tensor:
 
 
 def l1_ssim(output: Tensor, target: Tensor) -> Tensor:
-    """0.84 · (1 - SSIM) + 0.16 · L1, for frames of -0.5..0.5: sharper than L1, with its colours and brightness.
+    """0.84 · (1 - SSIM) + 0.16 · L1, for frames of -0.5..0.5: sharper than L1, with the colours and brightness of L1.
 
     The weights are those of Zhao, Gallo, Frosio and Kautz, "Loss Functions for Image Restoration with Neural Networks"
     (2017). They use SSIM at five scales, for which patches are too small. SSIM has Gaussian windows of 11×11, so frames

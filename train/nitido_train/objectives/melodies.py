@@ -29,8 +29,8 @@ from nitido_train.objectives.options import RunOptions, refuse_qat
 from nitido_train.objectives.warm_start import first_weights
 from nitido_train.recipe.schema import LatentRecipe, Recipe
 
-RECOMBINED = 0.5  # share of the phrases whose second half is that of another phrase of the same tune
-SETTLED = 2048  # phrases that the statistics of the averaged network are taken from
+RECOMBINED = 0.5  # share of the phrases that get the second half of another phrase of the same tune
+SETTLED = 2048  # phrases for the statistics of the averaged network
 SHOWN = 6  # phrases on a sheet, and samples
 WAY = 8  # phrases of an interpolation
 COLUMNS = 2
@@ -38,8 +38,8 @@ AT_ONCE = 512  # phrases that pass through the network together outside training
 
 
 class MelodyObjective:
-    """An :class:`~nitido_train.objectives.objective.Objective`. The score is the share of a held-out phrase's codes
-    that come back right through the mean of its latent. Whole tunes are held out."""
+    """An :class:`~nitido_train.objectives.objective.Objective`. The score is the share of codes in held-out phrases
+    that are reconstructed correctly from the mean of the latent. Whole tunes are held out."""
 
     score, unit = "accuracy", "of 1"
 
@@ -50,7 +50,7 @@ class MelodyObjective:
         # Checkpoints hold the default of their time for ``adversary``, which no melody model uses.
         plain = LatentRecipe(beta=asked.beta, beta_warmup=asked.beta_warmup, adversary=asked.adversary)
         if asked != plain:
-            raise RecipeError("[latent] of a melody-vae expects beta and beta_warmup; leave out what else is in it")
+            raise RecipeError("[latent] of a melody-vae expects only beta and beta_warmup; leave out the other keys")
         net = cast(MelodyNet, build(recipe.net.kind, recipe.net.options))
         if recipe.data.batch < 2:
             raise RecipeError("[data] batch of a melody-vae expects at least 2, for its normalization; found 1")
@@ -77,8 +77,8 @@ class MelodyObjective:
         return first_weights(state, options)
 
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[MelodyBatch]:
-        """Every phrase once an epoch, in an order of the epoch's own. Half of them get the second half of another
-        phrase of their tune: phrases of a tune share their endings anyway."""
+        """Every phrase once per epoch, in a different order in each epoch. Half of them get the second half of another
+        phrase of their tune, because phrases of a tune often share their endings."""
         count, seed = len(self.melodies), self.recipe.seed
         tunes = self.melodies.tunes
         begin, end = np.searchsorted(tunes, tunes, "left"), np.searchsorted(tunes, tunes, "right")
@@ -129,13 +129,13 @@ class MelodyObjective:
 
     @torch.no_grad()
     def is_constant(self, net: nn.Module, device: torch.device) -> bool:
-        """Whether all held-out phrases come back as the same one."""
+        """Whether all held-out phrases are reconstructed as the same phrase."""
         given = self.held_out.notes[:AT_ONCE]
         restored = decode_melodies(cast(MelodyNet, net), self._encode(net, given, device), device)
         return len(np.unique(restored, axis=0)) == 1 < len(np.unique(given, axis=0))
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
-        """None: the piano rolls show everything."""
+        """Empty, because the piano rolls show everything."""
         return {}
 
     @torch.no_grad()
@@ -156,7 +156,7 @@ class MelodyObjective:
         }
 
     def fixed_batches(self, notes: NDArray[np.uint8]) -> Iterator[MelodyBatch]:
-        """All of the rows, in batches that are the same every time."""
+        """All rows, in batches that are always the same."""
         rng = np.random.default_rng([self.recipe.seed, 3])
         for start in range(0, len(notes), AT_ONCE):
             part = notes[start : start + AT_ONCE]
@@ -183,7 +183,7 @@ def settle(net: nn.Module, batches: list[MelodyBatch], device: torch.device) -> 
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of what the batches say
+        norm.momentum = None  # the plain mean over the batches
         norm.train()
     for batch in batches:
         melody_passage(net, batch, device)

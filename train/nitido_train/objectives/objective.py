@@ -1,4 +1,4 @@
-"""What the training loop asks of a kind of training, and which kind a recipe names. The rest is the loop's own."""
+"""The interface between the training loop and the kinds of training, and the choice of the kind for a recipe."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from nitido_train.recipe.schema import Recipe
 class Objective(Protocol):
     """What a training run optimises and measures.
 
-    recipe: the given one, completed with what only the data can show.
+    recipe: the given recipe, completed with values that depend on the data.
     score: name of the validation figure that chooses the best checkpoint. Higher is better.
     unit: unit of that figure.
-    summary: the data in a line.
-    validation_note: the validation data in a line, and how to choose others.
+    summary: the data in one line.
+    validation_note: the validation data in one line, and how to choose others.
     """
 
     recipe: Recipe
@@ -48,8 +48,8 @@ class Objective(Protocol):
     def batches(self, first: int, rank: int, world: int, workers: int) -> Iterator[Any]:
         """This process's share of each step's batch, from step ``first`` on.
 
-        It depends on seed and step alone. So resumed and distributed trainings see what a single uninterrupted one
-        sees.
+        It depends only on seed and step, so resumed and distributed trainings get the same batches as a single
+        uninterrupted one.
         """
         ...
 
@@ -62,7 +62,7 @@ class Objective(Protocol):
         ...
 
     def pictures(self, net: nn.Module, device: torch.device) -> dict[str, Frame]:
-        """Pictures to look at, by name."""
+        """Pictures for people to look at, by name."""
         ...
 
     def is_constant(self, net: nn.Module, device: torch.device) -> bool:
@@ -70,11 +70,11 @@ class Objective(Protocol):
         ...
 
     def figures(self, net: nn.Module, device: torch.device) -> dict[str, Figure]:
-        """What is drawn only once, of the network that is kept. It replaces a picture of the same name."""
+        """Pictures that are drawn only once, for the final network. They replace pictures of the same names."""
         ...
 
     def describe(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """What the exported file should say of the data, for ``Checkpoint.facts``."""
+        """Facts about the data for the exported file, for ``Checkpoint.facts``."""
         ...
 
 

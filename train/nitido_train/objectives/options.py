@@ -1,4 +1,4 @@
-"""What belongs to one run on one machine."""
+"""Options of one run on one machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nitido_train.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What belongs to one run on one machine rather than to the recipe.
+    """Options that belong to one run on one machine and not to the recipe.
 
     out: run folder.
     data, val: sources of training and validation data. Without ``val`` a part of the data is held out.
     resume: continue from the run folder's last checkpoint.
-    start: checkpoint whose averaged weights the training begins with.
-    qat: train with 8-bit arithmetic imitated.
+    start: checkpoint whose averaged weights the training starts from.
+    qat: train with imitated 8-bit arithmetic.
     checkpoint_minutes: time between two checkpoints.
     workers: processes that prepare patches. 0 means the training process itself.
     accelerator, precision: as Lightning Fabric names them.

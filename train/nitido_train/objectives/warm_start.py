@@ -1,4 +1,4 @@
-"""The weights that a network begins with: random, those of a trained network, or a smaller network that grows."""
+"""Initial weights of a network: random, from a trained network, or grown from a smaller network."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def first_weights(state: Checkpoint, options: RunOptions) -> nn.Module:
 def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module:
     """The network with the weights of another one. It grows from a smaller network on the same grid.
 
-    From any other network it takes every parameter of the same name and shape, and for thin layers what is closest to
-    wide ones. So an upscaler may begin with the body
-    of an upscaler of another scale. Raises ``CheckpointError`` when that is less than half of the parameters.
+    From any other network it takes every parameter of the same name and shape; thin layers get the best approximation
+    of wide ones. So an upscaler can start from the body of an upscaler of another scale. Raises ``CheckpointError``
+    when fewer than half of the parameters fit.
     """
     smaller = start.averaged_net()
     if is_larger(net, smaller):
@@ -51,6 +51,6 @@ def warm_started(net: nn.Module, recipe: Recipe, start: Checkpoint) -> nn.Module
 
 def other_network(wanted: Recipe, given: Recipe) -> CheckpointError:
     return CheckpointError(
-        f"--from holds {given.net.kind} {given.net.options}, the recipe asks for {wanted.net.kind} "
+        f"--from is a {given.net.kind} {given.net.options}, the recipe asks for {wanted.net.kind} "
         f"{wanted.net.options}; choose another checkpoint or recipe"
     )

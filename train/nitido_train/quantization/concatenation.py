@@ -1,8 +1,8 @@
-"""Concatenations in place of sums, which 8-bit arithmetic would have to round.
+"""Replaces sums, which 8-bit arithmetic would have to round, by concatenations.
 
-A sum of two 8-bit activations must be rounded to 8 bits again before a convolution can take it. With the kernel written
-twice, ``conv(a + b)`` is ``conv(cat(a, b))``, and nothing is rounded. The two halves of the kernel can then be
-quantized separately.
+A sum of two 8-bit activations must be rounded to 8 bits before a convolution can take it. If the kernel is repeated,
+``conv(a + b)`` equals ``conv(cat(a, b))``, and nothing is rounded. The two halves of the kernel can then be quantized
+separately.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import cast
 import torch
 from torch import fx, nn
 
-NARROW = 0.5  # outputs for each input: of a wider convolution the second kernel costs more than the sum
+NARROW = 0.5  # outputs per input: for a wider convolution, the second kernel costs more than the sum
 
 
 @torch.no_grad()
 def concatenate_instead_of_add(traced: fx.GraphModule) -> fx.GraphModule:
-    """Replaces, in place, every sum that only one narrow convolution takes by a concatenation. Returns the network."""
+    """Replaces, in place, every sum that is only the input of one narrow convolution. Returns the network."""
     modules = dict(traced.named_modules())
     for node in list(traced.graph.nodes):
         if node.op != "call_function" or node.target is not operator.add or len(node.all_input_nodes) != 2:

@@ -1,8 +1,8 @@
-"""Equal ranges for all channels before quantization, without changing what the network computes.
+"""Equalizes the ranges of channels before quantization, without changing what the network computes.
 
-One scale serves all channels of an activation, so a channel with small values gets few of the 256 levels. ReLU lets a
-factor through: if a convolution's output channel is multiplied by it, the next layers can divide by it (Nagel et al.,
-"Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019; here with measured ranges).
+All channels of an activation share one scale, so a channel with small values gets few of the 256 levels. A factor
+passes through ReLU: if a convolution's output channel is multiplied by it, the next layers can divide by it (Nagel et
+al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019; here with measured ranges).
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from torch import Tensor, fx, nn
 from nitido_train.quantization.ranges import activations
 from nitido_train.quantization.tracing import plainly_traced
 
-SMALLEST = 0.05  # of the largest channel's range; channels below are scaled as if they had this share
+SMALLEST = 0.05  # of the largest channel's range; channels below this share are scaled as if they had it
 PERCENTILE = 0.9999
 
 
 @torch.no_grad()
 def equalize(body: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """A collapsed copy of a body, as it is quantized, whose channels have similar ranges on the given cells N×C×h×w.
+    """A collapsed copy of a body, ready for quantization, whose channels have similar ranges on the given cells
+    N×C×h×w.
 
-    Channels that reach another layer than a convolution, a ReLU, an addition or a concatenation before a convolution
-    are not scaled. Such layers are depth-to-space and the output.
+    Channels are only scaled if they reach nothing but convolutions, ReLUs, additions and concatenations before
+    convolutions. Depth-to-space and the output, for example, prevent it.
     """
     traced = plainly_traced(body)
     modules = dict(traced.named_modules())
@@ -44,9 +45,9 @@ def equalize(body: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
         own = group.get(node)
         if own is None or own in fixed or node.name not in ranges:
             continue
-        # Activations that are concatenated later have one scale.
+        # Activations that are concatenated later share one scale.
         share = (ranges[node.name] / ranges[joined.get(node, node).name].max()).clamp_min(SMALLEST)
-        # Where several activations share channels, the one that uses most of a channel's range decides.
+        # If several activations share channels, the one that uses most of a channel's range decides.
         factors[own] = torch.maximum(factors.get(own, share), share)
     for node in traced.graph.nodes:
         conv = modules.get(str(node.target)) if node.op == "call_module" else None

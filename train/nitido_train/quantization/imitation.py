@@ -1,4 +1,4 @@
-"""8-bit arithmetic imitated in torch: the same rounding, at the same places, as the exported graph will have.
+"""Imitates 8-bit arithmetic in torch, with the same rounding at the same places as in the exported graph.
 
 A plain (collapsed) body is traced. Each of its activations gets a quantizer, and its convolutions get quantized
 weights. The result can be measured (post-training quantization), trained further (quantization-aware training with
@@ -28,15 +28,15 @@ from nitido_train.tensors import ZERO_POINT
 def quantize_body(body: nn.Module, quantization: Quantization) -> fx.GraphModule:
     """A copy of a plain body with quantizers.
 
-    An activation is quantized where an integer layer makes or takes it. With a ReLU, it is quantized after the ReLU
-    only. The input cells are bytes already, so quantizing them changes nothing. Raises ``CheckpointError`` when the
-    ranges are those of another body.
+    An activation is quantized if an integer layer is its source or takes it; with a ReLU, only after the ReLU. The
+    input cells are bytes already, so quantizing them changes nothing. Raises ``CheckpointError`` when the ranges belong
+    to another body.
     """
     traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     floats = set(quantization.float_layers)
     quantizers: dict[fx.Node, ActivationQuantizer] = {}
-    # A concatenation takes its parts as they are, so they must have its scale.
+    # A concatenation does not rescale its parts, so they must have its scale.
     joined = {part: node for node in traced.graph.nodes if node.target is torch.cat for part in node.all_input_nodes}
     for node in list(traced.graph.nodes):
         if not is_quantized(node, modules, floats):
@@ -75,12 +75,12 @@ def quantize_net(net: FrameNet, quantization: Quantization) -> FrameNet:
 
 
 def as_quantized(net: FrameNet) -> FrameNet:
-    """The network in the form in which it is quantized: collapsed, noise levels among its channels."""
+    """The network in the form for quantization: collapsed, with noise levels among its channels."""
     return PlaneLiveNet(net) if isinstance(net, LiveFrameNet) else in_planes(net)
 
 
 def unquantized(net: FrameNet) -> FrameNet:
-    """A copy of a quantized network without its quantizers: the float weights that were trained."""
+    """A copy of a quantized network without quantizers, with the trained float weights."""
     plain = copy.deepcopy(net).eval().requires_grad_(False)
     for body in parts_of(plain).values():
         _remove_quantizers(cast(fx.GraphModule, body))

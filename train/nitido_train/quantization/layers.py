@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 WEIGHT_LIMIT = 127
 BIAS_LIMIT = 2.0**30
-PAIR_LIMIT = 128  # of two neighbouring weights: 255 · 128 is the most that fits into 16 bits
+PAIR_LIMIT = 128  # for the sum of two neighbouring weights: 255 · 128 is the largest product that fits into 16 bits
 
 
 class ActivationQuantizer(nn.Module):
@@ -37,10 +37,10 @@ class QuantizedConv2d(nn.Module):
     therefore chosen so that no two neighbours add up to more than 128. Then every processor computes the same sums.
     This costs little, because large weights are seldom neighbours.
 
-    Each kernel is rounded so that its sum stays right to half a step. The layer's result in flat areas then hardly
-    changes. That is where independently rounded taps would show most.
+    Each kernel is rounded so that its sum stays correct to half a step. Then the layer's result hardly changes in flat
+    areas, where independent rounding would be most visible.
 
-    input_scale: scale of the quantizer before it. The exported integer biases need it.
+    input_scale: scale of the quantizer before the convolution; needed for the exported integer biases.
     """
 
     def __init__(self, conv: nn.Conv2d, input_scale: float) -> None:
@@ -59,12 +59,12 @@ class QuantizedConv2d(nn.Module):
         return _round_keeping_sums(exact.flatten(2)).view_as(weight).to(torch.int8), scale
 
     def scales(self, rows: Tensor) -> Tensor:
-        """The step of each output channel for its weights O×(k·k·I) in the order of memory: ONNX Runtime computes
-        integer convolutions with the channels last."""
+        """The step of each output channel for its weights O×(k·k·I), in memory order, because ONNX Runtime computes
+        integer convolutions with channels last."""
         pairs = F.pad(rows, (0, rows.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # O n; opposite signs cannot overflow
-        # Below the limits, as each weight of a pair may be rounded up and then moved one step more.
+        # Below the limits, because each weight of a pair may be rounded up and then moved by one more step.
         largest = torch.maximum(rows.abs().amax(1) / (WEIGHT_LIMIT - 1), pairs.abs().amax(1) / (PAIR_LIMIT - 3))
-        # The bias has to fit into 32 bits, in steps of this times the input's.
+        # The bias has to fit into 32 bits, in steps of this scale times the input's scale.
         bias = cast(Tensor, self.conv.bias).detach().to(rows.dtype)
         smallest = bias.abs() / (self.input_scale * BIAS_LIMIT)
         return torch.maximum(largest, smallest).clamp_min(1e-8 / WEIGHT_LIMIT)
@@ -87,7 +87,7 @@ class QuantizedConv2d(nn.Module):
 
 
 def _round_keeping_sums(exact: Tensor) -> Tensor:
-    """O×I×taps rounded to integers. Where the sum is off, the taps that were rounded farthest move one step more."""
+    """O×I×taps rounded to integers. If the sum is off, the values that were rounded farthest move by one more step."""
     rounded = torch.round(exact)
     missing = torch.round(exact.sum(2) - rounded.sum(2))[..., None]  # O I 1
     remainder = (exact - rounded) * missing.sign()

@@ -1,6 +1,6 @@
-"""The parts of a network that are quantized: its body, or of a recurrent denoiser two stacks.
+"""The parts of a network that are quantized: its body, or the two stacks of a recurrent denoiser.
 
-A :class:`Quantization` holds all of them. With more than one part, names in it begin with that of the part.
+A :class:`Quantization` contains all of them. If there are several parts, its names begin with the name of the part.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ def parts_of(net: FrameNet) -> dict[str, nn.Module]:
 
 
 def prefix_of(net: FrameNet, part: str) -> str:
-    """What the names of a part's layers begin with."""
+    """The prefix of the names of a part's layers."""
     return f"{part}." if len(net.quantized_parts) > 1 else ""
 
 
 def part_of(quantization: Quantization, prefix: str) -> Quantization:
-    """What belongs to one part, under the names that its layers have there."""
+    """The entries of one part, with the names of the layers in that part."""
     ranges = {n.removeprefix(prefix): r for n, r in quantization.ranges.items() if n.startswith(prefix)}
     floats = tuple(n.removeprefix(prefix) for n in quantization.float_layers if n.startswith(prefix))
     return replace(quantization, ranges=ranges, float_layers=floats)
 
 
 def together(parts: Mapping[str, Quantization]) -> Quantization:
-    """One of all parts, by prefix, found by the same method."""
+    """The quantization of all parts, by prefix, which share a method."""
     ranges = {prefix + name: r for prefix, part in parts.items() for name, r in part.ranges.items()}
     floats = tuple(prefix + name for prefix, part in parts.items() for name in part.float_layers)
     return Quantization(ranges, floats, next(iter(parts.values())).method)

@@ -1,4 +1,4 @@
-"""The ranges of a body's activations, measured on batches. They are what it takes to quantize the body."""
+"""The ranges of a body's activations, measured on batches, with which the body can be quantized."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nitido_train.quantization.tracing import is_quantized, plainly_traced
 
 @dataclass(frozen=True)
 class Quantization:
-    """What it takes to rebuild a quantized body.
+    """Everything that is needed to rebuild a quantized body.
 
     ranges: (low, high) of each activation, by its name in the traced body.
     float_layers: names of the convolutions that stay in floating point.
@@ -28,7 +28,7 @@ class Quantization:
 
 @torch.no_grad()
 def activations(body: nn.Module, batches: Iterable[Tensor]) -> Iterator[dict[str, Tensor]]:
-    """Every activation that may be quantized, by name, for each batch of cells N×C×h×w."""
+    """All activations that may be quantized, by name, for each batch of cells N×C×h×w."""
     traced = plainly_traced(body)
     modules = dict(traced.named_modules())
     wanted = {n for n in traced.graph.nodes if n.op != "placeholder" and is_quantized(n, modules, set())}
@@ -51,7 +51,7 @@ def activations(body: nn.Module, batches: Iterable[Tensor]) -> Iterator[dict[str
 
 
 def percentile_ranges(body: nn.Module, batches: Iterable[Tensor], percentile: float = 99.9995) -> Quantization:
-    """Ranges that leave out the same share of outliers at each end, averaged over batches. 100 means min-max."""
+    """Ranges without the same share of outliers at both ends, averaged over batches. 100 means min-max."""
     tail = (100 - percentile) / 100
     ends: dict[str, list[tuple[float, float]]] = {}
     for seen in activations(body, batches):

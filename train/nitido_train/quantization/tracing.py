@@ -55,7 +55,7 @@ def _is_relu(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
 
 
 def is_quantized(node: fx.Node, modules: Mapping[str, nn.Module], floats: Collection[str]) -> bool:
-    """Whether the activation that ``node`` makes has a quantizer after it."""
+    """Whether a quantizer follows the activation of ``node``."""
     if node.op in ("output", "get_attr"):
         return False
     if any(is_integer_layer(user, modules, floats) for user in node.users):

@@ -1,1 +1,1 @@
-"""Training recipes: what they may say, and reading and writing them."""
+"""Training recipes: their schema, and reading and writing them."""

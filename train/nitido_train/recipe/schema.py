@@ -1,4 +1,4 @@
-"""What a recipe may say. Each class is a table of the TOML file, each field a key in it.
+"""The schema of recipes. Each class is a table of the TOML file, each field a key in it.
 
 The same names are in checkpoints and in the cards of models, so a key must not be renamed. Values are checked when a
 recipe is made, before the first picture is read.
@@ -34,15 +34,15 @@ class DataRecipe:
 
     patch: side of the target patch in pixels.
     batch: patches per step.
-    edges: share of patches, 0..1, that are the most detailed of three random ones.
-    turn: flip and turn patches at random. Not for pictures that have an up and a down.
+    edges: share of patches, 0..1, for which the most detailed of three random places is taken.
+    turn: flip and turn patches at random. Not for pictures with a fixed orientation.
     zoom: range of factors by which pictures are scaled before a patch is cut. Below 1 they get sharper, with more
-    detail per pixel; above 1 softer, as a camera's pictures are at full size.
+    detail per pixel; above 1 they get softer, like a camera's pictures at full size.
     zoomed: share of patches, 0..1, that ``zoom`` applies to.
-    jpeg: share of patches, 0..1, that are JPEG-compressed before anything else, with colour at half the size, as most
-    pictures that people have.
-    jpeg_quality: range of the quality of these.
-    soft_colour: share of patches, 0..1, whose colour is blurred before that, as cameras deliver it.
+    jpeg: share of patches, 0..1, that are first JPEG-compressed, with colour at half the size, like most people's
+    pictures.
+    jpeg_quality: range of their quality.
+    soft_colour: share of patches, 0..1, whose colour is blurred before that, as in cameras.
     """
 
     patch: int = 96
@@ -78,19 +78,20 @@ class NoiseRecipe:
 
     sigma: range of the standard deviation of Gaussian noise in 8-bit levels, drawn uniformly.
     camera: share of patches, 0..1, that get a sensor's noise instead (:class:`nitido_train.data.degrade.CameraNoise`).
-    developed: share of patches, 0..1, that get noise as it leaves a camera instead
+    developed: share of patches, 0..1, that get the noise of a camera's files instead
     (:class:`nitido_train.data.developed.DevelopedNoise`).
     jpeg: share of the camera and developed patches, 0..1, that are JPEG-compressed afterwards.
-    jpeg_quality: range of the quality of these.
-    calibration: file of 'nitido calibrate', or empty: the camera that is to be denoised.
-    measured: share of patches, 0..1, that get noise as in ``calibration`` instead.
-    paired: share of patches, 0..1, that are a camera's own frames, with the mean of others as what to return; for a
-    calibration that kept frames.
+    jpeg_quality: range of their quality.
+    calibration: file of 'nitido calibrate' for the camera to denoise, or empty.
+    measured: share of patches, 0..1, that get the noise in ``calibration`` instead.
+    paired: share of patches, 0..1, that are a camera's own frames, with the mean of other frames as the target; for a
+    calibration with frames.
     compressed: range of JPEG qualities, for a network against JPEG artefacts: patches get these and no other noise.
     [0, 0]: it is a network against noise.
     compressed_twice: share of these patches, 0..1, that are compressed twice.
-    told: share of patches, 0..1, whose noise level the network is given. It estimates that of the others.
-    told_error: standard deviation of the error of a given level, as a share of it. Half of the given levels are right.
+    told: share of patches, 0..1, whose noise level the network is given. For the others, it estimates the level.
+    told_error: standard deviation of the error of a given level, as a share of it. Half of the given levels have no
+    error.
     """
 
     sigma: tuple[float, float] = (0.0, 55.0)
@@ -134,17 +135,17 @@ class NoiseRecipe:
 
 @dataclass(frozen=True)
 class ShrinkRecipe:
-    """How pictures were shrunk that an upscaler for found pictures learns from, see
-    :mod:`nitido_train.data.shrinking`. Without this table they are shrunk by antialiased bicubic.
+    """How training pictures are shrunk for an upscaler of everyday pictures, see :mod:`nitido_train.data.shrinking`.
+    Without this table, they are shrunk by antialiased bicubic.
 
     bicubic: share of patches, 0..1, that are shrunk by antialiased bicubic. The others get other kernels.
-    twice: share of these others, 0..1, that were resized once before.
-    noise: share of patches, 0..1, with noise as it leaves a camera.
+    twice: share of these others, 0..1, that are resized once before.
+    noise: share of patches, 0..1, with the noise of a camera's files.
     noise_level: range of its level at middle grey in 8-bit levels.
     sharpen: share of patches, 0..1, that are sharpened after shrinking, as web sites and cameras do.
     sharpen_amount: range of the share of the detail that is added.
     jpeg: share of patches, 0..1, that are JPEG-compressed at the end.
-    jpeg_quality: range of the quality of these.
+    jpeg_quality: range of their quality.
     jpeg_twice: share of these, 0..1, that are compressed twice.
     """
 
@@ -176,7 +177,7 @@ class ClipRecipe:
     """How a recurrent network is trained on clips.
 
     length: frames of a clip.
-    back: frames over which gradients go back in time. The state goes on, cut off from the past, every ``back`` frames.
+    back: frames over which gradients go back in time. Every ``back`` frames, the state is detached from the past.
     real: share of clips, 0..1, that are cut from videos. The others are made from pictures.
     flicker: weight of the error of the change from frame to frame.
     first: weight of the first frame, which has no past. The others have 1.
@@ -205,8 +206,8 @@ class DefectRecipe:
 
     count: range of the number of defects on a patch.
     size: range of their length in pixels.
-    clean: share of patches, 0..1, without any.
-    rooted: share of defects, 0..1, that grow from an edge in the picture: spurs, bites, bridges, gaps.
+    clean: share of patches, 0..1, without defects.
+    rooted: share of defects, 0..1, that start at an edge in the picture: spurs, bites, bridges, gaps.
     foreign: share of defects, 0..1, in a random colour instead of one of the picture.
     sigma: range of the standard deviation of Gaussian noise on the whole patch, in 8-bit levels.
     """
@@ -240,13 +241,13 @@ class LatentRecipe:
     beta: weight of the KL divergence (Higgins et al., beta-VAE, 2017).
     beta_warmup: steps over which ``beta`` grows linearly from 0.
     binarize: draw each pixel black or white at every step, with its brightness as the probability (Salakhutdinov and
-    Murray, 2008). It makes the likelihood of a VAE a proper one.
+    Murray, 2008). This makes the likelihood of a VAE a proper one.
     noise: standard deviation of Gaussian noise on the input of a denoising autoencoder, of full scale 1.
     masked: largest share of the picture that a random rectangle hides.
     adversary: weight of the discriminator in an adversarial autoencoder.
     mirror: mirror half of the pictures left to right, at random, in input and target.
     crop: take a random part of each picture, in input and target. Each side is shorter by up to this share, 0..1.
-    augment: mirror and crop few pictures where that pays (:mod:`nitido_train.data.augmentation`).
+    augment: mirror and crop few pictures if that helps (:mod:`nitido_train.data.augmentation`).
     leave_out: labels whose examples are not trained on.
     """
 
@@ -273,7 +274,7 @@ class LatentRecipe:
             raise RecipeError(f"[latent] crop is a share in 0..1, below 1; found {self.crop}")
 
     def warmup_factor(self, step: int) -> float:
-        """How much of ``beta`` and of the adversary counts at a step: 0..1."""
+        """The share of ``beta`` and of the adversary's weight at a step: 0..1."""
         return min(1.0, (step + 1) / self.beta_warmup) if self.beta_warmup else 1.0
 
 
@@ -286,7 +287,7 @@ class Schedule:
     optimizer: ``adam``, or ``muon`` (:mod:`nitido_train.training.muon`) for convolutions without normalisation, at
     about ten times Adam's rate.
     loss: a name in :data:`nitido_train.objectives.losses.LOSSES`.
-    ema: decay of the averaged weights, which are the ones that are kept.
+    ema: decay of the averaged weights, which are the result of the training.
     clip: largest norm of the gradient.
     validate_every: steps between validations.
     patience: validations without a better score after which the training ends early. 0 means never.
@@ -323,7 +324,7 @@ class Recipe:
     blots: the defects of ``reconstruct``. A file may call the table ``[defects]``; cards and older files call it
     ``[blots]``.
     clips: the clips of a recurrent denoiser.
-    shrink: how an upscaler's pictures were shrunk, where not by antialiased bicubic alone.
+    shrink: how an upscaler's pictures are shrunk, if not only by antialiased bicubic.
     qat: the schedule of quantization-aware fine-tuning (``nitido train --qat``).
     """
 
@@ -347,7 +348,7 @@ class Recipe:
         if not 0 <= self.seed < 1 << 32:
             raise RecipeError(f"seed expects a whole number of 0 to 2^32 - 1; found {self.seed}")
         if not self.name.strip() or any(sign in self.name for sign in "/\\\0"):
-            raise RecipeError(f"name expects what a file may be called; found {self.name!r}")
+            raise RecipeError(f"name expects a valid file name; found {self.name!r}")
         for table, task in (("noise", "denoise"), ("blots", "reconstruct"), ("latent", "autoencode")):
             if (self.task == task) != (getattr(self, table) is not None):
                 raise RecipeError(f"a recipe has a [{table}] table exactly when its task is '{task}'")
@@ -367,8 +368,8 @@ class Recipe:
 
     @property
     def purpose(self) -> str:
-        """What its network is measured on: ``camera`` noise, ``jpeg`` artefacts, pictures ``found`` anywhere and shrunk
-        by any program, or, for all others, ``plain``: what papers measure."""
+        """What its network is measured on: ``camera`` noise, ``jpeg`` artefacts, ``found`` (everyday pictures, shrunk
+        by any program), or, for all others, ``plain``: the degradations of papers."""
         if self.noise is not None and self.noise.compressed != (0, 0):
             return "jpeg"
         return "camera" if self.for_cameras else "plain" if self.shrink is None else "found"

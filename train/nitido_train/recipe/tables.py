@@ -1,7 +1,7 @@
-"""A recipe from plain tables, as a TOML file, a checkpoint or a model's card holds them.
+"""Makes a recipe from plain tables, such as those in a TOML file, a checkpoint or a model's card.
 
-Unknown keys, missing keys and values of another type are refused, and the message says what is allowed. Why no library
-does this: ``docs/development/adr/0004-recipes-and-cards-share-a-schema.md``.
+Unknown keys, missing keys and values of another type are refused, and the message says what is allowed.
+``docs/development/adr/0004-recipes-and-cards-share-a-schema.md`` says why this does not use a library.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from nitido.errors import RecipeError
 from nitido_train.recipe.schema import Recipe
 
-_OTHER_NAMES = {"defects": "blots"}  # tables that may have another name than in checkpoints and cards
+_OTHER_NAMES = {"defects": "blots"}  # tables that may have a different name than in checkpoints and cards
 
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
@@ -25,8 +25,8 @@ def recipe_from_dict(raw: dict[str, Any]) -> Recipe:
 
 
 def renamed(raw: dict[str, Any]) -> dict[str, Any]:
-    """The same tables under the names that :class:`Recipe` has for them. Raises ``RecipeError`` for one that is there
-    under both its names."""
+    """The same tables with the names of :class:`Recipe`. Raises ``RecipeError`` if a table occurs with both of its
+    names."""
     twice = [name for name, own in _OTHER_NAMES.items() if name in raw and own in raw]
     if twice:
         raise RecipeError(f"[{twice[0]}] and [{_OTHER_NAMES[twice[0]]}] are the same table; leave one of them out")
@@ -43,12 +43,12 @@ def _fill(kind: type, raw: dict[str, Any], where: str) -> Any:
     # A field without any default holds the MISSING sentinel in both places.
     required = [f.name for f in fields(kind) if f.name not in values and f.default is f.default_factory]
     if required:
-        raise RecipeError(f"the recipe lacks '{where}{required[0]}'")
+        raise RecipeError(f"the recipe has no '{where}{required[0]}', which is required")
     return kind(**values)
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    """The value as a type of a recipe's field: a table's class, a number, a text, a list, each also with ``None``."""
+    """Converts a value to the type of a recipe's field: a table's class, a number, a text or a list, each optional."""
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None:
@@ -79,7 +79,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def _words(hint: Any) -> str:
-    """A type as people say it."""
+    """A type in words."""
     if hint in _WORDS:
         return _WORDS[hint]
     inner = typing.get_args(hint)

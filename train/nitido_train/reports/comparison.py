@@ -1,4 +1,4 @@
-"""Several runs on one page: their scores side by side, and autoencoders compared with PCA over the latent size."""
+"""Compares several runs on one page: scores next to each other, and autoencoders with PCA of several sizes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _against_pca(latents: Mapping[str, Compared], device: torch.device) -> Figur
 
 
 def _data(one: Compared) -> tuple[object, ...]:
-    """What is equal for two autoencoders with the same pictures, in training and in validation."""
+    """A key that is equal for autoencoders with the same training and validation pictures."""
     objective = one.objective
     assert isinstance(objective, LatentObjective)
     ends = [part.pictures([0, len(part) - 1]).tobytes() for part in (objective.examples, objective.held_out)]

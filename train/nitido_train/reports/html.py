@@ -16,7 +16,8 @@ from nitido.frames import Frame
 from nitido.web.server import pages
 from nitido_train.charts.figures import Figure, Table
 
-WIDE, HALF = 900, 480  # pixels that small pictures are enlarged to, about, by whole steps: in a row of their own or not
+# approximate size in pixels to which small pictures are enlarged by whole factors: in a row of their own, or not
+WIDE, HALF = 900, 480
 ENLARGED = 4  # times, at most
 LARGE = 900  # pixels of a chart that has a row of its own
 
@@ -59,9 +60,9 @@ def images(shown: Mapping[str, Figure]) -> list[Image]:
 
 
 def cells(table: Table, *, text: Iterable[int] = (0,), gain: int | None = None) -> list[list[Cell]]:
-    """A table's cells, the first row being its head.
+    """A table's cells; the first row is the heading.
 
-    text: columns that hold no numbers.
+    text: columns without numbers.
     gain: a column of ratios. Those above one are highlighted.
     """
     text = set(text)
@@ -83,7 +84,7 @@ def png(frame: Frame) -> bytes:
 def _image(name: str, figure: Figure) -> Image:
     height, width = figure.picture.shape[:2]
     wide = width > (LARGE if figure.chart else 1.5 * height)
-    if figure.chart:  # drawn with more pixels than it is shown with, for screens that have them
+    if figure.chart:  # drawn with more pixels than shown, for screens of high resolution
         factor = 2 / 3 if wide else 1 / 2
     else:
         factor = max(1, min(ENLARGED, round((WIDE if wide else HALF) / width)))

@@ -1,4 +1,4 @@
-"""``report.html``: one run on one page, with its pictures, its course, and how to repeat it."""
+"""``report.html``: one run on one page, with its pictures, its curves, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nitido_train.reports import html
 from nitido_train.reports.run_folder import Run, train_command
 
 CAPTIONS = {
-    "given_restored": "Held-out examples: above as they are, below what the network makes of them.",
-    "given_restored_clean": "Held-out examples: as given, restored, and as they should be.",
+    "given_restored": "Held-out examples: originals above, reconstructions below.",
+    "given_restored_clean": "Held-out examples: input, result, and original.",
 }
-# Figures that have a section of their own. All others come first.
+# Figures with their own section. All others come first.
 SPACE = ("latents", "manifold", "samples")
 LINEAR = "pca"
 UNITS = {"psnr": "dB", "elbo": "nats", "reconstruction": "nats", "kl": "nats"}
@@ -33,9 +33,8 @@ UNITS = {"psnr": "dB", "elbo": "nats", "reconstruction": "nats", "kl": "nats"}
 def write_report(run: Run, objective: Objective | None, device: torch.device) -> dict[str, Figure]:
     """Draws the final figures of a run's best checkpoint. Writes them to ``figures/`` and the page to ``report.html``.
 
-    objective: that of the run, with its data read. Without it the pictures are those that the last validation left in
-    the folder.
-    Raises ``SinkUnavailable``, and whatever goes wrong in drawing.
+    objective: that of the run, with its data read. Without it, the pictures are those of the last validation in the
+    folder. Raises ``SinkUnavailable``, and any error of drawing.
     """
     shown = {**drawn(run, objective, device), **curves(run.history, run.score)}
     for name, figure in shown.items():
@@ -55,7 +54,7 @@ def drawn(run: Run, objective: Objective | None, device: torch.device) -> dict[s
 
 
 def pictures_of(best: Checkpoint, objective: Objective, device: torch.device) -> dict[str, Figure]:
-    """What an objective shows of its network at each validation, here of a checkpoint."""
+    """The pictures that an objective draws at each validation, here for a checkpoint."""
     net = best.averaged_net().to(device)
     return {name: Figure(picture, _caption(name)) for name, picture in objective.pictures(net, device).items()}
 
@@ -96,13 +95,13 @@ def _page(run: Run, shown: Mapping[str, Figure], summary: str, *, complete: bool
 
 
 def _note(run: Run, complete: bool) -> str:
-    """What is missing on the page, and how to get it."""
+    """Says what is missing on the page, and how to get it."""
     if run.best is None:
-        return "Not validated yet: there is no best checkpoint to show."
+        return "Not validated yet, so there is no best checkpoint to show."
     if complete:
         return ""
     again = f"nitido report {shlex.quote(str(run.folder))} --data DATA"
-    return f"Drawn without the data, from what the last validation left: {again} draws the rest."
+    return f"Drawn without the data, from the files of the last validation. {again} draws the rest."
 
 
 def _tiles(run: Run) -> dict[str, str]:
@@ -178,7 +177,7 @@ def _surroundings(run: Run, summary: str) -> dict[str, dict[str, str]]:
     data["sources"] = ", ".join(settings.data)
     data["validation"] = ", ".join(settings.val) or "held out of the sources, evenly spaced"
     if settings.start:
-        data["began with the weights of"] = settings.start
+        data["started from the weights of"] = settings.start
     machine = {
         "machine": settings.machine,
         "accelerator": settings.accelerator,
@@ -190,7 +189,7 @@ def _surroundings(run: Run, summary: str) -> dict[str, dict[str, str]]:
 
 
 def _commands(run: Run) -> dict[str, str]:
-    """Commands to go on with, by what they do."""
+    """Commands for the next steps, by what they do."""
     found: dict[str, str] = {}
     if run.best:
         output = f"{shlex.quote(run.recipe.name)}.onnx"

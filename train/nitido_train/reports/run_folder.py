@@ -1,7 +1,7 @@
-"""A run's folder: what is written into it about how it came to be, and reading it again.
+"""Describes a run in its folder, and reads it again.
 
-``recipe.toml`` is the recipe as it was trained, with every override. ``run.json`` holds what belongs to this run on
-this machine: where the data were, versions, and the time it took.
+``recipe.toml`` is the recipe of the training, including every override. ``run.json`` contains facts about this run on
+this machine: the places of the data, versions, and the time it took.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _PACKAGES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What belongs to one run on one machine, as ``run.json`` keeps it.
+    """Facts about one run on one machine, as in ``run.json``.
 
-    data, val: sources as the command named them.
-    start: the run whose weights it began with, by name and steps.
+    data, val: sources as in the command.
+    start: the run from whose weights it started, by name and steps.
     versions: of nitido, Python and the packages that matter, by name.
-    seconds: of training so far.
-    summary: the data in a line.
+    seconds: training time so far.
+    summary: the data in one line.
     """
 
     data: list[str] = field(default_factory=list)
@@ -57,11 +57,11 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its folder holds it.
+    """A run, read from its folder.
 
     last: the furthest checkpoint.
     best: the checkpoint with the best score. ``None`` before the first validation.
-    settings: ``None`` for a run of a version that wrote none.
+    settings: ``None`` for a run of a version that did not write them.
     """
 
     folder: Path
@@ -75,7 +75,7 @@ class Run:
 
     @property
     def history(self) -> list[dict[str, float]]:
-        # last.pt is written every few minutes only, so best.pt may know more while a training goes on.
+        # last.pt is only written every few minutes, so best.pt may be newer during a training.
         return max((c.history for c in (self.last, self.best) if c), key=len)
 
     @property
@@ -101,13 +101,13 @@ def objective_of(run: Run, data: Sequence[Path] = (), val: Sequence[Path] = ()) 
     settings = run.settings or RunSettings()
     sources = tuple(data) or tuple(map(Path, settings.data))
     if not sources:
-        raise SourceUnavailable(f"{run.folder} does not say where its data were")
+        raise SourceUnavailable(f"{run.folder} does not say where its data is")
     options = RunOptions(out=run.folder, data=sources, val=tuple(val) or tuple(map(Path, settings.val)))
     return open_objective(run.recipe, options)
 
 
 def changes_of_data(options: RunOptions, summary: str) -> str | None:
-    """What a resumed run is given other than before, in words. summary: of the data as they are now."""
+    """The differences of a resumed run from the earlier one, in words. summary: of the current data."""
     before = _settings(options.out)
     if before is None:
         return None
@@ -126,7 +126,7 @@ def changes_of_data(options: RunOptions, summary: str) -> str | None:
 
 
 def note_run(recipe: Recipe, options: RunOptions, summary: str) -> None:
-    """Writes ``recipe.toml`` and ``run.json`` when a run begins or is resumed. summary: the data in a line. Raises
+    """Writes ``recipe.toml`` and ``run.json`` when a run begins or is resumed. summary: the data in one line. Raises
     ``SinkUnavailable``."""
     before = _settings(options.out) if options.resume else None
     start = options.start

@@ -1,10 +1,10 @@
-"""Fitting a denoiser's noise estimator to what the denoiser makes of its estimates.
+"""Fits a denoiser's noise estimator to the quality of the denoiser's results.
 
-In a training, the estimator sees small patches and learns their true levels. What counts is the result: some errors
-cost nothing, others smear texture, and the level that gives the best result is not always the true one. Here the
-finished network restores frames of several sizes at several levels once, and the estimator learns to choose the level
-with the smallest error. Many more frames are not restored; of them it learns the true level, in order to know noise of
-all kinds. The rest of the network stays as it is.
+In a training, the estimator sees small patches and learns their true levels. But the result is what counts: some errors
+cost nothing, others smear texture, and the level with the best result is not always the true one. Here the finished
+network restores frames of several sizes at several levels, once, and the estimator learns to choose the level with the
+smallest error. For many more frames, which are not restored, it learns the true level, so that it knows all kinds of
+noise. The rest of the network does not change.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ from nitido_train.tensors import to_tensor
 log = logging.getLogger(__name__)
 
 SIDES = (192, 256, 320)  # pixels of the frames
-LEVELS = 9  # that each frame is restored with
+LEVELS = 9  # noise levels with which each frame is restored
 RANGE = (0.7, 28.0)
-ZOOM, ZOOMED, EDGES = (0.7, 4.0), 0.7, 0.2  # of the recipe's data, for frames that are sharper and softer than patches
-FIRST_STEPS, FIRST_RATE = 4000, 4e-3  # on true levels alone
-STEPS, RATE = 500, 1e-3  # on what results are like
+# zoom of the recipe's data, for frames that are sharper and softer than patches
+ZOOM, ZOOMED, EDGES = (0.7, 4.0), 0.7, 0.2
+FIRST_STEPS, FIRST_RATE = 4000, 4e-3  # steps with only true levels
+STEPS, RATE = 500, 1e-3  # steps with the quality of results
 BATCH, DECAY = 128, 1e-3
-EVEN = 0.25  # squared 8-bit levels added to every error: what became of flat frames, almost without one, counts little
+EVEN = 0.25  # squared 8-bit levels added to every error, so that flat frames, almost without error, count little
 TRUTH = 0.1  # weight of the true level, in addition to the error of the result
 _SEED = 77
 
 
 @dataclass(frozen=True)
 class Trials:
-    """What became of frames at several levels.
+    """Results for frames at several levels.
 
     levels: L, ascending.
     statistics: N×S, of each frame.
@@ -64,7 +65,7 @@ class Trials:
         return (self.errors.square() + EVEN).sqrt()
 
     def log_errors(self, log_level: Tensor) -> Tensor:
-        """ln(error) N of each frame at a level of its own, between the levels that were tried."""
+        """ln(error) N of each frame at its own level, interpolated between the levels that were tried."""
         at, errors = self.levels.log(), self.even_errors.log()
         inside = log_level.detach().clamp(float(at[0]) + 1e-4, float(at[-1]) - 1e-4)
         below = (torch.searchsorted(at, inside) - 1).clamp(0, len(at) - 2)
@@ -73,7 +74,7 @@ class Trials:
         return low + (high - low) * share
 
     def lost(self, log_level: Tensor) -> float:
-        """dB that these levels cost compared with the best of those tried, in the mean."""
+        """Mean loss in dB of these levels, compared with the best of those that were tried."""
         best = self.even_errors.log().min(1).values
         return float((self.log_errors(log_level) - best).mean()) * 20 / math.log(10)
 
@@ -82,11 +83,11 @@ class Trials:
 
 
 def fit_estimator(checkpoint: Checkpoint, store: PictureStore, frames: int = 800, known: int = 6000) -> Checkpoint:
-    """The checkpoint with an estimator that was fitted on ``frames`` restored frames of the store's pictures and on
-    ``known`` others. Raises ``CheckpointError`` for a network without one."""
+    """The checkpoint with an estimator fitted on ``frames`` restored frames of the store's pictures and on ``known``
+    others. Raises ``CheckpointError`` for a network without an estimator."""
     net = checkpoint.averaged_net()
     if not isinstance(net, LevelFrameNet):
-        raise CheckpointError(f"recipe '{checkpoint.recipe.name}' trains a network that estimates no noise level")
+        raise CheckpointError(f"recipe '{checkpoint.recipe.name}' trains a network without a noise estimator")
     trials = try_levels(net, checkpoint.recipe, store, frames)
     estimator = fitted(net.estimator, trials, true_levels(net, checkpoint.recipe, store, range(frames, frames + known)))
     ema = {**checkpoint.ema, **{f"estimator.{name}": value for name, value in estimator.state_dict().items()}}
@@ -120,7 +121,7 @@ def true_levels(net: LevelFrameNet, recipe: Recipe, store: PictureStore, numbers
 
 
 def fitted(estimator: NoiseEstimator, trials: Trials, known: tuple[Tensor, Tensor]) -> NoiseEstimator:
-    """An estimator that chooses well for the trials. Every sixth of them is held out, to say how well.
+    """An estimator that chooses well for the trials. Every sixth trial is held out to measure how well.
 
     known: statistics and true levels of other frames.
     """
@@ -162,7 +163,7 @@ def fitted(estimator: NoiseEstimator, trials: Trials, known: tuple[Tensor, Tenso
             len(test.true),
             test.lost(test.true.log()),
         )
-        # What the statistics were scaled by becomes a part of the weights.
+        # The scaling of the statistics becomes a part of the weights.
         hidden.weight.div_(spread)
         hidden.bias.sub_(hidden.weight @ mean)
         level.bias.add_(middle)

@@ -21,12 +21,13 @@ from nitido.frames import Frame
 class EventFile:
     """A new file of events in a folder.
 
-    torch's ``SummaryWriter`` writes in a thread, whose traceback is all that is seen of a full disk. Here every record
+    torch's ``SummaryWriter`` writes in a thread, which only prints a traceback if the disk is full. Here every record
     is in the file when a call returns, or ``SinkUnavailable`` is raised and the file ends with the record before.
     """
 
     def __init__(self, folder: Path, *, first: int = 0) -> None:
-        """first: the step that a resumed training goes on from; what another file says of later ones is void."""
+        """first: the step from which a resumed training continues; records of later steps in other files become
+        invalid."""
         self.path = folder / f"events.out.tfevents.{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ class EventFile:
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
         try:
-            # One write, so that a record is in the file whole, unless the disk is full.
+            # A single write, so that the file contains whole records, unless the disk is full.
             RecordWriter(self).write(event.SerializeToString())
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -63,9 +64,9 @@ class EventFile:
             raise self._refused(error) from error
 
     def write(self, record: bytes) -> None:
-        """What ``RecordWriter`` asks of a file."""
+        """The file interface that ``RecordWriter`` needs."""
         rest = memoryview(record)
-        while rest:  # a disk that is nearly full takes a part of it
+        while rest:  # a disk that is nearly full accepts only a part
             rest = rest[self._file.write(rest) :]
         self._size += len(record)
 

@@ -1,4 +1,4 @@
-"""Work that a signal may cut short, because it can be done again: validations and reports."""
+"""Lets a signal interrupt work that can be repeated: validations and reports."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 
 class Interruption(BaseException):
-    """Raised out of a signal's handler. Not an ``Exception``, so that nothing but who started the work catches it."""
+    """Raised in a signal's handler. Not an ``Exception``, so that only the code that started the work catches it."""
 
 
 class Interruptible:
-    """Blocks that the first signal ends, for ``stop_on_signal(asked=…)``; elsewhere it only asks."""
+    """Blocks of code that the first signal interrupts, for ``stop_on_signal(asked=…)``; outside them it only sets a
+    flag."""
 
     def __init__(self) -> None:
         self._asked = self._inside = False
@@ -25,7 +26,7 @@ class Interruptible:
 
     @contextmanager
     def block(self) -> Iterator[None]:
-        """Raises ``Interruption`` when a signal came before or comes meanwhile."""
+        """Raises ``Interruption`` if a signal came before or comes during the block."""
         self._inside = True
         try:
             if self._asked:

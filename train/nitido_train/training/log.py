@@ -1,4 +1,4 @@
-"""What a run writes besides its weights: TensorBoard, ``log.csv``, figures and a report."""
+"""Writes the records of a run: TensorBoard, ``log.csv``, figures and a report."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ EVERY = 100  # steps between two entries of the training loss
 
 
 class Records:
-    """The records of one run. Only one process of a distributed training writes them, the others are not ``active``."""
+    """The records of one run. Only one process of a distributed training writes them; the others are not ``active``."""
 
     def __init__(
         self, options: RunOptions, state: Checkpoint, objective: Objective, progress: Progress, *, active: bool
     ) -> None:
-        """Raises ``SinkUnavailable``, as every method does that writes."""
+        """Raises ``SinkUnavailable``, like every method that writes."""
         self._out, self._unit, self._progress = options.out, objective.unit, progress
         self._saves_every = 60 * options.checkpoint_minutes
         self._saved_at = time.monotonic()
@@ -62,7 +62,7 @@ class Records:
         self._saved_at = time.monotonic()
 
     def step(self, number: int, loss: float, lr: float) -> None:
-        """After step ``number``, with that step's loss."""
+        """Call after step ``number``, with that step's loss."""
         self._progress.step(number)
         self._sum += loss
         if number % EVERY:
@@ -75,7 +75,7 @@ class Records:
         self._progress.measured(mean, best or "none yet")
 
     def validated(self, state: Checkpoint, pictures: dict[str, Frame]) -> None:
-        """After a validation, whose figures are the last of ``state.history``."""
+        """Call after a validation, whose figures are the last entry of ``state.history``."""
         self._best = state.best
         if self._board is None:
             return
@@ -89,12 +89,12 @@ class Records:
         write_whole(self._out / "log.csv", _as_csv(state.history))
 
     def ended(self, summary: str) -> None:
-        """When the training ends, however that comes, and its last checkpoint is written."""
+        """Call when the training has ended for any reason and its last checkpoint is written."""
         if self._board is not None:
             note_end(self._out, time.monotonic() - self._began, summary)
 
     def report(self, objective: Objective, device: torch.device) -> None:
-        """Draws the report. What goes wrong in that is said in one line; it takes nothing from the training."""
+        """Draws the report. Errors are logged in one line and do not affect the training."""
         if self._board is None:
             return
         try:
@@ -111,7 +111,7 @@ class Records:
 
 
 def kept(out: Path) -> str:
-    """Which checkpoint of a run folder there is to go on from, in words."""
+    """Says which checkpoint of a run folder can be continued."""
     last = out / "last.pt"
     if not last.is_file():
         return "no checkpoint was written"
@@ -119,7 +119,7 @@ def kept(out: Path) -> str:
 
 
 def _as_csv(history: list[dict[str, float]]) -> bytes:
-    """A row for each validation. The columns are those of all rows: a resumed run may measure more than before."""
+    """A row for each validation. The columns are those of all rows together, because a resumed run may measure more."""
     columns = list(dict.fromkeys(name for row in history for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)

@@ -49,7 +49,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
         state = initial_state(objective.recipe, options)
         recipe, schedule = state.recipe, state.recipe.schedule
         require_even_shares(recipe.data.batch, options)
-        # Only now, so that what is wrong with recipe or data is said once, not by every process.
+        # Only now, so that errors of recipe or data are reported once and not by every process.
         fabric.launch()
         fabric.barrier()
         say_data(objective, options)
@@ -85,7 +85,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
                 stop,
             )
             progress.begin(state.step)
-            # A signal may have cut the last validation short.
+            # A signal may have interrupted the last validation.
             ended = run.owes_validation and run.conclude(learning_rate(schedule, state.step - 1))
             batches = objective.batches(state.step, fabric.global_rank, fabric.world_size, options.workers)
             for batch in () if ended else batches:
@@ -111,7 +111,7 @@ def train(recipe: Recipe, options: RunOptions) -> Checkpoint:
 
 @dataclass
 class _Run:
-    """What belongs to a training in progress, and what is done with it between two steps."""
+    """The state of a training in progress, and the work between two steps."""
 
     fabric: Fabric
     objective: Objective
@@ -126,7 +126,7 @@ class _Run:
     pause: Interruptible
     stop: Stop
     asked: bool = False
-    """A signal to any process asked for an end."""
+    """Whether a signal to any process asked the training to stop."""
 
     def checkpoint(self) -> Checkpoint:
         """The state with the weights as they are."""
@@ -144,13 +144,12 @@ class _Run:
 
     @property
     def owes_validation(self) -> bool:
-        """Whether the last step was to be followed by a validation that is not in the history."""
+        """Whether the validation after the last step is missing in the history."""
         last = self.state.history[-1]["step"] if self.state.history else 0
         return self._validation_is_due and last != self.state.step
 
     def require_finite_step(self, loss: float) -> None:
-        """Raises ``TrainingError`` when the loss or a weight is not finite in any process. Nothing of such a step is
-        kept."""
+        """Raises ``TrainingError`` when the loss or a weight is not finite in any process. Such a step is not kept."""
         weights = all_finite(self.net.parameters())
         if _any(self.fabric, not (math.isfinite(loss) and weights)):
             what = f"the loss is {loss}" if not math.isfinite(loss) else "weights are not finite"
@@ -161,7 +160,7 @@ class _Run:
         self._write(lambda: self.records.step(self.state.step, loss, lr))
 
     def conclude(self, lr: float) -> bool:
-        """After a step: validates and saves where that is due. Returns whether the training ends here."""
+        """After a step: validates and saves if that is due. Returns whether the training ends here."""
         state, schedule = self.state, self.state.recipe.schedule
         over = state.step >= schedule.steps
         pictures = None
@@ -189,7 +188,7 @@ class _Run:
         return over or asked
 
     def finish(self) -> None:
-        """After the last step: what the run folder holds besides checkpoints. A stopped run gets no report, which may
+        """After the last step: writes the other files of the run folder. A stopped run does not get a report, which may
         take minutes."""
         out, state = self.options.out, self.state
         self._write(lambda: self.records.ended(self.objective.summary))
@@ -210,7 +209,7 @@ class _Run:
             raise TrainingError(f"{error}; {kept(out)}; make room, then run 'nitido report {out}'") from error
 
     def _validate(self, lr: float) -> dict[str, Frame] | None:
-        """Adds a row to the history and returns pictures; ``None`` when a signal cuts it short."""
+        """Adds a row to the history and returns pictures; ``None`` if a signal interrupts it."""
         state, objective, device = self.state, self.objective, self.fabric.device
         since = state.step - int(state.history[-1]["step"] if state.history else 0)
         loss = _mean(self.fabric, state.loss_sum / since)
@@ -242,7 +241,7 @@ class _Run:
             log.warning("%s", line)
 
     def _write(self, write: Callable[[], None]) -> None:
-        """Lets the first process write. When it cannot, every process ends: raises ``TrainingError``."""
+        """Lets the first process write. If that fails, every process raises ``TrainingError``."""
         failure: SinkUnavailable | None = None
         if self.fabric.is_global_zero:
             try:
@@ -251,7 +250,7 @@ class _Run:
                 failure = error
         if _any(self.fabric, failure is not None):
             raise TrainingError(
-                f"{failure}; {kept(self.options.out)}; make room, then train on with --resume"
+                f"{failure}; {kept(self.options.out)}; make room, then continue with --resume"
             ) from failure
 
     def _diverged(self, what: str) -> TrainingError:
@@ -273,7 +272,7 @@ def learning_rate(schedule: Schedule, step: int) -> float:
 def _optimizer(net: nn.Module, schedule: Schedule, options: RunOptions) -> torch.optim.Optimizer:
     if schedule.optimizer == "muon":
         return Muon(net.parameters(), lr=schedule.lr)
-    # The fused optimizer undoes the loss scaling of float16 itself, after which gradients cannot be clipped.
+    # The fused optimizer would undo the loss scaling of float16 itself, and then gradients could not be clipped.
     return torch.optim.Adam(net.parameters(), lr=schedule.lr, fused=options.precision != "16-mixed")
 
 
@@ -285,7 +284,7 @@ def _mean(fabric: Fabric, value: float) -> float:
 
 
 def _any(fabric: Fabric, asked: bool) -> bool:
-    """Whether any process was asked to stop. All stop after the same step."""
+    """Whether any process was asked to stop. Then all of them stop after the same step."""
     return _mean(fabric, float(asked)) > 0
 
 

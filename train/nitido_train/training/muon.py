@@ -14,16 +14,16 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps that change all directions of a kernel equally, also those in which the gradient is small.
+    """Steps that change all directions of a kernel equally, even those in which the gradient is small.
 
     A kernel outputs×inputs×k×k is a matrix of outputs rows. Five Newton-Schulz iterations bring its Nesterov momentum
     close to a semi-orthogonal matrix. The step is that matrix times √max(1, rows / columns) times the learning rate.
     Parameters of fewer dimensions follow Adam at a tenth of the rate.
 
-    Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). There, the first and the
-    last layer are left to Adam. In these small stacks of convolutions all kernels gain, see
+    Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). There, Adam updates the
+    first and the last layer. In these small stacks of convolutions, all kernels profit from Muon, see
     docs/development/training-log.md.
-    ``torch.optim.Muon`` is not a replacement: it takes matrices only.
+    ``torch.optim.Muon`` is not a replacement, because it only takes matrices.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
@@ -31,7 +31,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """One step. closure: recomputes the loss, which is returned."""
+        """Does one step. closure: recomputes the loss, which is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -71,7 +71,7 @@ def _adam_step(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: f
 
 
 def orthogonalized(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """A matrix close to the nearest semi-orthogonal one: its singular values are about 0.7..1.2.
+    """A matrix close to the nearest semi-orthogonal one, with singular values of about 0.7..1.2.
 
     The quintic iteration and its coefficients are those of the paper.
     """

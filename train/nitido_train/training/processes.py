@@ -1,4 +1,4 @@
-"""The processes of one training: Lightning Fabric's, started from this one or by torchrun."""
+"""The processes of one training, from Lightning Fabric, started by this process or by torchrun."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nitido_train.objectives.options import RunOptions
 
 
 def is_first_process() -> bool:
-    """Whether this process speaks for all, as far as its environment says."""
+    """Whether this process prints messages for all, according to its environment."""
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def open_fabric(options: RunOptions) -> Fabric:
-    """The processes, not yet launched. Raises ``TrainingError`` for an accelerator, a precision or a number of devices
-    that cannot be had."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it introduces every process
+    """The processes, before their launch. Raises ``TrainingError`` for an accelerator, a precision or a number of
+    devices that is not available."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it logs a line for every process
     try:
         return Fabric(
             accelerator=options.accelerator,

@@ -1,4 +1,4 @@
-"""How far a training is: a bar on a terminal, lines in a log, and in its first seconds how long it will take."""
+"""Shows the progress of a training: a bar on a terminal, lines in a log, and early on an estimate of its length."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tqdm import tqdm
 
 from nitido_train.reports.run import duration
 
-EVERY = 9.0  # seconds between two lines, so that no ten pass without one
-FIRST = 1.0  # seconds of steps before their rate is believed
+EVERY = 9.0  # seconds between two lines; a little less than ten
+FIRST = 1.0  # seconds of steps before their rate is reliable
 
 
 class Progress:
-    """Progress on stderr. On a terminal a bar; elsewhere a line at least every ten seconds, from a thread, because a
-    step or a validation may take longer than that."""
+    """Progress on stderr. On a terminal, a bar; elsewhere, a line at least every ten seconds, written by a thread,
+    because a step or a validation may take longer."""
 
     def __init__(self, steps: int, *, shown: bool) -> None:
         """steps: of the whole training."""
@@ -47,13 +47,13 @@ class Progress:
             self._thread.join()
 
     def doing(self, what: str) -> None:
-        """What goes on from now until the next step: ``reading the data``."""
+        """Names the work from now until the next step, such as ``reading the data``."""
         self._doing, self._doing_since = what, time.monotonic()
         if self._bar is not None:
             self._bar.set_description(what)
 
     def begin(self, first: int) -> None:
-        """The steps begin, after ``first`` that were done before."""
+        """Call when the steps begin. first: number of steps that were done before."""
         self._first = self._done = first
         self._began = time.monotonic()
         self._doing = ""
@@ -61,7 +61,7 @@ class Progress:
             self._bar = tqdm(total=self._steps, initial=first, unit="step", file=sys.stderr, mininterval=1.0)
 
     def step(self, number: int) -> None:
-        """Step ``number`` is done."""
+        """Call when step ``number`` is done."""
         now = time.monotonic()
         if self._doing:
             self.doing("")
@@ -69,16 +69,16 @@ class Progress:
         if number == self._first + 1:
             self._first_step_at = now
         elif not self._estimated and now - self._first_step_at >= FIRST:
-            # The first step is left out: it does what is done only once.
+            # The first step does not count, because it includes work that is done only once.
             self._estimated = True
             each = (now - self._first_step_at) / (number - self._first - 1)
             left = self._steps - number
-            self._line(f"about {duration(each * left)} for the {left:,} steps left, {_rate(each)}, and the validations")
+            self._line(f"about {duration(each * left)} for the {left:,} steps left, {_rate(each)}, plus validations")
         if self._bar is not None:
             self._bar.update()
 
     def measured(self, loss: float, best: str) -> None:
-        """The mean loss of the last steps, and the best score so far."""
+        """Call with the mean loss of the last steps and the best score so far."""
         self._loss = f", loss {loss:.5f}, best {best}"
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{loss:.5f}", best=best, refresh=False)
@@ -106,7 +106,7 @@ class Progress:
             else:
                 sys.stderr.write(f"{text}\n")
                 sys.stderr.flush()
-        except (OSError, ValueError):  # nobody reads it any more; the training goes on
+        except (OSError, ValueError):  # nobody reads it any more; the training continues
             self._shown = False
             self._over.set()
 

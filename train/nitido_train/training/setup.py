@@ -1,4 +1,4 @@
-"""How a training begins: the recipe it follows, its run folder, and a fresh or resumed state."""
+"""Prepares a training: its recipe, its run folder, and a new or resumed state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def effective_recipe(recipe: Recipe, options: RunOptions) -> Recipe:
-    """The recipe with the schedule that this run follows: its own or that of --qat. Raises ``RecipeError``,
+    """The recipe with the schedule of this run: its own or that of --qat. Raises ``RecipeError``,
     ``CheckpointError``."""
     recipe = recipe_of_fitting_sizes(recipe)
     if not options.qat:
@@ -37,8 +37,8 @@ def effective_recipe(recipe: Recipe, options: RunOptions) -> Recipe:
 
 
 def recipe_of_fitting_sizes(recipe: Recipe) -> Recipe:
-    """The recipe with the height and width of an autoencoder's pictures rounded to what its network can take. Logs a
-    line if one is rounded."""
+    """The recipe with the height and width of an autoencoder's pictures rounded to a size that its network can take.
+    Logs a line if one is rounded."""
     if recipe.net.kind not in KINDS:
         return recipe
     wanted = recipe.net.options
@@ -52,7 +52,7 @@ def recipe_of_fitting_sizes(recipe: Recipe) -> Recipe:
 
 
 def prepare_folder(options: RunOptions) -> None:
-    """Creates the run folder. Raises ``CheckpointError`` when it already holds a training that is not resumed."""
+    """Creates the run folder. Raises ``CheckpointError`` when it already contains a training that is not resumed."""
     last = options.out / "last.pt"
     if options.resume:
         if not last.is_file():
@@ -67,11 +67,11 @@ def prepare_folder(options: RunOptions) -> None:
 
 
 def initial_state(recipe: Recipe, options: RunOptions) -> Checkpoint:
-    """A fresh or resumed state. Raises ``CheckpointError``."""
+    """A new or resumed state. Raises ``CheckpointError``."""
     last = options.out / "last.pt"
     if options.resume:
         state = load_checkpoint(last)
-        # Schedules may be lengthened. Any other difference would make it another training.
+        # Schedules may be extended. Any other difference would make it another training.
         if replace(state.recipe, schedule=recipe.schedule, qat=recipe.qat) != recipe:
             old, new = asdict(state.recipe), asdict(recipe)
             changed = ", ".join(k for k in new if k not in ("schedule", "qat") and new[k] != old[k])
@@ -87,7 +87,7 @@ def initial_state(recipe: Recipe, options: RunOptions) -> Checkpoint:
         provenance["from"] = {"name": options.start.recipe.name, "steps": options.start.step}
         state.licence = options.start.licence
         if options.start.data:
-            state.data = f"not stated; begun with a network that was trained on {options.start.data}"
+            state.data = f"not stated; started from a network that was trained on {options.start.data}"
     return state
 
 
@@ -96,7 +96,7 @@ def restore(state: Checkpoint, net: nn.Module, averaged: nn.Module, optimizer: t
     broken = first_not_finite(state.net) or first_not_finite(state.ema)
     if broken:
         raise CheckpointError(
-            f"the checkpoint at step {state.step} holds weights that are not finite ({broken}): the training had "
+            f"the checkpoint at step {state.step} has weights that are not finite ({broken}): the training had "
             f"diverged; {ADVICE}"
         )
     try:
@@ -109,11 +109,11 @@ def restore(state: Checkpoint, net: nn.Module, averaged: nn.Module, optimizer: t
 
 
 def say_data(objective: Objective, options: RunOptions) -> None:
-    """Says what a training has to work with, and what a resumed one is given other than before."""
+    """Logs the data of a training, and the differences of a resumed run from the earlier one."""
     if not is_first_process():
         return
     log.info("%s", objective.summary)
     log.info("%s", objective.validation_note)
     changes = changes_of_data(options, objective.summary) if options.resume else None
     if changes:
-        log.warning("resuming with other data than before (%s): the run no longer has a single set of data", changes)
+        log.warning("resuming with different data than before (%s): the run no longer has one set of data", changes)

@@ -1,4 +1,4 @@
-"""Noticing a training that learns nothing: a loss or a score that stands still, a network that returns one thing."""
+"""Detects a training that learns nothing: a loss or score that does not change, or a network with constant output."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import statistics
 
 from nitido_train.recipe.schema import Recipe
 
-FEWEST = 20  # steps that must be seen, however short the schedule is
+FEWEST = 20  # steps that must have passed, even if the schedule is short
 UNCHANGED = 1e-5  # of a score or a loss, as a share of it
-FALLEN = 0.02  # what a loss that has fallen at all has fallen by, as a share of it
-GROWN = 10  # times the first loss: no fluctuation any more
-LATE = 0.8  # of the schedule: from then on the learning rate is so low that little may change
+FALLEN = 0.02  # smallest decrease of a loss that counts, as a share of it
+GROWN = 10  # times the first loss: more than a fluctuation
+LATE = 0.8  # of the schedule: afterwards the learning rate is so low that little may change
 
 
 class Standstill:
-    """Watches a training and says once when a tenth of its schedule went by without anything learnt.
+    """Watches a training and reports once if a tenth of its schedule passed without progress.
 
-    Reported are: a loss that is always the same; a loss that has grown tenfold or not fallen since the beginning, where
-    the weights were random then; a score that does not change, or was not surpassed in three validations; and outputs
-    that are the same for every input.
+    It reports a constant loss; a loss that has grown tenfold or has not fallen since a start from random weights; a
+    score that does not change or was not surpassed in three validations; and outputs that are the same for every input.
     """
 
     def __init__(self, recipe: Recipe, score: str, *, fresh: bool) -> None:
-        """score: its name. fresh: the training begins with random weights."""
+        """score: its name. fresh: the training starts from random weights."""
         schedule = recipe.schedule
         self._score, self._fresh, self._lr, self._steps = score, fresh, schedule.lr, schedule.steps
         self._tenth = max(FEWEST, math.ceil(schedule.steps / 10))
@@ -37,7 +36,7 @@ class Standstill:
         self._said = False
 
     def step(self, number: int, loss: float) -> str | None:
-        """After each step. Returns the line to report, once."""
+        """Call after each step. Returns the line to report, once."""
         self._first = loss if self._first is None else self._first
         self._losses.append(loss)
         if len(self._losses) < self._tenth:
@@ -60,13 +59,13 @@ class Standstill:
         return None
 
     def validated(self, number: int, score: float, *, alike: bool) -> str | None:
-        """After each validation. alike: the network returns the same for inputs that differ."""
+        """Call after each validation. alike: the network returns the same for inputs that differ."""
         self._scores.append((number, score))
         self._alike_since = (self._alike_since or number) if alike else None
         over = number >= self._steps
         long = self._alike_since is not None and number - self._alike_since >= self._tenth
         if alike and number >= FEWEST and (over or long):
-            return self._say("the network returns the same (such as black) whatever it is given", lower=True, beta=True)
+            return self._say("the network returns the same (such as black) for every input", lower=True, beta=True)
         earlier = [(step, value) for step, value in self._scores[:-1] if number - step >= self._tenth]
         earlier = [(step, value) for step, value in earlier if step <= LATE * self._steps]
         if not earlier:
@@ -83,13 +82,13 @@ class Standstill:
         return None
 
     def _say(self, what: str, *, lower: bool = False, beta: bool = False) -> str | None:
-        """The line, the first time. lower, beta: what else to try than another learning rate."""
+        """The line, the first time. lower: advise a lower learning rate. beta: also advise a smaller beta."""
         if self._said:
             return None
         self._said = True
         other = "a lower" if lower else "another"
         also = ", and for a variational autoencoder a smaller --set latent.beta=…" if beta else ""
         return (
-            f"nothing is being learnt: {what}; try {other} learning rate (--set schedule.lr=…, now {self._lr:g}), "
+            f"the training is not learning: {what}; try {other} learning rate (--set schedule.lr=…, now {self._lr:g}), "
             f"another --set seed=…{also}"
         )

@@ -1,4 +1,4 @@
-"""How many threads a training computes with when none are given."""
+"""The default number of threads of a training."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nitido.system.machine import describe_machine
 
 
 def default_threads(workers: int, devices: int) -> int | None:
-    """The physical cores that this process may use, shared among ``devices`` processes, less one for each process that
-    prepares patches; at least one core is left to others, and one thread is used. ``None`` where the environment
-    decides (``OMP_NUM_THREADS``).
+    """The physical cores that this process may use, shared among ``devices`` processes, minus one for each process that
+    prepares patches. At least one core is left to other programs, and at least one thread is used. ``None`` if the
+    environment decides (``OMP_NUM_THREADS``).
 
-    A thread without a core of its own holds up all others at the end of every operation.
+    A thread that has to share its core delays all others at the end of every operation.
     """
     if os.environ.get("OMP_NUM_THREADS"):
         return None

@@ -1,1 +1,1 @@
-"""One module for what each picture format asks of its reader or its writer."""
+"""One module for the reader or writer of each picture format."""

@@ -1,4 +1,5 @@
-"""What the boxes of an AVIF or HEIF file say of its picture; Pillow and its plugins keep some of it to themselves."""
+"""Reads facts about the picture from the boxes of an AVIF or HEIF file, because Pillow and its plugins do not return
+all of them."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ _AUXILIARIES = {"hdrgainmap": _GAIN_MAP, "depth": "depth map", "auxid:2": "depth
 @dataclass(frozen=True)
 class HeifFacts:
     """brands: of the file, four bytes each. numbers: primaries and transfer of the picture by ITU-T H.273; ``None``
-    where it has none. numbers_at: where these are in the file. depth: bits per channel. companions: words for what is
-    stored with the picture."""
+    where it has none. numbers_at: their position in the file. depth: bits per channel. companions: names of things that
+    are stored with the picture."""
 
     brands: frozenset[bytes] = frozenset()
     numbers: tuple[int, int] | None = None
@@ -29,7 +30,7 @@ class HeifFacts:
 
 
 def read_facts(data: bytes) -> HeifFacts:
-    """Of the whole file or its beginning; whatever cannot be read is as if it were not there."""
+    """Facts from the whole file or its beginning; unreadable boxes are ignored."""
     brands: frozenset[bytes] = frozenset()
     try:
         for name, start, end in _boxes(data, 0, len(data)):
@@ -43,7 +44,7 @@ def read_facts(data: bytes) -> HeifFacts:
 
 
 def with_numbers(data: bytes, primaries: int, transfer: int) -> bytes:
-    """The file with other numbers for its colours, where it has some; the pixels are not touched."""
+    """The file with other numbers for its colours, if it has some; the pixels do not change."""
     facts = read_facts(data)
     if facts.numbers is None:
         return data
@@ -125,7 +126,7 @@ def _associated(data: bytes, at: int, stop: int, item: int) -> list[int]:
 
 
 def _depth(data: bytes, name: bytes, at: int, stop: int) -> int:
-    """Bits per channel that a property says of; 0 for another property."""
+    """The bits per channel in a property; 0 for another kind of property."""
     if name == b"pixi":
         return max(data[at + _FULL + 1 : stop], default=0)
     if name == b"av1C":

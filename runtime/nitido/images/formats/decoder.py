@@ -1,4 +1,4 @@
-"""What every format's reader offers, and the one for whatever Pillow decodes to the last bit."""
+"""The interface of all readers, and the reader for files that Pillow decodes exactly."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nitido.images.depth import to_8_bits
 from nitido.images.metadata import Metadata, orientation, read_metadata
 from nitido.images.picture import Alpha, Picture
 
-_STRIP = 4_000_000  # pixels that are converted at once, besides the decoded picture and the array that it goes into
-_CONVERTED = frozenset({"CMYK", "LAB"})  # modes of colours that leave as RGB
+_STRIP = 4_000_000  # pixels that are converted at a time, in addition to the decoded picture and the resulting array
+_CONVERTED = frozenset({"CMYK", "LAB"})  # colour modes that are converted to RGB
 
 
 class Decoder(Protocol):
-    """A picture file that is opened and not decoded.
+    """An opened picture file, before decoding.
 
     width, height: in pixels, as stored. deep: the picture will have 16-bit values.
     """
@@ -31,18 +31,18 @@ class Decoder(Protocol):
     deep: bool
 
     def check(self) -> None:
-        """Raises ``SourceUnavailable`` for a kind of picture that is not read."""
+        """Raises ``SourceUnavailable`` for a kind of picture that is not supported."""
         ...
 
     def decode(self) -> Picture:
-        """The picture, upright. May raise whatever a damaged file makes a library raise."""
+        """The picture, upright. May raise any exception of a library for a damaged file."""
         ...
 
     def close(self) -> None: ...
 
 
 class PillowDecoder:
-    """A picture that Pillow has opened; subclasses know what is special in their format."""
+    """A picture that Pillow has opened; subclasses handle the peculiarities of their formats."""
 
     def __init__(self, image: Image.Image, name: str) -> None:
         self.image, self.name = image, name
@@ -64,7 +64,7 @@ class PillowDecoder:
             )
 
     def pages(self) -> int:
-        """How many pictures of the file count."""
+        """The number of pictures in the file that count."""
         return int(getattr(self.image, "n_frames", 1))
 
     def decode(self) -> Picture:
@@ -104,7 +104,7 @@ class PillowDecoder:
             self.notes.append(f"its colour profile is not one of {mode}; left out, colours are approximate")
         if profile or mode == "LAB":
             try:
-                # LAB needs none; CMYK without one is converted as Pillow does.
+                # LAB does not need a profile; CMYK without one is converted as in Pillow.
                 return icc.to_srgb(profile if profile and mode != "LAB" else b"", mode)
             except ValueError as error:
                 if mode == "LAB":
@@ -136,7 +136,7 @@ def arrays_of(
 
 
 def _arrays(image: Image.Image, *, has_alpha: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Of an RGB or RGBA image. Pillow reverses the order of the colours in less time than NumPy."""
+    """BGR of an RGB or RGBA image. Pillow reverses the order of the colours faster than NumPy."""
     width, height = image.size
     stored = image.tobytes("raw", "BGRA" if has_alpha else "BGR")
     values = np.frombuffer(stored, np.uint8).reshape(height, width, 3 + has_alpha)
@@ -144,7 +144,7 @@ def _arrays(image: Image.Image, *, has_alpha: bool) -> tuple[NDArray[np.uint8], 
 
 
 def deep_picture(deep: NDArray[np.uint16], alpha: NDArray[np.uint16] | None, turn: int, metadata: Metadata) -> Picture:
-    """A picture of 16-bit values as they are stored, uint16 H×W×3 BGR or H×W, set upright."""
+    """A picture of 16-bit values as stored, uint16 H×W×3 BGR or H×W, turned upright."""
     deep = turned(deep, turn)
     return Picture(
         pixels=to_8_bits(deep),
@@ -156,7 +156,7 @@ def deep_picture(deep: NDArray[np.uint16], alpha: NDArray[np.uint16] | None, tur
 
 
 def turned(values: Any, turn: int) -> Any:
-    """An array H×W or H×W×C set upright from EXIF orientation ``turn``."""
+    """An array H×W or H×W×C turned upright from EXIF orientation ``turn``."""
     if turn == 1:
         return values
     if turn in (5, 6, 7, 8):
@@ -169,7 +169,7 @@ def turned(values: Any, turn: int) -> Any:
 
 
 def unmultiplied(values: NDArray[Any], alpha: Alpha) -> NDArray[Any]:
-    """Colours whose alpha had been multiplied in, as they were before; both of one type."""
+    """Undoes the multiplication of colours by alpha; both have the same type."""
     full = 255 if values.dtype == np.uint8 else 65535
     result = np.empty_like(values)
     for row in range(len(values)):

@@ -1,4 +1,4 @@
-"""AVIF and HEIF files as they are read: more than 8 bits, colours, and what is stored with the picture."""
+"""Reads AVIF and HEIF files: more than 8 bits, colours, and things that are stored with the picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nitido.images.xmp import without_companions
 
 
 def open_heif(stream: BinaryIO, name: str) -> HeifDecoder:
-    """Either kind, recognized by the brands in the file."""
+    """Both kinds, recognized by the brands in the file."""
     data = stream.read()
     facts = read_facts(data)
     return AvifDecoder(data, facts, name) if facts.is_avif else HeicDecoder(data, facts, name)
@@ -60,7 +60,7 @@ class HeifDecoder(PillowDecoder):
         return replace(metadata, xmp=xmp, colour=Colour.of_numbers(*numbers) if numbers else None)
 
     def _deep_values(self) -> NDArray[np.uint16] | None:
-        """uint16 H×W, H×W×3 BGR or H×W×4 as stored, in the file's own depth; ``None`` where that cannot be had."""
+        """uint16 H×W, H×W×3 BGR or H×W×4 as stored, in the file's own depth; ``None`` if that is not available."""
         raise NotImplementedError
 
 

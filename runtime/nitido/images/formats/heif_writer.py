@@ -1,4 +1,4 @@
-"""AVIF and HEIF files as they are written."""
+"""Writes AVIF and HEIF files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPEED = 6  # 0 (slow and small) to 10, as Pillow's default
 
 
 def encode_heic(picture: Picture, quality: int, metadata: Mapping[str, bytes]) -> bytes:
-    """10 bits of a 16-bit picture, else 8. metadata: ``exif``, ``icc_profile`` and ``xmp``, where there are any. Raises
+    """10 bits for a 16-bit picture, else 8. metadata: ``exif``, ``icc_profile`` and ``xmp``, if they exist. Raises
     ``SinkUnavailable``."""
     library = plugins.heif_library("the result")
     values: Any = grey_of(picture.pixels) if picture.grey else picture.pixels
@@ -47,7 +47,7 @@ def encode_avif10(picture: Picture, quality: int, metadata: Mapping[str, bytes])
     if picture.alpha is not None:
         values = np.dstack([values, _like(picture.alpha, values.dtype)])
     values = ((values.astype(np.uint32) * 1023 + 32767) // 65535).astype(np.uint16)
-    # What is not known to OpenCV's types is known to its newer versions.
+    # Missing in OpenCV's types, but present in newer versions.
     library: Any = cv2
     kinds = {
         "exif": library.IMAGE_METADATA_EXIF,

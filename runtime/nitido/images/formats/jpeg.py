@@ -1,4 +1,4 @@
-"""JPEG files: what belongs to their first picture, what is said of the others, and what fits into their segments."""
+"""JPEG files: the first picture, notes about further ones, and metadata that fits into segments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
 
 
 class JpegDecoder(PillowDecoder):
-    """The first picture of a file, also of one that holds several (MPO)."""
+    """The first picture of a file, even if it contains several (MPO)."""
 
     def pages(self) -> int:
         return 1
@@ -48,7 +48,7 @@ class JpegDecoder(PillowDecoder):
 
 
 def _other_pictures(image: Image.Image) -> int:
-    """How many pictures an index of several (MPF) names besides the first and smaller versions of it."""
+    """The number of pictures in an index (MPF), without the first one and smaller versions of it."""
     index = image.info.get("mp")
     if not isinstance(index, bytes):
         return 0
@@ -60,13 +60,14 @@ def _other_pictures(image: Image.Image) -> int:
         entries = directory[_ENTRIES]
         order = "<I" if index.startswith(b"II") else ">I"
         kinds = [struct.unpack_from(order, entries, at)[0] & 0xFFFFFF for at in range(0, len(entries) - 15, 16)]
-    except Exception:  # a damaged index shows as whatever exception
+    except Exception:  # a damaged index may raise any exception
         return 1
     return sum(kind not in _PREVIEWS for kind in kinds[1:])
 
 
 def fitting(metadata: Metadata, exif: bytes | None, notes: list[str]) -> tuple[Metadata, bytes | None]:
-    """What of metadata and an EXIF block fits into the segments of a JPEG; ``notes`` get a line for what does not."""
+    """The parts of metadata and an EXIF block that fit into the segments of a JPEG; ``notes`` get a line for the
+    others."""
     if exif and len(exif) > _EXIF:
         size = len(exif)
         exif, left = cut_exif(exif, _EXIF)

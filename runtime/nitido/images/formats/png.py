@@ -1,4 +1,4 @@
-"""PNG files as they are read: chunks that Pillow would stumble over, colours, keys of transparency, 16 bits."""
+"""Reads PNG files, including chunks that Pillow refuses, colours, keys of transparency and 16 bits."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from nitido.images.metadata import Metadata, orientation
 from nitido.images.picture import Picture
 from nitido.wording import count
 
-_EXPANSION = 1032  # of deflate, at most: what is shorter by this factor needs no look
-_LINES = 3  # about what is left out of one file
+_EXPANSION = 1032  # largest compression factor of deflate: chunks below the limit by this factor are not checked
+_LINES = 3  # notes about things that are left out of one file
 _NAMES = {b"iCCP": "colour profile", b"iTXt": "text", b"zTXt": "text", b"tEXt": "text"}
 
 
 @dataclass
 class _Contents:
-    """What a PNG holds besides its pixels.
+    """The contents of a PNG besides its pixels.
 
     depth: in bits. kind: colour type. colour: chunks of its colours. key: of transparency. chunks: name, start and end
-    of each. refused: what Pillow would refuse the file for, words by where it starts. texts: bytes of those that stay.
+    of each. refused: chunks for which Pillow would refuse the file: reasons by position. texts: bytes of the texts that
+    stay.
     """
 
     depth: int = 8
@@ -61,7 +62,7 @@ class PngDecoder(PillowDecoder):
         if not self.deep or self._single:
             return super().decode()
         image = self.image
-        image.load()  # Pillow keeps 8 bits of colours, but OpenCV does not report when a file is cut short
+        image.load()  # Pillow keeps only 8 bits of colours, but OpenCV does not report truncated files
         metadata = self.metadata()
         deep, alpha = self._colours()
         picture = deep_picture(deep, alpha, orientation(image), metadata)
@@ -73,7 +74,7 @@ class PngDecoder(PillowDecoder):
         return replace(super().metadata(), colour=Colour(colour) if colour else None)
 
     def _colours(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None]:
-        """Values and alpha of a 16-bit colour file, uint16, as stored."""
+        """Values and alpha of a 16-bit colour file, uint16 as stored."""
         contents = self._contents
         data = _joined(self._stream, contents, lambda name, _: name in (b"IHDR", b"IDAT", b"IEND"))
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -88,15 +89,15 @@ class PngDecoder(PillowDecoder):
 
 
 def _grouped(lines: list[str]) -> list[str]:
-    """A few lines as they are; of many, the first and how many more there are."""
+    """A few lines unchanged; if there are many, the first ones and the number of the others."""
     if len(lines) <= _LINES:
         return lines
     return [*lines[: _LINES - 1], f"{count(len(lines) - _LINES + 1, 'more text')} left out"]
 
 
 def _set_key(image: Image.Image, contents: _Contents) -> None:
-    """The key of transparency in the values that Pillow unpacks to: it leaves a key of 2 or 4 bits as it is stored, and
-    of colours all 16 bits, of which 8 count."""
+    """The key of transparency in the values that Pillow unpacks. Pillow returns a key of 2 or 4 bits as stored, and for
+    colours all 16 bits, of which 8 count."""
     key = image.info.get("transparency")
     if contents.kind == 0 and contents.depth < 8 and isinstance(key, int):
         stored, largest = struct.unpack(">H", contents.key[:2])[0], (1 << contents.depth) - 1
@@ -125,7 +126,7 @@ def _contents_of(stream: BinaryIO) -> _Contents:
 
 
 def _refusal(contents: _Contents, name: bytes, stream: BinaryIO, start: int, length: int) -> str:
-    """Why Pillow would refuse a file for a profile or text in it; empty when it would not."""
+    """Why Pillow would refuse a file because of a profile or text; empty if it would not."""
     if name in (b"iCCP", b"zTXt") and _body(stream, start, 81).partition(b"\0")[2][:1] not in (b"", b"\0"):
         return "is packed in an unknown way"
     size, packed = _unpacked(name, stream, start, length)
@@ -139,7 +140,7 @@ def _refusal(contents: _Contents, name: bytes, stream: BinaryIO, start: int, len
 
 
 def _walk(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """(name, start, length of the body) of every chunk, as far as the file goes."""
+    """(name, start, length of the body) of every chunk up to the end of the file."""
     at = len(signatures.PNG)
     while True:
         stream.seek(at)
@@ -159,7 +160,7 @@ def _body(stream: BinaryIO, start: int, length: int) -> bytes:
 
 
 def _unpacked(name: bytes, stream: BinaryIO, start: int, length: int) -> tuple[int, bool]:
-    """Bytes that a chunk takes unpacked, at most one more than the limit, and whether it is packed."""
+    """(unpacked size of a chunk in bytes, at most one more than the limit; whether it is packed)."""
     limit = PngImagePlugin.MAX_TEXT_CHUNK
     if name == b"tEXt" or length * _EXPANSION <= limit:
         return length, False
@@ -182,7 +183,7 @@ def _words(name: bytes, stream: BinaryIO, start: int) -> str:
 
 
 def _joined(stream: BinaryIO, contents: _Contents, wanted: Callable[[bytes, int], bool]) -> bytes:
-    """The file with the chunks whose name and start are wanted."""
+    """The file with only the wanted chunks, by name and start."""
     parts = [signatures.PNG]
     for name, start, end in contents.chunks:
         if wanted(name, start):

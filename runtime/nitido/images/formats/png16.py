@@ -1,4 +1,5 @@
-"""PNG files of 16 bits per channel, strip by strip. Pillow writes no 16-bit colour, OpenCV writes no metadata."""
+"""Writes PNG files of 16 bits per channel, strip by strip. Pillow cannot write 16-bit colour, and OpenCV cannot write
+metadata."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from nitido.images.picture import Picture
 
 _STRIP = 1 << 20  # bytes before compression
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by samples: grey, grey and alpha, RGB, RGBA
-_UP = 2  # every row as its difference from the one above
+_UP = 2  # filter: every row is stored as its difference from the one above
 
 
 def write_png16(
@@ -25,8 +26,8 @@ def write_png16(
     notes: PngImagePlugin.PngInfo,
     colour: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
-    """Writes the 16-bit values of a picture that has them. exif: a block after ``Exif\\0\\0``; notes: texts, as for
-    Pillow; colour: chunks that say what the values mean, name and content."""
+    """Writes the 16-bit values of a deep picture. exif: a block after ``Exif\\0\\0``; notes: texts, as for Pillow;
+    colour: chunks that describe the colours, name and content."""
     height, width = picture.pixels.shape[:2]
     samples = (1 if picture.grey else 3) + (picture.alpha is not None)
     metadata = picture.metadata
@@ -48,7 +49,7 @@ def write_png16(
     for strip in interleaved(picture, max(1, _STRIP // (width * samples * 2))):
         lines = strip.astype(">u2").view(np.uint8).reshape(len(strip), -1)
         filtered = np.full((len(lines), lines.shape[1] + 1), _UP, np.uint8)
-        filtered[0, 1:] = lines[0] - above  # wraps around, as it should
+        filtered[0, 1:] = lines[0] - above  # wraps around as intended
         filtered[1:, 1:] = lines[1:] - lines[:-1]
         above = lines[-1]
         data = packer.compress(filtered.tobytes())

@@ -1,4 +1,4 @@
-"""Netpbm's pictures (PBM, PGM, PPM): binary and as text, up to 16 bits. Pillow reads 16-bit colours as 8."""
+"""Netpbm's formats (PBM, PGM, PPM): binary and text, up to 16 bits. Pillow reads 16-bit colours as 8."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nitido.images.picture import Picture
 
 _TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*([0-9]+)")
 _COMMENT = re.compile(rb"#[^\r\n]*")
-_HEADER = 1 << 16  # bytes in which the header has to end, comments among it
+_HEADER = 1 << 16  # largest size of the header in bytes, including comments
 _STRIP = 1 << 20
 
 
@@ -47,7 +47,7 @@ class PnmDecoder:
         return self._kind in b"14"
 
     def close(self) -> None:
-        """The stream is somebody else's."""
+        """Does nothing, because the stream belongs to the caller."""
 
     def check(self) -> None:
         if not 0 < self._largest < 65536:
@@ -88,17 +88,17 @@ class PnmDecoder:
         else:
             values = np.array(text.split(maxsplit=count)[:count], dtype=np.int64)
         if len(values) < count:
-            raise ValueError("cut short")
+            raise ValueError("the file is truncated")
         return values[:count]
 
     def _read(self, size: int) -> bytes:
         data = self._stream.read(size)
         if len(data) < size:
-            raise ValueError("cut short")
+            raise ValueError("the file is truncated")
         return data
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
-        """In the full range of 8 or 16 bits."""
+        """Values in the full range of 8 or 16 bits."""
         full, largest = (65535 if self.deep else 255), self._largest
         if values.size and int(values.max()) > largest:
             if self._kind in b"23":
@@ -111,7 +111,7 @@ class PnmDecoder:
 
 
 def write_pnm(stream: BinaryIO, picture: Picture, kind: str) -> None:
-    """Writes binary PGM (``pgm``), PPM (``ppm``) or whichever fits (``pnm``), 16 bits where there are any. Raises
+    """Writes binary PGM (``pgm``), PPM (``ppm``) or the one that fits (``pnm``), with 16 bits for deep pictures. Raises
     ``SinkUnavailable`` for colours as PGM."""
     height, width = picture.pixels.shape[:2]
     if kind == "pnm":

@@ -1,4 +1,4 @@
-"""How picture files of each format begin."""
+"""The first bytes of picture files of each format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TIFF files as they are read: by Pillow where it decodes every bit, else by their samples."""
+"""Reads TIFF files: with Pillow if it decodes all bits, else sample by sample."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FLOAT, _SIGNED = 3, 2
 
 
 class _Converted(PillowDecoder):
-    """An image that Pillow holds, with metadata that are known."""
+    """An image of Pillow with known metadata."""
 
     def __init__(self, image: Image.Image, name: str, metadata: Metadata) -> None:
         super().__init__(image, name)
@@ -34,7 +34,7 @@ class _Converted(PillowDecoder):
 
 
 class TiffDecoder:
-    """One picture of a TIFF file, smaller versions of it aside."""
+    """The only picture of a TIFF file; smaller versions of it are ignored."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name, self._stream = name, stream

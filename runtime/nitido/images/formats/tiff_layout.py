@@ -1,4 +1,4 @@
-"""How the samples of a TIFF lie in its file, and which of such files Pillow decodes."""
+"""The layout of samples in a TIFF file, and the layouts that Pillow decodes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from PIL import Image, TiffImagePlugin
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
-_ALPHAS = (1, 2)  # of extra samples: multiplied into the colours, or not
-# Compressions of bytes, which know nothing of samples.
+_ALPHAS = (1, 2)  # kinds of extra samples: alpha that is multiplied into the colours, or not
+# Compressions of bytes, independent of samples.
 RAW, LZW, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
 _OF_BYTES = frozenset({RAW, LZW, DEFLATE, PACKBITS, OLD_DEFLATE, LZMA, ZSTD})
 _MOST_SAMPLES = 1000
@@ -19,8 +19,8 @@ _KINDS = {3: "palette", 4: "mask", 6: "YCbCr", 8: "LAB", 9: "LAB", 10: "LAB", 32
 
 
 class PillowTiff(TiffImagePlugin.TiffImageFile):
-    """Pillow's own, without a limit on the size that belongs to the whole process, and without taking the one channel
-    of a file that speaks of planes for one of several."""
+    """Pillow's class without its global limit on the size, which also does not mistake the single channel of a file
+    with planes for one of several."""
 
     def _setup(self) -> None:
         if _one(self.tag_v2, 277, 1) == 1 and 284 in self.tag_v2:
@@ -59,7 +59,7 @@ class Layout:
 
     @classmethod
     def of(cls, tags: Mapping[int, Any]) -> Layout:
-        """Raises ``ValueError`` for a size that is none."""
+        """Raises ``ValueError`` for an invalid size."""
         width, height = _one(tags, 256), _one(tags, 257)
         if width < 1 or height < 1:
             raise ValueError(f"{width}×{height} pixels")
@@ -94,7 +94,7 @@ class Layout:
 
     @property
     def alpha(self) -> int | None:
-        """Which sample is the alpha."""
+        """The index of the alpha sample."""
         for place, kind in enumerate(self.extra_kinds):
             if kind in _ALPHAS:
                 return self.colours + place
@@ -102,13 +102,13 @@ class Layout:
 
     @property
     def alpha_kind(self) -> int:
-        """What the extra sample of :attr:`alpha` is."""
+        """The kind of the extra sample :attr:`alpha`."""
         return next((kind for kind in self.extra_kinds if kind in _ALPHAS), 0)
 
     @property
     def extra_kinds(self) -> tuple[int, ...]:
-        """What each sample beyond the colours is; a fourth one of RGB that is not explained is taken for alpha, as
-        Pillow does."""
+        """The kind of each sample beyond the colours. A fourth sample of RGB without a kind counts as alpha, as in
+        Pillow."""
         count = max(0, self.samples - self.colours)
         given = self.extra or ((2,) if self.photometric == RGB and count == 1 else ())
         return (*given, *(0,) * count)[:count]
@@ -133,7 +133,7 @@ class Layout:
 
     @property
     def needs_samples(self) -> bool:
-        """Whether Pillow would lose bits or take planes for something else."""
+        """Whether Pillow would lose bits or misinterpret planes."""
         odd = self.bits not in (1, 8) and (self.bits not in (2, 4) or self.samples > 1)
         return self.can_be_sampled and (odd or self.planar)
 

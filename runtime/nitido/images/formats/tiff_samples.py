@@ -1,4 +1,4 @@
-"""The samples of a TIFF of 1 to 16 bits each, in strips or tiles, by pixels or by planes."""
+"""Decodes TIFF samples of 1 to 16 bits, in strips or tiles, by pixels or by planes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nitido.images.formats.tiff_layout import DEFLATE, OLD_DEFLATE, RAW, RGB, WHITE_IS_ZERO, Layout, PillowTiff
 
-_LARGEST_BLOCK = 1 << 26  # bytes, or four times the picture where that is more
+_LARGEST_BLOCK = 1 << 26  # bytes, or four times the picture if that is more
 _HEAD = 136  # bytes before the data of a TIFF made for Pillow
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
@@ -29,7 +29,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Block:
-    """A strip or tile. left, top, width, height: of what it holds of the picture; plane: of which sample, else 0."""
+    """A strip or tile. left, top, width, height: of its part of the picture. plane: index of its sample, else 0."""
 
     index: int
     plane: int
@@ -46,7 +46,7 @@ def read_samples(stream: BinaryIO, layout: Layout) -> Samples:
     size = (layout.height, layout.width)
     colours = np.zeros(size if layout.colours == 1 else (*size, layout.colours), kind)
     alpha = None if layout.alpha is None else np.zeros(size, kind)
-    # Where each sample goes; red comes first in the file and last in the array.
+    # The destination of each sample; red is first in the file and last in the array.
     places: dict[int, Any] = {}
     for sample in range(layout.colours):
         target = layout.colours - 1 - sample if layout.photometric == RGB else sample
@@ -71,7 +71,7 @@ def read_samples(stream: BinaryIO, layout: Layout) -> Samples:
 
 
 def _table(bits: int, *, inverted: bool) -> NDArray[Any] | None:
-    """What each stored value is in the full range of 8 or 16 bits; ``None``: itself."""
+    """A table from stored values to the full range of 8 or 16 bits; ``None``: values are unchanged."""
     full = 255 if bits <= 8 else 65535
     largest = (1 << bits) - 1
     if largest == full and not inverted:
@@ -113,7 +113,7 @@ def _values(stream: BinaryIO, layout: Layout, block: _Block, order: str) -> NDAr
 
 
 def _by_bits(rows: NDArray[np.uint8], count: int, bits: int) -> NDArray[Any]:
-    """Values of ``bits`` bits each, highest bit first, rows beginning with a byte."""
+    """Values of ``bits`` bits each, highest bit first; each row begins with a new byte."""
     single = np.unpackbits(rows, axis=1, count=count * bits).reshape(len(rows), count, bits)
     whole = 8 if bits <= 8 else 16
     padded = np.zeros((len(rows), count, whole), np.uint8)
@@ -136,12 +136,12 @@ def _unpacked(stream: BinaryIO, layout: Layout, block: _Block, row: int) -> byte
     else:
         result = _by_libtiff(data, layout, row, block.rows)
     if len(result) < size:
-        raise ValueError("cut short")
+        raise ValueError("truncated blocks")
     return result[:size]
 
 
 def _by_libtiff(data: bytes, layout: Layout, row: int, rows: int) -> bytes:
-    """A block as Pillow unpacks it when the bytes are declared a grey picture."""
+    """A block, unpacked by Pillow as if its bytes were a grey picture."""
     order = 2 if layout.lowest_bit_first else 1
     layer = [(256, row), (257, rows), (258, 8), (259, layout.compression), (262, 1), (266, order)]
     layer += [(273, _HEAD), (277, 1), (278, rows), (279, len(data))]

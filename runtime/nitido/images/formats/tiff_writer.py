@@ -1,4 +1,5 @@
-"""TIFF files, 8 and 16 bits, strip by strip. Pillow writes no 16-bit colour, OpenCV writes no metadata."""
+"""Writes TIFF files of 8 and 16 bits, strip by strip. Pillow cannot write 16-bit colour, and OpenCV cannot write
+metadata."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def write_tiff(stream: BinaryIO, picture: Picture, exif: bytes | None) -> None:
     differences. exif: a block after ``Exif\\0\\0``. Raises ``SinkUnavailable`` beyond the 4 GB of such a file."""
     height, width = picture.pixels.shape[:2]
     if picture.grey and picture.deep is not None and picture.alpha is not None:
-        # Few programs read 16-bit grey with alpha from a TIFF; Pillow is not among them.
+        # Few programs can read 16-bit grey with alpha from a TIFF, and Pillow is not one of them.
         picture = replace(picture, grey=False, deep=np.repeat(picture.deep[:, :, None], 3, axis=2))
     samples = (1 if picture.grey else 3) + (picture.alpha is not None)
     depth = 8 if picture.deep is None else 16
@@ -86,7 +87,7 @@ def interleaved(picture: Picture, rows: int) -> Iterator[NDArray[np.uint8] | NDA
 
 def _differences(strip: Any) -> Any:
     result = strip.copy()
-    result[:, 1:] -= strip[:, :-1]  # wraps around, as it should
+    result[:, 1:] -= strip[:, :-1]  # wraps around as intended
     return result
 
 

@@ -1,4 +1,4 @@
-"""WebP files as they are read."""
+"""Reads WebP files."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ class Sink(Protocol):
 
     @property
     def fps(self) -> float | None:
-        """Frames per second at which what is written will be played: a live run then repeats or leaves out frames so
-        that it stays in time. ``None``: a frame is shown when it is written."""
+        """Frames per second at which the written frames will be played. A live run repeats or leaves out frames to keep
+        this rate. ``None``: a frame is shown when it is written."""
         ...
 
     def write(self, frame: Frame) -> None: ...
@@ -37,29 +37,30 @@ class Sink(Protocol):
 
 @runtime_checkable
 class TimedSink(Protocol):
-    """A sink that keeps when each frame belongs, as a video file does."""
+    """A sink that keeps the time of each frame, such as a video file."""
 
     @property
     def fps(self) -> float | None: ...
 
     def write_at(self, frame: Frame, seconds: float) -> None:
-        """Writes a frame that belongs at that moment; moments never go back."""
+        """Writes a frame for that moment; moments never decrease."""
         ...
 
 
 @runtime_checkable
 class Viewer(Protocol):
-    """A sink for people, which gets the frame before and after with the status of the run, and may change it."""
+    """A sink for people. It gets the frame before and after restoration with the status of the run, and may change the
+    controls."""
 
     def show(self, shot: Shot, status: Status, controls: Controls) -> None: ...
 
     def idle(self, controls: Controls) -> None:
-        """Called a few times a second while no frame comes."""
+        """Called several times a second while no frame arrives."""
         ...
 
 
 class NullSink:
-    """Takes frames and lets them go, for measuring."""
+    """Discards frames, for measurements."""
 
     fps: float | None = None
 

@@ -1,7 +1,8 @@
-"""A small web server that shows the live picture before and after, for a browser on this machine or, if asked, others.
+"""A small web server that shows the live picture before and after, for browsers on this machine or, on request, on
+others.
 
-Clients cannot hold up the run: it leaves the newest shot on a board and goes on; each client's own thread fetches what
-is newest when that client is ready, and a client that takes nothing for a while is dropped.
+Clients cannot delay the run. The run puts the newest shot on a board and continues. Each client has a thread that
+fetches the newest shot when the client is ready, and a client that does not read for a while is disconnected.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ import cv2
 from nitido.errors import SinkUnavailable
 from nitido.frames import Frame
 from nitido.live.state import Controls, Shot, Status
+from nitido.web.files import Made
+from nitido.web.frame import with_head
 from nitido.web.guards import is_loopback
 from nitido.web.server import PageHandler, PageServer, pages
 
 _log = logging.getLogger(__name__)
 _BOUNDARY = "nitido-frame"
-_SEND_BUFFER = 128 * 1024  # bytes: a larger one would hold old frames for a slow client
-_REPEAT = 2.0  # seconds without a new frame after which the last one is sent again, which finds vanished clients
+_SEND_BUFFER = 128 * 1024  # bytes: a larger buffer would contain old frames for a slow client
+_REPEAT = 2.0  # seconds without a new frame after which the last one is sent again, to detect clients that are gone
 _STREAMS_AT_ONCE = 16
 
 
 class Board:
-    """The newest shot, for any number of readers. A JPEG is made when the first reader asks for it, once a frame."""
+    """The newest shot, for any number of readers. Its JPEG is encoded once, when the first reader needs it."""
 
     def __init__(self, quality: int) -> None:
         self._quality = quality
@@ -43,7 +46,7 @@ class Board:
         self._encoded = {"before": (0, b""), "after": (0, b"")}
 
     def publish(self, shot: Shot, stats: dict[str, object]) -> None:
-        """Puts up a shot in place of the last one."""
+        """Replaces the shot by a newer one."""
         with self._changed:
             self._shot, self._stats = shot, stats
             self._number += 1
@@ -85,8 +88,8 @@ class MjpegSink:
 
     host: an address of this machine; anything but loopback is reachable by others and is logged as a warning, since
     there is no password. port: 0 takes a free one. quality: of the JPEGs, 1..100. patience: seconds after which a
-    client that takes nothing is dropped. ``url`` is where the page is. Raises ``SinkUnavailable`` for an address
-    that cannot be had.
+    client that does not read is disconnected. ``url`` is the address of the page. Raises ``SinkUnavailable`` for an
+    address that cannot be used.
     """
 
     fps: float | None = None
@@ -112,11 +115,11 @@ class MjpegSink:
         self._board.publish(Shot(frame, frame, 0, 0.0, 0.0, ""), {})
 
     def show(self, shot: Shot, status: Status, controls: Controls) -> None:
-        """Puts up a shot with the run's status."""
+        """Shows a shot with the run's status."""
         self._board.publish(shot, {**asdict(status), "live": True})
 
     def idle(self, controls: Controls) -> None:
-        """Nothing to do: clients are served by threads of their own."""
+        """Does nothing, because clients are served by separate threads."""
 
     def __enter__(self) -> MjpegSink:
         return self
@@ -144,7 +147,8 @@ class _Handler(PageHandler):
 
     def respond(self, path: str) -> None:
         if path == "/":
-            self.answer_file(pages() / "live.html")
+            page = with_head((pages() / "live.html").read_text("utf-8"), "Nítido live")
+            self.answer_file(Made("live.html", page.encode()))
         elif path == "/base.css":
             self.answer_file(pages() / "base.css")
         elif path == "/stats.json":
@@ -171,7 +175,7 @@ class _Handler(PageHandler):
                 if self._ours.board.over:
                     return
                 if data:
-                    # The boundary follows at once: browsers show a picture when they see the next one begin.
+                    # The boundary follows immediately, because browsers show a picture when the next one begins.
                     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n".encode()
                     self.wfile.write(head + data + f"\r\n--{_BOUNDARY}\r\n".encode())
         finally:

@@ -16,10 +16,11 @@ _log = logging.getLogger(__name__)
 
 
 class PipeSink:
-    """Writes frames H×W×3, uint8 BGR, as raw bytes. All must be of the first one's size.
+    """Writes frames H×W×3, uint8 BGR, as raw bytes. All must have the size of the first one.
 
-    fps: the rate at which the reader will take them; ``None`` when it shows them as they come. Raises ``SinkClosed``
-    when the reader has gone, ``SinkUnavailable`` for other failures, ``FrameMismatch`` for a frame of another size.
+    fps: the rate at which the reader plays them; ``None`` if it shows them as they arrive. Raises ``SinkClosed`` when
+    the reader has closed the pipe, ``SinkUnavailable`` for other failures, ``FrameMismatch`` for a frame of another
+    size.
     """
 
     def __init__(self, *, fps: float | None = None, stream: BinaryIO | None = None) -> None:
@@ -30,7 +31,7 @@ class PipeSink:
         self._shape: tuple[int, ...] | None = None
 
     def write(self, frame: Frame) -> None:
-        """Writes a frame; waits as long as the reader does not take it."""
+        """Writes a frame; waits until the reader takes it."""
         if self._shape is None:
             self._shape = frame.shape
             _log.info("raw frames on stdout: bgr24, %d×%d", frame.shape[1], frame.shape[0])

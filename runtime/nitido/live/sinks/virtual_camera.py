@@ -1,4 +1,4 @@
-"""A virtual camera that video calls and other programs can choose."""
+"""A virtual camera for video calls and other programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DRIVERS = {
 class VirtualCameraSink:
     """Sends frames to a virtual camera through pyvirtualcam; the first frame sets the size.
 
-    fps: frames per second that the camera promises. device: such as ``/dev/video9``, default the first free one.
+    fps: nominal frames per second of the camera. device: such as ``/dev/video9``; default: the first free one.
     Raises ``SinkUnavailable`` without the package or the driver, naming what is missing; ``FrameMismatch``.
     """
 

@@ -24,7 +24,8 @@ _PATIENCE = 15.0
 
 
 class WindowSink:
-    """Shows frames in a window that obeys keys (``KEYS``). For the main thread, as window systems want it.
+    """Shows frames in a window with keyboard control (``KEYS``). It must be used in the main thread, because window
+    systems require that.
 
     snapshots: folder for the pictures that ``s`` takes, before and after as PNG. Raises ``SinkUnavailable`` without a
     display, and ``SinkClosed`` when the window is closed.
@@ -47,25 +48,25 @@ class WindowSink:
                 cv2.resizeWindow(self.title, frame.shape[1], frame.shape[0])
             except cv2.error as error:
                 raise SinkUnavailable(
-                    "this OpenCV cannot open windows; install opencv-python in place of opencv-python-headless"
+                    "this OpenCV cannot open windows; install opencv-python instead of opencv-python-headless"
                 ) from error
             self._open = True
         self._require_open()  # imshow would open a new one
         cv2.imshow(self.title, frame)
 
     def show(self, shot: Shot, status: Status, controls: Controls) -> None:
-        """Shows a shot with the status line, split if wanted, and obeys the keys pressed."""
+        """Shows a shot with the status line, split if requested, and handles pressed keys."""
         self._last = shot
         self.write(compose(shot, status, split=controls.split))
         self._obey(controls)
 
     def idle(self, controls: Controls) -> None:
-        """Keeps the window alive while no frame comes."""
+        """Keeps the window responsive while no frame arrives."""
         if self._open:
             self._obey(controls)
 
     def press(self, key: int, controls: Controls) -> None:
-        """What a key does; ``key`` is its character code, -1 for none."""
+        """Handles a key; ``key`` is its character code, -1 for none."""
         name = chr(key & 0xFF) if key >= 0 else ""
         if name in ("q", "\x1b"):
             controls.stop()
@@ -97,7 +98,7 @@ class WindowSink:
     def _require_open(self) -> None:
         try:
             visible = cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:  # what Qt says of a window that is gone
+        except cv2.error:  # Qt's message for a window that no longer exists
             visible = False
         if not visible:
             self._open = False
@@ -115,7 +116,8 @@ class WindowSink:
 
 
 def require_display(display: Display) -> None:
-    """Raises ``SinkUnavailable`` when no window can be opened: OpenCV's window library would end the process."""
+    """Raises ``SinkUnavailable`` when a window cannot be opened, because OpenCV's window library would abort the
+    process."""
     detail = display.detail
     if display.available and sys.platform.startswith("linux"):
         refusal = _try_window()
@@ -129,8 +131,8 @@ def require_display(display: Display) -> None:
 
 
 def _try_window() -> str:
-    """Why a process of its own cannot open a window; empty when it can. A display may be named, answer, and still turn
-    us away, and then Qt aborts the process that asks."""
+    """Why a separate process cannot open a window; empty if it can. A display may be set, answer, and still refuse us;
+    Qt then aborts the process."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", _TRIAL],

@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, streams, video files, a pipe."""
+"""Sources of frames: cameras, streams, video files, a pipe."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ _STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "
 class Source(Protocol):
     """A stream of frames, uint8 H×W×3 BGR, for a ``with`` block; iterated once.
 
-    ``close`` makes a running iteration end soon and may be called from another thread, more than once.
+    ``close`` ends a running iteration soon and may be called in another thread, more than once.
     """
 
     @property
     def fps(self) -> float | None:
-        """Frames per second as promised, ``None`` when nothing is known."""
+        """Nominal frames per second; ``None`` if not known."""
         ...
 
     @property
     def live(self) -> bool:
-        """Frames come in their own time, as from a camera. Otherwise they are there as fast as they are read."""
+        """Whether frames arrive in real time, as from a camera. Otherwise they are available as fast as they are
+        read."""
         ...
 
     @property
     def reconnects(self) -> int:
-        """How often the stream was lost and found again."""
+        """How often the stream was lost and reopened."""
         ...
 
     def __iter__(self) -> Iterator[Frame]: ...
@@ -47,21 +48,21 @@ class Source(Protocol):
 
 @runtime_checkable
 class Measured(Protocol):
-    """A source that knows how large its frames will be, so that a live run can make ready before the first comes."""
+    """A source that knows the size of its frames, so that a live run can prepare before the first one arrives."""
 
     @property
     def frame_size(self) -> tuple[int, int] | None:
-        """Width and height in pixels, ``None`` when it is not known after all."""
+        """Width and height in pixels; ``None`` if not known."""
         ...
 
 
 @runtime_checkable
 class Timed(Protocol):
-    """A source whose frames carry times of their own, as a clip's do."""
+    """A source whose frames have times, such as a clip."""
 
     @property
     def time(self) -> float:
-        """Seconds at which the frame that was last given belongs."""
+        """The time of the last frame in seconds."""
         ...
 
 
@@ -107,7 +108,7 @@ def open_source(
 
 
 def _open_clip(url: str) -> Source | None:
-    """What is behind a URL, when it is a clip of known length; it plays like a file. ``None`` for a live stream."""
+    """The clip of known length behind a URL, which plays like a file; ``None`` for a live stream."""
     from nitido.video.reader import VideoSource
 
     if not url.lower().startswith(("http://", "https://")):

@@ -1,4 +1,4 @@
-"""Cameras through OpenCV, and any other capture, found again after they were lost."""
+"""Cameras through OpenCV, and other captures, which are reopened after they were lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nitido.errors import SourceUnavailable
 from nitido.frames import Frame
 
 _log = logging.getLogger(__name__)
-_PATIENCE = 2.0  # seconds that a reader may take to see that its source was closed
+_PATIENCE = 2.0  # seconds that a reader may take to notice that its source was closed
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 
@@ -33,8 +33,8 @@ class Capture(Protocol):
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """What is asked of a camera, and the form of what was obtained: width and height in pixels, frames per second,
-    four letters of the pixel format. ``None``: not asked, or not known."""
+    """The settings that are requested from a camera or in effect: width and height in pixels, frames per second, four
+    letters of the pixel format. ``None``: not requested, or not known."""
 
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -50,8 +50,8 @@ class CameraSource:
     """A camera (number or device file) or a stream (URL), uint8 H×W×3 BGR.
 
     When frames stop coming it is opened again, after a pause that doubles from 0.5 to 30 s, until it is back or the
-    source is closed. What was obtained is logged and in
-    ``obtained``. Raises ``SourceUnavailable`` when it cannot be opened the first time.
+    source is closed. The settings in effect are logged and in ``obtained``. Raises ``SourceUnavailable`` if it cannot
+    be opened the first time.
     """
 
     live = True
@@ -64,8 +64,8 @@ class CameraSource:
         opener: Callable[[], Capture] | None = None,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
-        """opener: gives a capture, for cameras that OpenCV does not know. wait: sleeps so many seconds and says
-        whether the source was closed meanwhile; both can be replaced in tests."""
+        """opener: returns a capture, for cameras that OpenCV does not support. wait: sleeps for some seconds and
+        returns whether the source was closed meanwhile. Both can be replaced in tests."""
         self.device, self.settings = device, settings or CaptureSettings()
         self.reconnects = 0
         self._closed = threading.Event()
@@ -80,12 +80,12 @@ class CameraSource:
 
     @property
     def fps(self) -> float | None:
-        """Frames per second as the driver says; ``None`` when it does not."""
+        """Frames per second from the driver; ``None`` if not known."""
         return self.obtained.fps
 
     @property
     def frame_size(self) -> tuple[int, int] | None:
-        """Width and height in pixels as the driver says; ``None`` when it does not."""
+        """Width and height in pixels from the driver; ``None`` if not known."""
         return self.obtained.size
 
     def __iter__(self) -> Iterator[Frame]:
@@ -112,7 +112,7 @@ class CameraSource:
             self._reading.release()
 
     def _find_again(self) -> bool:
-        """Opens the camera again, however long it takes; ``False`` when the source was closed."""
+        """Reopens the camera, with as many attempts as necessary; ``False`` if the source was closed."""
         _log.warning("%s: lost, trying to open it again", self.device)
         pause = _FIRST_PAUSE
         self._capture.release()
@@ -128,7 +128,7 @@ class CameraSource:
         return False
 
     def _tell(self) -> None:
-        """Logs what was obtained, and what was asked when that is something else."""
+        """Logs the settings in effect, and the requested ones if they differ."""
         _log.info("%s: obtained %s", self.device, self.obtained)
         asked, got = self.settings, self.obtained
         rate_differs = asked.fps and got.fps and abs(asked.fps - got.fps) > 0.5
@@ -137,11 +137,11 @@ class CameraSource:
             or (asked.size and asked.size != got.size)
             or (asked.pixel_format and got.pixel_format and asked.pixel_format.upper() != got.pixel_format)
         ):
-            _log.warning("%s: asked for %s, obtained %s", self.device, asked, got)
+            _log.warning("%s: requested %s, obtained %s", self.device, asked, got)
 
 
 def obtained(capture: Capture) -> CaptureSettings:
-    """What a capture really gives, as far as its driver reports it."""
+    """The settings in effect, as far as the driver reports them."""
     width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     fps, code = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr((code >> shift) & 255) for shift in (0, 8, 16, 24))
@@ -154,7 +154,7 @@ def obtained(capture: Capture) -> CaptureSettings:
 
 @contextmanager
 def _unlogged() -> Iterator[None]:
-    """For the block, OpenCV prints no warnings of its own: what could not be opened is said here, in one line."""
+    """For the block, suppresses OpenCV's warnings, because our error reports in one line what could not be opened."""
     set_level: Callable[[int], int] = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # 4, or 5
     level = set_level(0)
     try:
@@ -167,7 +167,7 @@ def _unlogged() -> Iterator[None]:
 def _open_capture(device: int | str, settings: CaptureSettings) -> cv2.VideoCapture:
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     capture = cv2.VideoCapture(device, backend)
-    # The pixel format first: it decides which sizes and rates there are.
+    # The pixel format first, because the available sizes and rates depend on it.
     if settings.pixel_format:
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*settings.pixel_format.upper().ljust(4)[:4]))
     if settings.size:
@@ -182,5 +182,5 @@ def _open_capture(device: int | str, settings: CaptureSettings) -> cv2.VideoCapt
 
 def _not_there(device: int | str) -> str:
     if isinstance(device, str) and "://" in device:
-        return f"cannot open the stream {device}: not there, not a video, or no answer within 10 s"
-    return f"cannot open camera {device}: not there, in use, or no right to it; 'nitido cameras' lists those found"
+        return f"cannot open the stream {device}: it does not exist, is not a video, or gave no answer within 10 s"
+    return f"cannot open camera {device}: missing, in use, or no permission; 'nitido cameras' lists the cameras"

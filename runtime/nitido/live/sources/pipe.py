@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 class PipeSource:
     """Frames H×W×3, uint8 BGR, one after the other without headers (ffmpeg's ``-f rawvideo -pix_fmt bgr24``).
 
-    size: width and height in pixels. rate: frames per second when the writer is faster than real time, which makes
-    the source wait for its moment like a file; ``None`` when frames come in their own time. A last frame that is cut
-    short is logged and left out. Raises ``SourceUnavailable``.
+    size: width and height in pixels. rate: frames per second if the writer is faster than real time; the source then
+    plays at this rate like a file. ``None``: frames arrive in real time. An incomplete last frame is logged and left
+    out. Raises ``SourceUnavailable``.
     """
 
     reconnects = 0
@@ -32,7 +32,7 @@ class PipeSource:
         if stream is None and sys.stdin is not None and sys.stdin.isatty():
             raise SourceUnavailable("expected raw frames on stdin, found a terminal; pipe a program into nitido")
         self.size, self.fps, self.live = size, rate, rate is None
-        # Unbuffered: a thread that waits in a buffered stdin would abort the interpreter when it ends.
+        # Unbuffered, because a thread that waits in a buffered stdin would abort the interpreter at its end.
         self._stream = stream or open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 (a descriptor)
         self._closed = threading.Event()
 
@@ -48,7 +48,7 @@ class PipeSource:
             got = self._fill(frame.data.cast("B"))
             if got < frame.nbytes:
                 if got:
-                    _log.warning("the last frame was short, %d of %d bytes, and was left out", got, frame.nbytes)
+                    _log.warning("the last frame was incomplete, %d of %d bytes, and was left out", got, frame.nbytes)
                 return
             yield frame
 

@@ -1,4 +1,4 @@
-"""Network streams through PyAV: a stream that gives nothing is lost after ten seconds, connected or not."""
+"""Network streams through PyAV. A stream without data for ten seconds is lost, even if it is connected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class StreamCapture:
-    """A stream as :class:`nitido.live.sources.camera.Capture`: opened, read, released, and asked as a camera is."""
+    """A stream with the interface :class:`nitido.live.sources.camera.Capture` of a camera."""
 
     def __init__(self, url: str) -> None:
         self._av = load_av()
@@ -30,7 +30,7 @@ class StreamCapture:
             container = self._stack.enter_context(open_input(url))
             self._stream = next(iter(container.streams.video), None)
             if self._stream is not None:
-                # Frames of a stream are decoded one by one: decoding several at once would hold them back.
+                # Frames of a stream are decoded one by one, because decoding several at once would delay them.
                 self._stream.thread_type = "SLICE"
                 self._frames = container.decode(self._stream)
         except (self._av.error.FFmpegError, OSError) as error:
@@ -41,7 +41,7 @@ class StreamCapture:
         return self._stream is not None
 
     def read(self) -> tuple[bool, Frame | None]:
-        """The next frame, uint8 H×W×3 BGR; none when the stream has ended or is lost."""
+        """The next frame, uint8 H×W×3 BGR, or none if the stream has ended or is lost."""
         while True:
             began = time.monotonic()
             try:
@@ -51,12 +51,12 @@ class StreamCapture:
             except (self._av.error.FFmpegError, OSError):
                 return False, None
             if time.monotonic() - began > 0.9 * PATIENCE:
-                # FFmpeg gave up and handed out what it still held; it would now wait once more.
+                # FFmpeg gave up and returned its remaining frames; now it would wait again.
                 self._frames = iter(())
             return (False, None) if frame is None else (True, self._decoder.pixels(frame, tags_of(frame)))
 
     def get(self, propId: int, /) -> float:  # noqa: N803 (OpenCV's name)
-        """What is known of the stream, by OpenCV's numbers; 0 for everything else."""
+        """A property of the stream by OpenCV's number; 0 for unknown ones."""
         if self._stream is None:
             return 0.0
         known = {

@@ -2,6 +2,7 @@
 import { Compare, zoomButtons } from './compare.js';
 import { byId, make, openPage, text } from './page.js';
 import { startWorker } from './requests.js';
+import { fieldValues, onFieldInput, refreshFields } from './strength-and-noise.js';
 
 const KEPT = 30; // frames that the figures are of
 const REFUSALS = { NotAllowedError: 'camera.denied', NotFoundError: 'camera.missing', OverconstrainedError: 'camera.missing', NotReadableError: 'camera.busy' };
@@ -30,13 +31,8 @@ function refresh() {
   byId('switch').textContent = text(on ? 'camera.stop' : 'camera.start');
   byId('switch').disabled = !known?.engine;
   byId('about').textContent = text('about', card());
-  byId('strength-field').hidden = !card().settings.includes('strength');
-  byId('noise-field').hidden = !card().settings.includes('noise');
-  const auto = byId('noise-auto').checked;
-  byId('noise-level').disabled = auto;
-  byId('noise-value').textContent = auto ? '' : byId('noise-level').value;
+  refreshFields({ strength: card().settings.includes('strength'), noise: card().settings.includes('noise') });
   byId('fresh-field').hidden = !card().states.length;
-  byId('strength-value').textContent = `${byId('strength').value} %`;
 }
 
 function fail(error) {
@@ -99,11 +95,6 @@ function newFrame() {
   });
 }
 
-const wish = () => ({
-  strength: byId('strength').value / 100,
-  noise: byId('noise-auto').checked ? null : Number(byId('noise-level').value),
-});
-
 async function step(mine) {
   const began = performance.now();
   const { videoWidth: width, videoHeight: height } = video;
@@ -112,7 +103,7 @@ async function step(mine) {
   reader.drawImage(video, 0, 0);
   const source = reader.getImageData(0, 0, width, height);
   const rgba = source.data.slice().buffer;
-  const result = await ask('restore', { rgba, width, height, ...wish() }, [rgba]);
+  const result = await ask('restore', { rgba, width, height, ...fieldValues() }, [rgba]);
   if (mine !== run) return;
   draw(source, result);
   const now = performance.now();
@@ -160,7 +151,7 @@ for (const id of ['model', 'size', 'which']) {
     if (video.srcObject) start();
   });
 }
-for (const id of ['strength', 'noise-level', 'noise-auto']) byId(id).addEventListener('input', refresh);
+onFieldInput(refresh);
 byId('fresh').addEventListener('click', () => ask?.('reset'));
 
 try {

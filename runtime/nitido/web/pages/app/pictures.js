@@ -2,6 +2,7 @@
 import { Compare, zoomButtons } from './compare.js';
 import { byId, choice, make, openPage, text } from './page.js';
 import { bar, picture, row, unbar } from './rows.js';
+import { fieldValues, onFieldInput, refreshFields } from './strength-and-noise.js';
 import { chosen, dropped, isPicture } from './uploads.js';
 
 const local = document.documentElement.dataset.app === 'static'; // no program behind the page
@@ -39,19 +40,13 @@ const attempt = (action) => async (event) => {
 function refreshSettings() {
   byId('task-hint').textContent = text(`task.${settings.task}.hint`);
   byId('quality-field').hidden = settings.task !== 'denoise';
-  byId('noise-field').hidden = settings.task !== 'denoise';
-  byId('strength-field').hidden = settings.task === 'upscale';
   byId('scale-field').hidden = settings.task !== 'upscale';
-  byId('strength-value').textContent = `${byId('strength').value} %`;
-  const auto = byId('noise-auto').checked;
-  byId('noise').disabled = auto;
-  byId('noise-value').textContent = auto ? '' : byId('noise').value;
+  refreshFields({ strength: settings.task !== 'upscale', noise: settings.task === 'denoise' });
 }
 
 const wish = () => ({
   ...settings,
-  strength: Number(byId('strength').value) / 100,
-  noise: byId('noise-auto').checked ? null : Number(byId('noise').value),
+  ...fieldValues(),
   format: byId('format').value,
 });
 
@@ -252,12 +247,10 @@ byId('clear').addEventListener('click', attempt(async () => {
   compare.show(null, null, 1, 1);
   refreshList();
 }));
-for (const id of ['strength', 'noise', 'noise-auto']) {
-  byId(id).addEventListener('input', () => {
-    refreshSettings();
-    refreshList();
-  });
-}
+onFieldInput(() => {
+  refreshSettings();
+  refreshList();
+});
 byId('format').addEventListener('input', refreshList);
 byId('save-all').addEventListener('click', attempt(async (event) => {
   event.preventDefault();
