@@ -21,7 +21,7 @@ from typing import Any
 import click
 import numpy as np
 import onnxruntime as ort
-from frame_rates import shown_frame
+from frame_rates import moving_frames
 from profile_nodes import feeds_of
 
 from nitido.errors import NitidoError
@@ -85,7 +85,10 @@ class Version:
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         if not any(port.name == "frame" for port in self._session.get_inputs()):
             raise NoFrames(f"{path.name} takes no frames")
-        self._feeds: dict[str, Any] = {**feeds_of(model, width, height), "frame": shown_frame(width, height)[None]}
+        self._feeds: dict[str, Any] = {
+            **feeds_of(model, width, height),
+            "frame": moving_frames(width, height, 1)[0][None],
+        }
         try:
             for _ in range(WARM_UPS):
                 self.run()

@@ -17,7 +17,7 @@ from nitido import __version__
 from nitido.model_file import zoo
 from support.paths import ROOT
 
-LARGEST = 17_000_000  # bytes unpacked: it goes onto devices
+LARGEST = 18_000_000  # bytes unpacked: it goes onto devices
 NITIDO = "from nitido.cli.main import main; main()"
 
 # Everything that the index names is there, is the file that it says, and runs; each name in a line of its own.
