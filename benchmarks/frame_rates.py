@@ -29,7 +29,15 @@ from nitido.system.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "samples" / "coffee.webp"
-DENOISERS = "denoise-camera-n", "denoise-camera-s", "denoise-camera-m", "denoise-live-n", "denoise-n", "denoise-s"
+DENOISERS = (
+    "denoise-camera-n",
+    "denoise-camera-s",
+    "denoise-camera-m",
+    "denoise-live-n",
+    "denoise-live-s",
+    "denoise-n",
+    "denoise-s",
+)
 UPSCALERS = "upscale-x2-photo-n", "upscale-x2-photo"
 SIZES = {"640×480": (640, 480), "1280×720": (1280, 720), "1920×1080": (1920, 1080)}
 NOISE = 8  # levels, so that what the models see is a noisy frame

@@ -19,6 +19,7 @@ from nitido.live.ladder import Change, Ladder, Rung, plan_rungs
 from nitido.live.state import Captured, Controls
 from nitido.live.variants import variant_names
 
+RECURRENT = 3  # frames to warm up with: the second one has a past, which is moved
 BYPASS = "bypass"
 _BYPASS = Rung(BYPASS, None)
 
@@ -98,13 +99,15 @@ class LadderStage:
 
     def warm_up(self, height: int, width: int, controls: Controls) -> None:
         """Runs every rung once, because the first run at a size plans memory and takes several times as long."""
-        frame = np.zeros((height, width, 3), np.uint8)
+        rows = np.random.default_rng(0).integers(0, 256, (height, 1, 3), np.uint8)
+        frame = np.ascontiguousarray(np.broadcast_to(rows, (height, width, 3)))
         rungs = self._ladder.rungs if self._ladder else [self._best]
         for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
-            if controls.over:
-                return
-            self.restore(frame, rung, controls.strength, controls.noise)
-        self._stream = None  # the black frame must not become part of the past
+            for step in range(1 if rung.variant is None or not self._models[rung.variant].recurrent else RECURRENT):
+                if controls.over:
+                    return
+                self.restore(np.roll(frame, step, 0), rung, controls.strength, controls.noise)
+        self._stream = None  # these frames must not become part of the past
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
         """The result of the ladder's rung for the frame; ``None`` if the rung leaves it out."""

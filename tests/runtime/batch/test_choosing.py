@@ -16,7 +16,6 @@ from nitido.images.picture import Picture
 from nitido.images.restore import restore_picture
 from nitido.inference import model as model_module
 from nitido.inference.model import Model, load
-from nitido_train.data.degrade import gaussian_at
 from support.paths import SAMPLES
 
 MODELS = {Need.ARTEFACTS: "dejpeg-n", Need.NOISE: "denoise-camera-n.int8"}
@@ -44,7 +43,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def noisy_jpeg(sigma: float) -> Picture:
     photo = cv2.imread(str(SAMPLES / "coffee.webp"))
     assert photo is not None
-    noisy = gaussian_at(np.asarray(photo[40:340, 60:420], np.uint8), 0, int(sigma))
+    clean = np.asarray(photo[40:340, 60:420], np.float64)
+    noise = np.random.default_rng([int(sigma), 0]).normal(0, sigma, clean.shape)
+    noisy = np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])
     with PictureFile(data.tobytes(), "a.jpg") as file:
         return file.decode()

@@ -131,7 +131,7 @@ def test_a_report_can_be_drawn_again_and_without_the_data_from_what_is_left(digi
     assert (run / "report.html").read_bytes() == first
     digits.rename(tmp_path / "elsewhere")
     result = CliRunner().invoke(report, [str(run)], catch_exceptions=False)
-    assert result.exit_code == 0 and "without the data" in result.output
+    assert result.exit_code == 0 and "the data is missing" in result.output
     html = (run / "report.html").read_text()
     assert "Drawn without the data" in html and 'id="manifold"' in html
     CliRunner().invoke(report, [str(run), "--data", str(tmp_path / "elsewhere")], catch_exceptions=False)
