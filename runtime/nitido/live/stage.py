@@ -99,14 +99,16 @@ class LadderStage:
 
     def warm_up(self, height: int, width: int, controls: Controls) -> None:
         """Runs every rung once, because the first run at a size plans memory and takes several times as long."""
+        black = np.zeros((height, width, 3), np.uint8)
         rows = np.random.default_rng(0).integers(0, 256, (height, 1, 3), np.uint8)
-        frame = np.ascontiguousarray(np.broadcast_to(rows, (height, width, 3)))
+        striped = np.ascontiguousarray(np.broadcast_to(rows, black.shape))
+        moving = [np.roll(striped, step, 0) for step in range(RECURRENT)]
         rungs = self._ladder.rungs if self._ladder else [self._best]
         for rung in {(rung.variant, rung.half): rung for rung in rungs}.values():
-            for step in range(1 if rung.variant is None or not self._models[rung.variant].recurrent else RECURRENT):
+            for frame in moving if self._remembers(rung) else [black]:
                 if controls.over:
                     return
-                self.restore(np.roll(frame, step, 0), rung, controls.strength, controls.noise)
+                self.restore(frame, rung, controls.strength, controls.noise)
         self._stream = None  # these frames must not become part of the past
 
     def __call__(self, captured: Captured, controls: Controls) -> Restored | None:
