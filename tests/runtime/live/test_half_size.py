@@ -47,7 +47,7 @@ def test_detail_of_what_stands_still_loses_its_noise(model: Model) -> None:
 
 def test_detail_moves_with_the_picture(model: Model) -> None:
     """The same motion without alignment is worse."""
-    wide = cv2.GaussianBlur(scene(96, 256), (0, 0), 0.8)
+    wide = np.asarray(cv2.GaussianBlur(scene(96, 256), (0, 0), 0.8), np.uint8)
     scores = dict[bool, float]()
     for align in (True, False):
         rng, stream = np.random.default_rng(0), HalfSizeStream(FrameStream(model, align=align))

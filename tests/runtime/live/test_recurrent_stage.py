@@ -124,7 +124,8 @@ def test_half_the_size_has_a_past_of_its_own(model: Model) -> None:
 
 def test_from_the_whole_size_to_half_of_it_is_no_jump(folder: Path) -> None:
     rng, budget = np.random.default_rng(0), 0.1
-    scene = cv2.resize(rng.integers(60, 200, (12, 16, 3), np.uint8), (64, 48), interpolation=cv2.INTER_CUBIC)
+    coarse = rng.integers(60, 200, (12, 16, 3), np.uint8)
+    scene = np.asarray(cv2.resize(coarse, (64, 48), interpolation=cv2.INTER_CUBIC), np.uint8)
     model = load(folder / "memory.onnx", "cpu")
     stage = LadderStage([model], fps=1 / budget)
     controls, shown = Controls(), list[tuple[str, float, Frame]]()
