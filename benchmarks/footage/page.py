@@ -91,8 +91,8 @@ Denoisers on clips. This page is written by `{command}`.
 - **Clips**: six of DAVIS, two from a moving camera, one from a static camera, four of a webcam. Each has 22 frames;
   wide ones are halved. No model was trained on them. The settings of `--temporal` were chosen on other clips, with two
   exceptions: `bedroom` and `car-shadow` showed that long and uneven motion has to count less. How much of each frame
-  restored alone is used was chosen on seven other clips and on `camel`, `car-shadow`, `dance-twirl`, `parkour`, `coffee`
-  and `bedroom`.
+  restored alone is used was chosen on seven other clips and on `camel`, `car-shadow`, `dance-twirl`, `parkour`,
+  `coffee` and `bedroom`.
 - **Noise** is drawn for each frame: that of a camera at a middle and a high gain, compressed as JPEG, and white noise
   of three levels. With MJPEG the clips have different qualities.
 - **PSNR** is in dB, of all channels. It is the mean of frames 12 and later unless the column says otherwise.
