@@ -51,6 +51,11 @@ class Fade:
         self._forgetting = forgetting and not (self._rising or falling)
         self._left = FRAMES if self._rising or falling or self._forgetting else 0
 
+    @property
+    def aligning(self) -> bool:
+        """Whether the next picture is aligned with the last one, which takes longer than most models."""
+        return self._forgetting and self._left > 0
+
     def end(self) -> None:
         """Stops the current fade."""
         self._left = 0

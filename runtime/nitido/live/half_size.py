@@ -80,10 +80,10 @@ class HalfSizeStream:
         if last is None or last.shape != new.shape or gain is None:
             gain, mean = np.ones(power.shape, np.float32), new
         else:
-            change = cv2.subtract(self._moved(last), new)
-            mean = cv2.add(new, cv2.multiply(change, cv2.resize(1 - gain, (width, height))))
+            new_share = cv2.resize(gain, (width, height))
+            mean = cv2.blendLinear(new, self._moved(last), new_share, 1 - new_share)
         self._detail = np.asarray(mean, np.float32)
-        noise = float(np.median(power[::2, ::2]))
+        noise = float(np.median(power[::4, ::4]))
         found = _power(mean, power.shape[0], power.shape[1])
         share = np.maximum(found - noise * gain, 0) / np.maximum(found, 1e-3)
         return np.asarray(cv2.multiply(mean, cv2.resize(share, (width, height))), np.float32)

@@ -88,6 +88,7 @@ class LadderStage:
         self._best = rungs[0]
         card = models[0].card
         self._fade = Fade(denoising=card.task == "denoise" and card.scale == 1)
+        self._aligned = False  # whether the last frame took longer because of a change
         self._turn = 0
         self._bypassed = False
         self._stream: FrameStream | None = None
@@ -126,6 +127,7 @@ class LadderStage:
         if self._turn % rung.every:
             return None
         result = self.restore(captured.frame, rung, controls.strength, controls.noise)
+        self._aligned = self._fade.aligning
         shown = self._fade(captured.frame, result, controls.strength)
         stream = self._stream
         if rung.variant is None or stream is None:
@@ -134,8 +136,8 @@ class LadderStage:
         return Restored(shown, rung.name, stream.level, past if past is None or controls.past else 0.0)
 
     def observe(self, busy: float, now: float) -> Change | None:
-        """Lets the ladder decide, unless the frame was bypassed."""
-        if self._ladder is None or self._bypassed:
+        """Lets the ladder decide, unless the frame was bypassed, or took longer because of the last change."""
+        if self._ladder is None or self._bypassed or self._aligned:
             return None
         before = self._ladder.rung
         change = self._ladder.observe(busy, now)

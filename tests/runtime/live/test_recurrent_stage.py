@@ -12,6 +12,7 @@ import pytest
 from nitido.frames import Frame
 from nitido.inference.model import Model, load
 from nitido.inference.streaming import FrameStream
+from nitido.live.fade import FRAMES
 from nitido.live.half_size import HalfSizeStream
 from nitido.live.ladder import Rung
 from nitido.live.loop import run
@@ -137,6 +138,17 @@ def test_from_the_whole_size_to_half_of_it_is_no_jump(folder: Path) -> None:
         stage.observe(0.5 if found.rung == "memory" and number > 20 else 0.9 * budget, float(number))
     _, score, given = next(row for row in shown if row[0] == "memory half size")
     assert score > psnr(scene, HalfSizeStream(FrameStream(model))(given)) + 2
+
+
+def test_the_time_that_a_change_takes_is_no_reason_for_another_one(model: Model) -> None:
+    stage, controls = LadderStage([model], fps=10), Controls()
+    given, changes = noise_frame(24, 16), list[int]()
+    for number in range(1, 30):
+        assert stage(Captured(given.copy(), number, float(number)), controls) is not None or len(changes) > 1
+        if stage.observe(0.5, float(number)):
+            changes.append(number)
+    assert changes[0] == 5  # frames that are enough for a verdict
+    assert changes[1] >= changes[0] + FRAMES + 5
 
 
 def test_from_a_recurrent_model_to_another_one_there_is_no_jump(folder: Path) -> None:
