@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nitido.model_file.card import Card
+from nitido.model_file.properties import with_properties
 from nitido.system.files import write_whole
 from nitido_export.draft import Draft, ReleaseInfo
 from nitido_export.evaluation.frames import evaluate_model
@@ -39,6 +40,17 @@ def publish(finished: Draft, target: Path, info: ReleaseInfo) -> Card:
     write_card(finished.card, target)
     add_to_catalogue(target.parent, finished.card, target)
     return finished.card
+
+
+def change_card(before: Card, after: Card, file: Path) -> None:
+    """Puts another card into a published model file, next to it and into the folder's index. The graph stays as it is,
+    and the file gets a new seal; it is not written if the cards are equal. Raises ``SinkUnavailable``."""
+    if after != before:
+        old, new = before.to_metadata(), after.to_metadata()
+        changed = {key: text for key, text in new.items() if text != old[key]}
+        write_whole(file, with_properties(file.read_bytes(), changed))
+        write_card(after, file)
+    add_to_catalogue(file.parent, after, file)
 
 
 def write_card(card: Card, model: Path) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import onnx
 from onnx import numpy_helper
 
 from nitido.errors import ExportError
-from nitido.model_file.card import PREFIX, Card
-from nitido.model_file.properties import read_properties, with_properties
-from nitido.system.files import write_whole
-from nitido_export.publishing.catalogue import add_to_catalogue
+from nitido.model_file.card import Card
+from nitido.model_file.properties import read_properties
+from nitido_export.publishing.publish import change_card
 
 SAMPLES = "samples"
 """The ``set`` of these rows of a card's evaluation."""
@@ -47,8 +45,5 @@ def record_samples(file: Path, measured: Mapping[str, Any]) -> None:
         )
     card = Card.from_metadata(read_properties(data), str(file))
     rows: Sequence[dict[str, Any]] = measured["card"]
-    card = replace(card, evaluation=[row for row in card.evaluation if row["set"] != SAMPLES] + [*rows])
-    key = f"{PREFIX}evaluation"
-    write_whole(file, with_properties(data, {key: card.to_metadata()[key]}))
-    write_whole(file.with_suffix(".json"), (json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n").encode())
-    add_to_catalogue(file.parent, card, file)
+    other = [row for row in card.evaluation if row["set"] != SAMPLES]
+    change_card(card, replace(card, evaluation=[*other, *rows]), file)

@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nitido.inference.session import read_card
-from nitido.model_file.properties import with_properties
-from nitido.system.files import write_whole
 from nitido_export.draft import part_summary
-from nitido_export.publishing.catalogue import add_to_catalogue
-from nitido_export.publishing.publish import write_card
+from nitido_export.publishing.publish import change_card
 from nitido_train.checkpoint import load_checkpoint, save_checkpoint
 
 PARTS = ("encoder", "decoder", "whole")
@@ -61,10 +58,5 @@ def reword(file: Path, texts: ReleaseTexts) -> bool:
         licence=texts.licence,
         training=training,
     )
-    if new != card:
-        before, after = card.to_metadata(), new.to_metadata()
-        changed = {key: text for key, text in after.items() if text != before[key]}
-        write_whole(file, with_properties(file.read_bytes(), changed))
-        write_card(new, file)
-    add_to_catalogue(file.parent, new, file)
+    change_card(card, new, file)
     return new != card

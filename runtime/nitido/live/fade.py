@@ -33,10 +33,12 @@ class Fade:
     """The current fade, if there is one.
 
     denoising: the models remove noise from frames and do not change their size.
+    aligned: whether the last picture was aligned with the one before, which takes longer than most models.
     """
 
     def __init__(self, *, denoising: bool) -> None:
         self._denoising = denoising
+        self.aligned = False
         self._left = 0
         self._rising = self._forgetting = False
         self._last: Frame | None = None  # the last shown picture
@@ -44,17 +46,12 @@ class Fade:
     def begin(self, before: Rung, after: Rung, *, forgetting: bool = False) -> None:
         """Starts a fade from one rung to another over the next frames, if it is one of the changes above.
 
-        forgetting: the rung before is recurrent and the one after is not.
+        forgetting: the rung after loses what the one before remembers.
         """
         self._rising = before.variant is None
         falling = after.variant is None and self._denoising
         self._forgetting = forgetting and not (self._rising or falling)
         self._left = FRAMES if self._rising or falling or self._forgetting else 0
-
-    @property
-    def aligning(self) -> bool:
-        """Whether the next picture is aligned with the last one, which takes longer than most models."""
-        return self._forgetting and self._left > 0
 
     def end(self) -> None:
         """Stops the current fade."""
@@ -65,6 +62,7 @@ class Fade:
 
         strength: of the model, 0 to 1.
         """
+        self.aligned = self._forgetting and self._left > 0
         self._last = result if not self._left else self._faded(frame, result, strength)
         return self._last
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Stage(Protocol):
 class LadderStage:
     """Restores frames with variants of a model, from best to fastest, as the ladder decides.
 
-    A change to or from passthrough, and from a recurrent model to one of single frames, takes a few frames, see
+    A change to or from passthrough, and one that loses what a recurrent model remembers, takes a few frames, see
     :mod:`nitido.live.fade`.
 
     The states of a recurrent model are kept if only the precision of the model changes. They are reset after a change
@@ -88,7 +88,6 @@ class LadderStage:
         self._best = rungs[0]
         card = models[0].card
         self._fade = Fade(denoising=card.task == "denoise" and card.scale == 1)
-        self._aligned = False  # whether the last frame took longer because of a change
         self._turn = 0
         self._bypassed = False
         self._stream: FrameStream | None = None
@@ -127,7 +126,6 @@ class LadderStage:
         if self._turn % rung.every:
             return None
         result = self.restore(captured.frame, rung, controls.strength, controls.noise)
-        self._aligned = self._fade.aligning
         shown = self._fade(captured.frame, result, controls.strength)
         stream = self._stream
         if rung.variant is None or stream is None:
@@ -137,7 +135,7 @@ class LadderStage:
 
     def observe(self, busy: float, now: float) -> Change | None:
         """Lets the ladder decide, unless the frame was bypassed, or took longer because of the last change."""
-        if self._ladder is None or self._bypassed or self._aligned:
+        if self._ladder is None or self._bypassed or self._fade.aligned:
             return None
         before = self._ladder.rung
         change = self._ladder.observe(busy, now)
@@ -160,7 +158,7 @@ class LadderStage:
         strength = strength if model.has_strength else 1.0
         if rung.half and min(frame.shape[:2]) >= 4:  # the half-size result is blended with the frame at the end
             run = self._runner(model, 1.0, None, half=True)
-            return restore_half(frame, run, strength) if self._halved is None else self._halved(frame, strength)
+            return self._half_stream()(frame, strength) if model.recurrent else restore_half(frame, run, strength)
         return self._runner(model, strength, noise if model.has_noise else None)(frame)
 
     def _runner(
@@ -168,7 +166,7 @@ class LadderStage:
     ) -> Callable[[Frame], Frame]:
         """The model as a function of its next frame."""
         if not (model.recurrent or model.has_noise):
-            self._stream = self._halved = None
+            self._stream = None
             return lambda frame: model(frame, strength=strength)
         if self._stream is None or self._streamed[1] != half:
             self._stream = FrameStream(model)
@@ -176,11 +174,14 @@ class LadderStage:
             self._stream.hand_over(model)
         self._streamed = model, half
         stream = self._stream
-        if not (half and model.recurrent):
-            self._halved = None
-        elif self._halved is None or self._halved.stream is not stream:
-            self._halved = HalfSizeStream(stream)
         return lambda frame: stream(frame, strength=strength, noise=noise)
+
+    def _half_stream(self) -> HalfSizeStream:
+        """The current stream, which gets frames of half the size, with the detail that belongs to it."""
+        stream = cast(FrameStream, self._stream)
+        if self._halved is None or self._halved.stream is not stream:
+            self._halved = HalfSizeStream(stream)
+        return self._halved
 
     def _remembers(self, rung: Rung) -> bool:
         return rung.variant is not None and self._models[rung.variant].recurrent

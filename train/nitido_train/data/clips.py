@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -118,10 +118,6 @@ class ClipStream(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         noise = ClipNoise.draw(recipe.noise, rng)
         given = np.stack([noise.add(frame, rng) for frame in target])
         return given, np.ascontiguousarray(target)
-
-
-def _with(paths: Sequence[Path], suffixes: Collection[str]) -> list[Path]:
-    return [path for path in paths if path.suffix.lower() in suffixes]
 
 
 def _delivered(clip: Clip, data: DataRecipe, rng: np.random.Generator) -> Clip:

@@ -170,11 +170,6 @@ def _roots(off: Tensor) -> Tensor:
     return torch.sqrt(F.avg_pool2d((off * off).mean(1, keepdim=True), BLOCK) + 1 / 255**2)
 
 
-def _without(paths: list[Path], held_out: list[Path]) -> list[Path]:
-    out = set(held_out)
-    return [path for path in paths if path not in out]
-
-
 def _validation_clips(pictures: list[Path], videos: list[Path]) -> list[Clip]:
     """The middles of held-out videos, or else clips made from held-out pictures. Raises ``SourceUnavailable``."""
     if videos:
